@@ -1,0 +1,40 @@
+"""Image captioning with an LSTM, a GRU or a plain RNN that sees the picture at every step.
+
+The public names are imported when first used, so that `import captioner` and the command line's
+`--help` do not wait for the deep-learning backend.
+"""
+
+import importlib
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "Caption": "captioner.captioner",
+    "Captioner": "captioner.captioner",
+    "CaptionerError": "captioner.errors",
+    "CaptionDataset": "captioner.datasets",
+    "Decoder": "captioner.decoder",
+    "Encoder": "captioner.encoder",
+    "ImageError": "captioner.images",
+    "ImageRNN": "captioner.recurrent",
+    "TrainConfig": "captioner.config",
+    "Vocabulary": "captioner.vocabulary",
+    "load": "captioner.captioner",
+    "load_dataset": "captioner.datasets",
+    "train": "captioner.training",
+}
+_MODULES = ("datasets", "decoding", "metrics")
+
+__all__ = [*_HOME, *_MODULES, "__version__"]
+
+
+def __getattr__(name):
+    if name in _MODULES:
+        return importlib.import_module(f"captioner.{name}")
+    if name in _HOME:
+        return getattr(importlib.import_module(_HOME[name]), name)
+    raise AttributeError(f"module 'captioner' has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted(__all__)

@@ -1,0 +1,122 @@
+"""Batches of captions for teacher forcing, of few distinct shapes.
+
+The decoder is compiled once per shape, so captions are sorted into buckets of similar length and
+every batch of a bucket has the same shape; a batch that is not full is filled with empty captions,
+which the loss does not count.
+"""
+
+import numpy as np
+
+from captioner.vocabulary import END, PAD, START
+
+BUCKET = 4  # lengths are rounded up to multiples of this
+
+
+class EncodedCaptions:
+    """The captions of a data set as word ids, in one flat array.
+
+    Args:
+        captions: list (pictures) of lists of str.
+        vocabulary: Vocabulary.
+        max_length: int. Longer captions are cut; they then lack the end word, so that no one
+            learns to stop in the middle of a sentence.
+
+    Attributes:
+        pictures: int array (captions,). Which picture each caption belongs to.
+        lengths: int array (captions,). Number of target words, the end word included.
+        cut: int. How many captions were longer than `max_length`.
+    """
+
+    def __init__(self, captions, vocabulary, max_length):
+        sequences, pictures, self.cut = [], [], 0
+        for picture, texts in enumerate(captions):
+            for text in texts:
+                words = [START, *vocabulary.encode(text), END]
+                self.cut += len(words) > max_length + 2
+                sequences.append(np.array(words[: max_length + 1 + (len(words) <= max_length + 2)]))
+                pictures.append(picture)
+        self.pictures = np.array(pictures, np.int64)
+        self.lengths = np.array([len(each) - 1 for each in sequences], np.int64)
+        self._starts = np.concatenate([[0], np.cumsum(self.lengths + 1)])
+        self._ids = np.concatenate(sequences).astype(np.int32)
+
+    def __len__(self):
+        return len(self.pictures)
+
+    def matrix(self, captions, rows, length):
+        """Inputs and targets of some captions, padded.
+
+        Args:
+            captions: list of int. Numbers of captions; -1 for an empty one.
+            rows: int. Rows of the result, at least len(captions).
+            length: int. Columns of the result.
+
+        Returns:
+            (words, targets): int arrays (rows, length); target t is the word after word t.
+        """
+        words = np.full((rows, length), PAD, np.int32)
+        targets = np.full((rows, length), PAD, np.int32)
+        for row, caption in enumerate(captions):
+            if caption < 0:
+                continue
+            ids = self._ids[self._starts[caption] : self._starts[caption + 1]]
+            words[row, : len(ids) - 1] = ids[:-1]
+            targets[row, : len(ids) - 1] = ids[1:]
+        return words, targets
+
+
+def caption_batches(encoded, batch_size, rng=None):
+    """Batches of single captions of similar length.
+
+    Args:
+        encoded: EncodedCaptions.
+        batch_size: int. Captions a batch.
+        rng: numpy Generator that shuffles captions and batches, or None for their own order.
+
+    Returns:
+        list of (caption numbers, length): what `EncodedCaptions.matrix` wants.
+    """
+    order = np.arange(len(encoded)) if rng is None else rng.permutation(len(encoded))
+    return _bucketed(order, encoded.lengths, batch_size, rng)
+
+
+def picture_batches(encoded, pictures_per_batch, captions_per_picture, rng):
+    """Batches of pictures, each with its captions, so that each picture is encoded once.
+
+    Args:
+        encoded: EncodedCaptions.
+        pictures_per_batch: int.
+        captions_per_picture: int. A picture with more has that many drawn; one with fewer is filled
+            with empty captions, number -1.
+        rng: numpy Generator.
+
+    Returns:
+        list of (picture numbers, caption numbers (pictures · captions_per_picture), length).
+    """
+    groups = np.split(np.arange(len(encoded)), np.flatnonzero(np.diff(encoded.pictures)) + 1)
+    pictures = rng.permutation(len(groups))
+    chosen = [None] * len(groups)
+    for picture in pictures:
+        captions = rng.permutation(groups[picture])[:captions_per_picture]
+        missing = captions_per_picture - len(captions)
+        chosen[picture] = np.concatenate([captions, np.full(missing, -1, np.int64)])
+    longest = np.array([encoded.lengths[each[each >= 0]].max() for each in chosen])
+    batches = _bucketed(pictures, longest, pictures_per_batch, rng)
+    numbers = np.array([encoded.pictures[group[0]] for group in groups])
+    return [
+        (numbers[batch], np.concatenate([chosen[each] for each in batch]), length)
+        for batch, length in batches
+    ]
+
+
+def _bucketed(order, lengths, batch_size, rng):
+    """Splits items, in the order given, into batches of one bucket each, and shuffles these."""
+    rounded = -(-lengths // BUCKET) * BUCKET
+    batches = []
+    for length in np.unique(rounded):
+        members = order[rounded[order] == length]
+        for start in range(0, len(members), batch_size):
+            batches.append((members[start : start + batch_size], int(length)))
+    if rng is None:
+        return batches
+    return [batches[each] for each in rng.permutation(len(batches))]

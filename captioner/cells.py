@@ -1,0 +1,209 @@
+"""The equations: one class per recurrent cell, each with the image term w_ih·i_t.
+
+Every cell splits its arithmetic in two. What does not depend on the previous hidden state, that is
+w_xh·x_t, w_ih·i_t and the bias, is projected for all steps at once (`project_words`,
+`project_image`); what does, that is w_hh·h_{t-1} and the gates, happens in `step`.
+
+With the gate order used here the weights are those of Keras: `keras.layers.LSTM.kernel` equals
+`concat([w_xh, w_ih])` where its input is `concat([words, image])`.
+"""
+
+import keras
+from keras import ops
+
+
+class ImageCell(keras.layers.Layer):
+    """Weights and projections shared by the three cells; a subclass adds the equations.
+
+    Args:
+        units: int. Size of the hidden state h_t.
+        recurrent_dropout: float. Share of h_{t-1} dropped on its way into w_hh, with one mask for
+            the whole sequence (Gal & Ghahramani 2016, section 4). Defaults to `0.0`.
+        l2: float. Weight of the squared norm of w_xh, w_ih and w_hh in the loss. Defaults to `0.0`.
+        seed: int or None. Seed of the dropout masks. Defaults to `None`.
+    """
+
+    gates = 1
+    state_names = ("hidden",)
+
+    def __init__(self, units, recurrent_dropout=0.0, l2=0.0, seed=None, **kwargs):
+        super().__init__(**kwargs)
+        self.units = units
+        self.recurrent_dropout = recurrent_dropout
+        self.l2 = l2
+        self.seed = seed
+        self.seed_generator = keras.random.SeedGenerator(seed)
+
+    def build(self, words_shape, image_shape):
+        width = self.gates * self.units
+        self.w_xh = self._add_matrix("w_xh", (words_shape[-1], width), "glorot_uniform")
+        self.w_ih = self._add_matrix("w_ih", (image_shape[-1], width), "glorot_uniform")
+        self.w_hh = self._add_matrix("w_hh", (self.units, width), "orthogonal")
+        self.bias = self._add_bias(width)
+
+    def _add_matrix(self, name, shape, initializer):
+        regularizer = keras.regularizers.L2(self.l2) if self.l2 else None
+        return self.add_weight(
+            name=name, shape=shape, initializer=initializer, regularizer=regularizer
+        )
+
+    def _add_bias(self, width):
+        return self.add_weight(name="bias", shape=(width,), initializer="zeros")
+
+    def project_words(self, words):
+        """w_xh·x + bias for a word (batch, embed) or for all steps (batch, time, embed)."""
+        return ops.matmul(words, self.w_xh) + self._input_bias()
+
+    def project_image(self, image):
+        """w_ih·i for a constant image (batch, features) or one per step (batch, time, features)."""
+        return ops.matmul(image, self.w_ih)
+
+    def _input_bias(self):
+        return self.bias
+
+    def initial_state(self, batch_size):
+        """Zeros: a list of one array (batch, units) per state name."""
+        return [ops.zeros((batch_size, self.units), self.compute_dtype) for _ in self.state_names]
+
+    def dropout_mask(self, batch_size, training):
+        """The mask (batch, units) for h_{t-1} over a whole sequence, or None where none applies."""
+        if not training or not self.recurrent_dropout:
+            return None
+        ones = ops.ones((batch_size, self.units), self.compute_dtype)
+        return keras.random.dropout(ones, self.recurrent_dropout, seed=self.seed_generator)
+
+    def step(self, projected, states, dropout_mask=None):
+        """One step of the recurrence.
+
+        Args:
+            projected: tensor (batch, gates·units): w_xh·x_t + w_ih·i_t + bias.
+            states: list of tensors (batch, units): h_{t-1}, and c_{t-1} for the LSTM.
+            dropout_mask: tensor (batch, units) or None. Multiplies h_{t-1}. Defaults to `None`.
+
+        Returns:
+            The list of new states (batch, units); the first is h_t.
+        """
+        hidden = states[0] if dropout_mask is None else states[0] * dropout_mask
+        return self._equations(projected, hidden, states)
+
+    def compute_output_shape(self, words_shape, image_shape):
+        return (*words_shape[:-1], self.units)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "units": self.units,
+            "recurrent_dropout": self.recurrent_dropout,
+            "l2": self.l2,
+            "seed": self.seed,
+        }
+
+
+@keras.saving.register_keras_serializable(package="captioner")
+class RNNCell(ImageCell):
+    """The plain recurrence with the image term, equations (3) and (5) of the document.
+
+        h_t = tanh(w_hh h_{t-1} + w_xh x_t + w_ih i_t + b)
+
+    Example:
+    >>> cell = RNNCell(units=8)
+    >>> cell.build((None, 4), (None, 6))
+    >>> projected = cell.project_words(np.ones((2, 4))) + cell.project_image(np.ones((2, 6)))
+    >>> [hidden] = cell.step(projected, cell.initial_state(2))       # (2, 8)
+
+    Reference: Elman 1990, "Finding structure in time"; the document, section 2.
+    """
+
+    def _equations(self, projected, hidden, states):
+        return [ops.tanh(projected + ops.matmul(hidden, self.w_hh))]
+
+
+@keras.saving.register_keras_serializable(package="captioner")
+class LSTMCell(ImageCell):
+    """The LSTM with the image term in every gate, equations (6) to (10) of the document.
+
+        f_t  = sigmoid(w_f [h_{t-1}, x_t, image_t] + b_f)     forget gate      (6)
+        in_t = sigmoid(w_i [h_{t-1}, x_t, image_t] + b_i)     input gate       (7)
+        c~_t = tanh(w_c [h_{t-1}, x_t, image_t] + b_c)        candidate        (8)
+        c_t  = f_t c_{t-1} + in_t c~_t                        memory
+        o_t  = sigmoid(w_o [h_{t-1}, x_t, image_t] + b_o)     output gate      (9)
+        h_t  = o_t tanh(c_t)                                  hidden           (10)
+
+    Gate order in the weights: input, forget, candidate, output. The forget bias starts at 1
+    (Jozefowicz et al. 2015, section 2.1), so that the cell remembers before it has learned to.
+
+    Reference: Hochreiter & Schmidhuber 1997; Gers et al. 2000 (the forget gate); the document,
+    section 3.2.
+    """
+
+    gates = 4
+    state_names = ("hidden", "memory")
+
+    def _add_bias(self, width):
+        forget = slice(self.units, 2 * self.units)
+
+        def remember_first(shape, dtype=None):
+            bias = ops.zeros(shape, dtype)
+            return ops.slice_update(bias, [forget.start], ops.ones((self.units,), dtype))
+
+        return self.add_weight(name="bias", shape=(width,), initializer=remember_first)
+
+    def gate_values(self, projected, hidden):
+        """input_gate, forget_gate, candidate, output_gate: four tensors (batch, units)."""
+        gates = projected + ops.matmul(hidden, self.w_hh)  # (batch, 4·units)
+        input_gate, forget_gate, candidate, output_gate = ops.split(gates, 4, axis=-1)
+        return (
+            ops.sigmoid(input_gate),
+            ops.sigmoid(forget_gate),
+            ops.tanh(candidate),
+            ops.sigmoid(output_gate),
+        )
+
+    def _equations(self, projected, hidden, states):
+        input_gate, forget_gate, candidate, output_gate = self.gate_values(projected, hidden)
+        memory = forget_gate * states[1] + input_gate * candidate
+        return [output_gate * ops.tanh(memory), memory]
+
+
+@keras.saving.register_keras_serializable(package="captioner")
+class GRUCell(ImageCell):
+    """The GRU with the image term in both gates and the candidate, section 4.3 of the document.
+
+        z_t  = sigmoid(w_z [h_{t-1}, x_t, image_t] + b_z)             update gate
+        r_t  = sigmoid(w_r [h_{t-1}, x_t, image_t] + b_r)             reset gate
+        c~_t = tanh(w_c [x_t, image_t] + b_c + r_t (w_hc h_{t-1} + b_hc))   candidate
+        h_t  = z_t h_{t-1} + (1 - z_t) c~_t                           hidden
+
+    Gate order in the weights: update, reset, candidate. The reset gate acts after the matrix
+    product (Keras' `reset_after=True`), hence the second row of the bias, added to w_hh·h_{t-1}.
+
+    Reference: Cho et al. 2014, equations (5) to (8).
+    """
+
+    gates = 3
+
+    def _add_bias(self, width):
+        return self.add_weight(name="bias", shape=(2, width), initializer="zeros")
+
+    def _input_bias(self):
+        return self.bias[0]
+
+    def gate_values(self, projected, hidden):
+        """update_gate, reset_gate, candidate: three tensors (batch, units)."""
+        recurrent = ops.matmul(hidden, self.w_hh) + self.bias[1]  # (batch, 3·units)
+        update, reset, candidate = ops.split(projected, 3, axis=-1)
+        recurrent_update, recurrent_reset, recurrent_candidate = ops.split(recurrent, 3, axis=-1)
+        reset_gate = ops.sigmoid(reset + recurrent_reset)
+        return (
+            ops.sigmoid(update + recurrent_update),
+            reset_gate,
+            ops.tanh(candidate + reset_gate * recurrent_candidate),
+        )
+
+    def _equations(self, projected, hidden, states):
+        update_gate, _, candidate = self.gate_values(projected, hidden)
+        # What is kept is kept whole: dropout, where there is any, acts on w_hh·h_{t-1} alone.
+        return [update_gate * states[0] + (1 - update_gate) * candidate]
+
+
+CELLS = {"rnn": RNNCell, "lstm": LSTMCell, "gru": GRUCell}

@@ -1,0 +1,100 @@
+"""Score a captioner, or captions already written, against reference captions.
+
+  python -m captioner evaluate --model runs/mine/best.keras --data data/shapes --split test
+  python -m captioner evaluate --results results.json --data annotations.json
+
+The second form scores any file in the COCO results format and needs neither pictures nor model.
+With --model, --results names the file to write the captions to.
+"""
+
+import json
+import sys
+
+from tqdm import tqdm
+
+from captioner import metrics
+from captioner.cli.search_arguments import add_search_arguments, search_settings
+from captioner.datasets import load_dataset
+from captioner.errors import CaptionerError
+from captioner.images import ImageError
+
+
+def add_arguments(parser):
+    parser.add_argument("--model", metavar="NAME|FILE", help="captioner to score")
+    parser.add_argument("--data", required=True, help="annotation file, or folder of a data set")
+    parser.add_argument("--images", help="folder of the pictures")
+    parser.add_argument(
+        "--data-format", default="auto", help="how the annotations are written (default: auto)"
+    )
+    parser.add_argument("--split", help="train, val or test (default: test with --model, else all)")
+    parser.add_argument("--results", metavar="FILE", help="captions in the COCO results format")
+    parser.add_argument(
+        "--metrics",
+        nargs="+",
+        default=["bleu", "rouge", "cider", "meteor"],
+        metavar="M",
+        help="bleu rouge cider meteor spice (default: all but spice)",
+    )
+    parser.add_argument("--json", action="store_true", help="print the scores as JSON")
+    parser.add_argument("--batch-size", type=int, default=32, metavar="N", help="default: 32")
+    add_search_arguments(parser)
+
+
+def run(options):
+    if not options.model and not options.results:
+        raise CaptionerError("nothing to score; give --model, or --results with a results file")
+    settings = search_settings(options)
+    split = options.split or ("test" if options.model else None)
+    dataset = load_dataset(
+        options.data, options.images, split, options.data_format, check_images=bool(options.model)
+    )
+    for line in dataset.warnings:
+        print(f"note: {line}", file=sys.stderr)
+    if options.model:
+        captions = _write_captions(options, dataset, settings)
+    else:
+        captions = _read_captions(options.results, dataset)
+    references = {name: texts for name, texts in dataset.references().items() if name in captions}
+    scores = metrics.score(references, captions, options.metrics)
+    _print(scores, len(captions), options.json)
+    return 0
+
+
+def _write_captions(options, dataset, settings):
+    from captioner.captioner import load
+
+    model = load(options.model)
+    captions = {}
+    found = model.generate_all(dataset.image_paths, options.batch_size, **settings)
+    bar = tqdm(found, total=len(dataset), unit="picture", disable=not sys.stderr.isatty())
+    for number, _, result in bar:
+        if isinstance(result, ImageError):
+            raise result
+        captions[dataset.image_ids[number]] = result[0].text
+    if options.results:
+        metrics.save_results(options.results, captions)
+    return captions
+
+
+def _read_captions(path, dataset):
+    captions = metrics.load_results(path)
+    known = set(dataset.image_ids)
+    strangers = [name for name in captions if name not in known]
+    if strangers:
+        raise CaptionerError(
+            f"{path}: {len(strangers)} of {len(captions)} image ids are not in the data set, "
+            f"the first {strangers[0]!r}; check --data and --split"
+        )
+    missing = len(known) - len(captions)
+    if missing:
+        print(f"note: {missing} of {len(known)} pictures have no caption in {path}", file=sys.stderr)
+    return captions
+
+
+def _print(scores, count, as_json):
+    if as_json:
+        print(json.dumps({"images": count, **scores}, indent=2))
+        return
+    print(f"{count} captions")
+    for name, value in scores.items():
+        print(f"{name:8} {value:.4f}" if isinstance(value, float) else f"{name:8} {value}")

@@ -1,0 +1,44 @@
+"""The flags of the search for a caption, shared by caption and evaluate."""
+
+from captioner.errors import CaptionerError
+
+SETTINGS = (
+    "method beam_size length_penalty n_best max_length no_repeat_ngram temperature top_k top_p seed"
+).split()
+
+
+def add_search_arguments(parser):
+    """Adds the flags; a flag not given leaves the choice to the model."""
+    group = parser.add_argument_group(
+        "search", "without these flags: what the model was found to do best with"
+    )
+    group.add_argument("--method", choices=("greedy", "beam", "sample"), help="how words are chosen")
+    group.add_argument("--beam-size", type=int, metavar="N", help="hypotheses kept by beam search")
+    group.add_argument(
+        "--length-penalty",
+        type=float,
+        metavar="A",
+        help="beam: divide scores by length to this power (0: favour short captions)",
+    )
+    group.add_argument("--n-best", type=int, metavar="N", help="beam: captions per picture")
+    group.add_argument("--max-length", type=int, metavar="N", help="most words in a caption")
+    group.add_argument(
+        "--no-repeat-ngram", type=int, metavar="N", help="never say the same N words twice"
+    )
+    group.add_argument(
+        "--temperature", type=float, metavar="T", help="sample: below 1 bolder, above 1 more varied"
+    )
+    group.add_argument("--top-k", type=int, metavar="K", help="sample: among the K best words")
+    group.add_argument(
+        "--top-p", type=float, metavar="P", help="sample: among the best words of this probability"
+    )
+    group.add_argument("--seed", type=int, metavar="N", help="sample: same seed, same captions")
+
+
+def search_settings(options):
+    """The flags that were given, as arguments of `Captioner.generate`."""
+    given = {name: getattr(options, name) for name in SETTINGS}
+    settings = {name: value for name, value in given.items() if value is not None}
+    if settings.get("seed", 0) < 0:
+        raise CaptionerError(f"--seed {settings['seed']}: must be 0 or more")
+    return settings

@@ -1,0 +1,49 @@
+"""Train a captioner on pictures with captions.
+
+  python train.py --data data/shapes --out runs/shapes
+  python train.py --data annotations.json --images photos --out runs/mine
+  python train.py --out runs/mine --resume
+
+The run folder then holds best.keras (use it by caption.py --model), last.keras, config.json,
+history.csv, curves.png and TensorBoard events. A run that was stopped goes on with --resume.
+"""
+
+import argparse
+import dataclasses
+import os
+
+from captioner.config import TrainConfig, flag, read_config_file, setting_type
+
+
+def add_arguments(parser):
+    parser.add_argument("--config", metavar="FILE", help="JSON file of settings; flags go before it")
+    parser.add_argument("--resume", action="store_true", help="go on with the run in --out")
+    for field in dataclasses.fields(TrainConfig):
+        _add_setting(parser, field)
+
+
+def _add_setting(parser, field):
+    help_text = field.metadata["help"].replace("%", "%%")
+    if field.default != "":
+        help_text += f" (default: {field.default})"
+    kind = setting_type(field)
+    shape = {"choices": field.metadata["choices"]} if kind is str else {}
+    if kind is bool:
+        shape = {"action": argparse.BooleanOptionalAction}
+    elif not shape.get("choices"):
+        shape = {"type": kind, "metavar": kind.__name__.upper()[:5]}
+    parser.add_argument(flag(field.name), default=None, help=help_text, **shape)
+
+
+def run(options):
+    from captioner.training import train  # slow to import; a wrong flag is told at once
+
+    names = [field.name for field in dataclasses.fields(TrainConfig)]
+    given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+    base = {}
+    if options.config:
+        base = read_config_file(options.config)
+    elif options.resume and os.path.exists(os.path.join(given.get("out", ""), "config.json")):
+        base = read_config_file(os.path.join(given["out"], "config.json"))
+    train(TrainConfig(**{**base, **given}), resume=options.resume)
+    return 0

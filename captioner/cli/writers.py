@@ -1,0 +1,124 @@
+"""The output formats of the caption command."""
+
+import contextlib
+import csv
+import json
+import os
+import re
+import sys
+
+from captioner.errors import CaptionerError
+
+
+@contextlib.contextmanager
+def open_output(path):
+    """Standard output, or a file that takes its name only when it is complete."""
+    if path is None:
+        sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape", newline="\n")
+        yield sys.stdout
+        sys.stdout.flush()
+        return
+    unfinished = path + ".part"
+    try:
+        file = open(unfinished, "w", encoding="utf-8", errors="surrogateescape", newline="")
+    except OSError as error:
+        raise CaptionerError(f"{path}: cannot be written ({error.strerror})") from error
+    with file:
+        yield file
+    os.replace(unfinished, path)
+
+
+class TextWriter:
+    """`path<TAB>caption`, with scores `path<TAB>caption<TAB>score`; a line for each of the n best."""
+
+    def __init__(self, file, with_scores=False):
+        self.file = file
+        self.with_scores = with_scores
+
+    def write(self, path, captions):
+        for caption in captions:
+            fields = [_one_line(path), caption.text]
+            if self.with_scores:
+                fields.append(f"{caption.score:.4f}")
+            self.file.write("\t".join(fields) + "\n")
+        self.file.flush()
+
+    def close(self):
+        """Nothing is left to write."""
+
+
+class CsvWriter(TextWriter):
+    """`image,caption[,score]` with a header, readable by `train.py --format csv`."""
+
+    def __init__(self, file, with_scores=False):
+        super().__init__(file, with_scores)
+        self.table = csv.writer(file, lineterminator="\n")
+        self.table.writerow(["image", "caption", "score"][: 3 if with_scores else 2])
+
+    def write(self, path, captions):
+        for caption in captions:
+            score = [f"{caption.score:.4f}"] if self.with_scores else []
+            self.table.writerow([path, caption.text, *score])
+
+
+class JsonLinesWriter(TextWriter):
+    """An object a line: image and captions, best first."""
+
+    def write(self, path, captions):
+        self.file.write(json.dumps(self._entry(path, captions), ensure_ascii=False) + "\n")
+        self.file.flush()
+
+    def _entry(self, path, captions):
+        entry = {"image": path, "caption": captions[0].text}
+        if self.with_scores:
+            entry["score"] = round(captions[0].score, 4)
+            entry["words"] = [
+                {"word": word, "log_probability": round(score, 4)}
+                for word, score in zip(captions[0].words, captions[0].word_scores, strict=False)
+            ]
+        if len(captions) > 1:
+            entry["captions"] = [each.text for each in captions]
+        return entry
+
+
+class JsonWriter(JsonLinesWriter):
+    """The entries of JSON Lines in one list."""
+
+    def __init__(self, file, with_scores=False):
+        super().__init__(file, with_scores)
+        self.count = 0
+
+    def write(self, path, captions):
+        self.file.write("[\n " if not self.count else ",\n ")
+        self.file.write(json.dumps(self._entry(path, captions), ensure_ascii=False))
+        self.count += 1
+
+    def close(self):
+        self.file.write("\n]\n" if self.count else "[]\n")
+
+
+class CocoWriter(JsonWriter):
+    """The COCO results format: `[{"image_id": .., "caption": ..}]`."""
+
+    def _entry(self, path, captions):
+        return {"image_id": image_id(path), "caption": captions[0].text}
+
+
+def image_id(path):
+    """COCO's number where the file name ends in one of 12 digits, else the name without suffix."""
+    stem = os.path.splitext(os.path.basename(path))[0]
+    number = re.fullmatch(r"(?:COCO_\w+_)?(\d{12})", stem)
+    return int(number[1]) if number else stem
+
+
+WRITERS = {
+    "text": TextWriter,
+    "csv": CsvWriter,
+    "jsonl": JsonLinesWriter,
+    "json": JsonWriter,
+    "coco": CocoWriter,
+}
+
+
+def _one_line(path):
+    return path.replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")

@@ -1,0 +1,161 @@
+"""Every setting of a training run: the flags, the config file and config.json are this class."""
+
+import dataclasses
+import json
+import typing
+
+from captioner.errors import CaptionerError
+
+
+def _setting(default, help_text, choices=None):
+    return dataclasses.field(default=default, metadata={"help": help_text, "choices": choices})
+
+
+@dataclasses.dataclass
+class TrainConfig:
+    """The settings of `captioner.train`, with the values that made the shipped model as defaults.
+
+    Example:
+    >>> config = TrainConfig(data="data/shapes", out="runs/shapes", units=256)
+    """
+
+    data: str = _setting("", "annotation file, or folder of a data set")
+    images: str = _setting("", "folder of the pictures; empty: looked for beside the annotations")
+    format: str = _setting(
+        "auto",
+        "how the annotations are written",
+        ("auto", "coco", "karpathy", "flickr8k", "csv", "sidecar"),
+    )
+    out: str = _setting("", "run folder to make, e.g. runs/mine")
+
+    encoder: str = _setting("efficientnet_v2_b0", "the CNN: a name of captioner.encoder.BACKBONES")
+    encoder_weights: str = _setting(
+        "preset",
+        "where its weights come from: preset (the shipped model's), imagenet (downloaded by "
+        "Keras), none (random), or a weights file",
+    )
+    fine_tune_from: str = _setting(
+        "none", "train the CNN too, from this layer on: a layer's name, all, or none"
+    )
+
+    cell: str = _setting("lstm", "recurrent cell", ("rnn", "lstm", "gru"))
+    implementation: str = _setting(
+        "custom", "our own loop, or Keras' recurrent layers", ("custom", "keras")
+    )
+    layers: int = _setting(1, "recurrent layers, one on top of the other")
+    units: int = _setting(512, "size of the hidden state")
+    embedding: int = _setting(256, "size of a word's vector")
+    image_units: int = _setting(512, "size of the picture's vector; 0: as the CNN gives it")
+
+    dropout: float = _setting(0.5, "share dropped of the recurrent layers' output")
+    word_dropout: float = _setting(0.3, "share dropped of the word vectors")
+    image_dropout: float = _setting(0.3, "share dropped of the picture's vector")
+    recurrent_dropout: float = _setting(0.0, "share dropped of the hidden state, in the recurrence")
+    l2: float = _setting(0.0, "weight of the squared recurrent matrices in the loss")
+    label_smoothing: float = _setting(0.1, "share of each target spread over all words")
+
+    epochs: int = _setting(20, "passes over the captions with the CNN as it is")
+    batch_size: int = _setting(64, "captions a step")
+    learning_rate: float = _setting(1e-3, "largest step of Adam")
+    fine_tune_epochs: int = _setting(10, "passes over the pictures with the CNN learning too")
+    fine_tune_batch_size: int = _setting(16, "pictures a step, each with all its captions")
+    fine_tune_learning_rate: float = _setting(3e-4, "largest step of Adam for the decoder then")
+    encoder_learning_rate: float = _setting(1e-4, "largest step of Adam for the CNN then")
+    augment: bool = _setting(
+        True, "crop and mirror pictures at random while the CNN learns", (True, False)
+    )
+    schedule: str = _setting(
+        "cosine", "learning rate over the steps, after the warm-up", ("cosine", "constant")
+    )
+    warmup: float = _setting(0.05, "share of the steps over which the learning rate rises")
+    clip_norm: float = _setting(5.0, "largest norm of all gradients together")
+    patience: int = _setting(5, "epochs without a better score before stopping; 0: never stop")
+    validation_pictures: int = _setting(
+        1000, "pictures captioned after each epoch to choose the best model"
+    )
+
+    min_count: int = _setting(5, "rarest word kept in the vocabulary, by its count in training")
+    max_length: int = _setting(40, "most words of a caption used in training")
+    seed: int = _setting(0, "seed of everything random")
+    cache: str = _setting("", "folder of cached CNN features; empty: ~/.cache/captioner")
+
+    def __post_init__(self):
+        for field in dataclasses.fields(self):
+            value = _converted(getattr(self, field.name), field)
+            setattr(self, field.name, value)
+        self._check_ranges()
+
+    def _check_ranges(self):
+        at_least = {"layers": 1, "units": 1, "embedding": 1, "image_units": 0, "epochs": 0,
+                    "batch_size": 1, "fine_tune_epochs": 0, "fine_tune_batch_size": 1,
+                    "patience": 0, "validation_pictures": 1, "min_count": 1, "max_length": 1,
+                    "seed": 0, "l2": 0, "clip_norm": 0, "learning_rate": 0,
+                    "fine_tune_learning_rate": 0, "encoder_learning_rate": 0}  # fmt: skip
+        for name, least in at_least.items():
+            if not getattr(self, name) >= least:
+                raise CaptionerError(f"{flag(name)} {getattr(self, name)}: must be {least} or more")
+        for name in ("dropout", "word_dropout", "image_dropout", "recurrent_dropout",
+                     "label_smoothing", "warmup"):  # fmt: skip
+            if not 0 <= getattr(self, name) < 1:
+                raise CaptionerError(
+                    f"{flag(name)} {getattr(self, name)}: must be at least 0 and below 1"
+                )
+
+    def to_json(self):
+        """The settings as readable JSON text."""
+        return json.dumps(dataclasses.asdict(self), indent=2) + "\n"
+
+    @classmethod
+    def from_file(cls, path, **overrides):
+        """The settings of a JSON file, with some replaced.
+
+        Raises:
+            CaptionerError: The file is missing, is no JSON object, or names an unknown setting.
+        """
+        return cls(**{**read_config_file(path), **overrides})
+
+
+def read_config_file(path):
+    """The settings that a JSON file gives: a dict, its names checked."""
+    try:
+        with open(path, encoding="utf-8-sig") as file:
+            given = json.load(file)
+    except OSError as error:
+        raise CaptionerError(f"{path}: {error.strerror}; give a JSON file of settings") from error
+    except ValueError as error:
+        raise CaptionerError(f"{path}: broken JSON ({error})") from error
+    if not isinstance(given, dict):
+        raise CaptionerError(f"{path}: expected a JSON object of settings")
+    known = {field.name for field in dataclasses.fields(TrainConfig)}
+    given = {name.replace("-", "_"): value for name, value in given.items()}
+    unknown = sorted(set(given) - known)
+    if unknown:
+        raise CaptionerError(f"{path}: unknown setting {', '.join(unknown)}; see train.py --help")
+    return given
+
+
+def flag(name):
+    """The command-line flag of a setting."""
+    return "--" + name.replace("_", "-")
+
+
+def setting_type(field):
+    """The Python type of a dataclass field of `TrainConfig`."""
+    return typing.get_type_hints(TrainConfig)[field.name]
+
+
+def _converted(value, field):
+    """The value as its type, so that 1 serves for 1.0, or a clear error."""
+    wanted = setting_type(field)
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if wanted is float and is_number:
+        value = float(value)
+    if not isinstance(value, wanted) or (wanted is int and isinstance(value, bool)):
+        kinds = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
+        raise CaptionerError(f"{flag(field.name)} {value!r}: must be {kinds[wanted]}")
+    choices = field.metadata["choices"]
+    if choices and value not in choices:
+        raise CaptionerError(
+            f"{flag(field.name)} {value!r}: choose one of {', '.join(map(str, choices))}"
+        )
+    return value

@@ -1,0 +1,196 @@
+"""Captioned pictures from any of the usual files, all as a `CaptionDataset`."""
+
+import os
+import re
+
+from captioner.datasets import coco, csv_file, flickr8k, karpathy, sidecar
+from captioner.datasets.annotations import read_bytes, read_json
+from captioner.datasets.caption_dataset import CaptionDataset
+from captioner.datasets.pictures import find_pictures
+from captioner.datasets.splits import canonical, select, split_in_file_name
+from captioner.errors import CaptionerError
+
+__all__ = ["FORMATS", "CaptionDataset", "load_dataset"]
+
+FORMATS = ("auto", "coco", "karpathy", "flickr8k", "csv", "sidecar")
+
+_READERS = {
+    "coco": coco.read,
+    "karpathy": karpathy.read,
+    "flickr8k": flickr8k.read,
+    "csv": csv_file.read,
+    "sidecar": sidecar.read,
+}
+_ANNOTATION_FILE = re.compile(
+    r"captions.*\.json|dataset.*\.json|captions\.txt|.*\.csv|(?!.*lemma).*\.token(\.txt)?",
+    re.IGNORECASE,
+)
+
+
+def load_dataset(path, images=None, split=None, format="auto", check_images=True):
+    """Reads pictures with their captions.
+
+    - coco: a COCO captions file, or a folder with captions_train*.json, captions_val*.json ... in
+      it or in its annotations/.
+    - karpathy: dataset_coco.json and the like; restval belongs to train.
+    - flickr8k: Flickr8k.token.txt or Flickr30k's results file, with split lists beside it.
+    - csv: a header `image,caption` or `image,caption,split`, then one caption a row.
+    - sidecar: a folder with one .txt beside each picture, one caption a line.
+
+    A source without splits is divided by the pictures' file names, 80 : 10 : 10, always in the same
+    way; `warnings` says so.
+
+    Args:
+        path: str. An annotation file, or a folder with one.
+        images: str or None. The folder of the pictures. Defaults to `None`: beside the annotations
+            or in one of the usual folders there (images, train2017, Flicker8k_Dataset ...).
+        split: str or None. `"train"`, `"val"` (also `"dev"`, `"validation"`), `"test"`, or another
+            that the source defines. Defaults to `None`, everything.
+        format: str. One of `FORMATS`. Defaults to `"auto"`, found out from names and contents.
+        check_images: bool. Whether to look for the pictures, skip up to 1 in 20 that are missing,
+            and refuse more. Defaults to `True`.
+
+    Returns:
+        CaptionDataset.
+
+    Raises:
+        CaptionerError: Something is missing, broken or contradictory; the message says where.
+
+    Example:
+    >>> dataset = captioner.load_dataset("coco/captions_val2017.json", images="coco/val2017")
+    >>> dataset.image_paths[0], dataset.captions[0]
+    """
+    path = os.fspath(path)
+    images = None if images is None else os.fspath(images)
+    split = None if split is None else canonical(split)
+    _check_arguments(path, images, format)
+    format, files = _source(path, format)
+    if format == "coco" and os.path.isdir(path):
+        annotations = coco.read_folder(path, files, split)
+    else:
+        annotations = _READERS[format](files[0])
+    records, warnings = select(annotations, split, path)
+    if not records:
+        where = f" in {split}" if split else ""
+        raise CaptionerError(f"{path}: no picture with a caption{where}")
+    paths = _picture_paths(records, path, files, images, check_images)
+    found = [n for n, each in enumerate(paths) if each is not None]
+    if len(found) < len(records):
+        first = records[paths.index(None)].file
+        warnings.append(
+            f"{len(records) - len(found)} of {len(records)} pictures are missing "
+            f"(first: {first}); skipped"
+        )
+    return CaptionDataset(
+        image_ids=[records[n].image_id for n in found],
+        image_paths=[paths[n] for n in found],
+        captions=[records[n].captions for n in found],
+        split=split,
+        warnings=annotations.warnings + warnings,
+    )
+
+
+def _check_arguments(path, images, format):
+    if format not in FORMATS:
+        raise CaptionerError(f"format {format!r}: choose one of {', '.join(FORMATS)}")
+    if not os.path.exists(path):
+        raise CaptionerError(f"{path}: no such file or folder of captions")
+    if images is not None and not os.path.isdir(images):
+        raise CaptionerError(f"{images}: no such folder of pictures")
+
+
+def _picture_paths(records, path, files, images, check_images):
+    home = path if os.path.isdir(path) else os.path.dirname(path) or "."
+    roots = [images] if images else [home, os.path.normpath(os.path.join(home, os.pardir))]
+    if not check_images:
+        return [os.path.join(roots[0], each.file) for each in records]
+    hint = split_in_file_name(os.path.basename(files[0])) if len(files) == 1 else None
+    return find_pictures(records, roots, path, hint)
+
+
+def _source(path, format):
+    """The format of a path and the annotation files in it; a sidecar folder is its own file."""
+    if not os.path.isdir(path):
+        if format == "sidecar":
+            raise CaptionerError(f"{path}: format sidecar needs a folder")
+        return (_format_of_file(path) if format == "auto" else format), [path]
+    if format == "sidecar":
+        return format, [path]
+    candidates = _annotation_files(path)
+    by_format = {}
+    for each in candidates:
+        by_format.setdefault(_sniff(each), []).append(each)
+    by_format.pop(None, None)
+    if format == "auto" and not by_format:
+        return _source_without_annotations(path, candidates)
+    if format == "auto" and len(by_format) > 1:
+        files = ", ".join(sorted(os.path.basename(each[0]) for each in by_format.values()))
+        raise CaptionerError(f"{path} holds captions in several formats ({files}); name one file")
+    if format == "auto":
+        [format] = by_format
+    files = by_format.get(format, [])
+    if not files or (len(files) > 1 and format != "coco"):
+        fault = "holds several of" if files else "holds no file of"
+        raise CaptionerError(f"{path} {fault} format {format}; name the annotation file itself")
+    return format, files
+
+
+def _source_without_annotations(path, candidates):
+    """A folder where no file is known to hold captions: a sidecar folder, or a mistake."""
+    if sidecar.is_sidecar(path):
+        return "sidecar", [path]
+    if candidates:
+        return _format_of_file(candidates[0]), candidates[:1]
+    raise CaptionerError(
+        f"{path} holds no captions: no captions_*.json, dataset_*.json, *.token.txt or .csv, and "
+        "no .txt beside a picture"
+    )
+
+
+def _annotation_files(folder):
+    """The files in a folder or its annotations/ that should be captions, judged by their names."""
+    files = [
+        os.path.join(each, name)
+        for each in (folder, os.path.join(folder, "annotations"))
+        if os.path.isdir(each)
+        for name in sorted(os.listdir(each))
+        if not name.startswith(".")
+    ]
+    usual = [each for each in files if _ANNOTATION_FILE.fullmatch(os.path.basename(each))]
+    return usual or [each for each in files if each.endswith(".json")]
+
+
+def _format_of_file(path):
+    format = _sniff(path)
+    if format:
+        return format
+    if path.lower().endswith(".json"):
+        raise CaptionerError(
+            f"{path}: neither COCO captions (an object with images and annotations) nor Karpathy's "
+            "split (images with sentences)"
+        )
+    if path.lower().endswith((".csv", ".tsv")):
+        return "csv"  # whose reader says what is wrong with the header
+    raise CaptionerError(f"{path}: no known kind of captions; name it with --format")
+
+
+def _sniff(path):
+    """The format of a file by its contents, or None."""
+    if path.lower().endswith(".json"):
+        return _sniff_json(path)
+    line = read_bytes(path, limit=4096).partition(b"\n")[0].decode("utf-8-sig", "replace").strip()
+    if flickr8k.TOKEN_LINE.fullmatch(line) or flickr8k.BAR_HEADER.fullmatch(line):
+        return "flickr8k"
+    picture, caption, _ = csv_file.columns(line.split(csv_file.delimiter(line)))
+    return None if picture is None or caption is None else "csv"
+
+
+def _sniff_json(path):
+    """Looks for the telling key only; COCO's 90 MB are parsed later, and once."""
+    data = read_bytes(path)
+    if b'"annotations"' in data:
+        return "coco"
+    if b'"sentences"' in data:
+        return "karpathy"
+    read_json(path)  # a broken file is said to be broken, not passed over
+    return None

@@ -1,0 +1,140 @@
+"""What every reader gives back, and the checks that readers share."""
+
+import json
+from typing import NamedTuple
+
+from captioner.errors import CaptionerError
+
+
+class Record(NamedTuple):
+    """One picture as the annotations describe it."""
+
+    image_id: int | str
+    file: str  # relative, with forward slashes
+    captions: list
+    split: str | None
+
+
+class Annotations(NamedTuple):
+    """What a reader found: `splits` is empty where the source defines none."""
+
+    records: list
+    splits: list
+    warnings: list
+
+
+class Tally:
+    """Counts the harmless faults of one file by kind, and remembers where each was first met."""
+
+    def __init__(self, path):
+        self._path = path
+        self._faults = {}
+
+    def add(self, fault, place):
+        count, first = self._faults.get(fault, (0, place))
+        self._faults[fault] = count + 1, first
+
+    def warnings(self):
+        return [
+            f"{self._path}: {fault}: {count} (first: {place})"
+            for fault, (count, place) in self._faults.items()
+        ]
+
+
+EMPTY_CAPTION = "empty captions dropped"
+NO_CAPTION = "pictures without captions dropped"
+DUPLICATE = "entries given twice, read once"
+
+
+def clean_caption(text):
+    """The caption in one line: every run of white space is one space."""
+    text = " ".join(text.split())
+    if not text.isascii():
+        # JSON can spell half a character ("\ud83d"), which no file or screen would take later on.
+        text = text.encode("utf-8", "replace").decode("utf-8")
+    return text
+
+
+def picture_name(name, path, place):
+    """A picture's file name, relative and with forward slashes; others are refused."""
+    parts = name.strip().replace("\\", "/").split("/")
+    file = "/".join(part for part in parts if part not in ("", "."))
+    is_absolute = parts[0] == "" or parts[0][1:2] == ":" or parts[0].endswith(":")
+    if not file or is_absolute or ".." in parts or "\0" in file:
+        raise CaptionerError(
+            f"{path}: {place}: picture {name!r}: must be a file name inside the folder of the "
+            "pictures, not empty, not absolute and without '..'"
+        )
+    return file
+
+
+def keep_captioned(records, tally):
+    """The records that have a caption; the others are counted."""
+    kept = []
+    for record in records:
+        if record.captions:
+            kept.append(record)
+        else:
+            tally.add(NO_CAPTION, record.file)
+    return kept
+
+
+def read_bytes(path, limit=-1):
+    """The bytes of a file, or its first `limit`."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(limit)
+    except OSError as error:
+        raise CaptionerError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def read_text(path):
+    """The text of a UTF-8 file, with or without a byte order mark."""
+    data = read_bytes(path)
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise CaptionerError(f"{path}: line {line}: not UTF-8; save the file as UTF-8") from error
+
+
+def read_json(path):
+    """What a JSON file holds."""
+    text = read_text(path)
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise CaptionerError(
+            f"{path}: line {error.lineno}, column {error.colno}: broken JSON ({error.msg})"
+        ) from error
+    except (RecursionError, ValueError) as error:  # too deep, or a number of thousands of digits
+        raise CaptionerError(f"{path}: broken JSON ({error})") from error
+
+
+_KINDS = {dict: "an object", list: "a list", str: "a string", int: "a whole number"}
+
+
+def member(owner, key, kinds, path, place=""):
+    """`owner[key]` of a JSON document, or an error that says where it is not what it should be.
+
+    Args:
+        owner: what should be an object.
+        key: str.
+        kinds: tuple of types.
+        path: str. The file.
+        place: str. Where `owner` is in it, e.g. `"images[3]"`; empty at the top.
+    """
+    if type(owner) is not dict:
+        raise _wrong_kind(owner, (dict,), path, place or "top level")
+    place = f"{place}.{key}" if place else key
+    if key not in owner:
+        raise CaptionerError(f"{path}: {place}: missing")
+    if type(owner[key]) not in kinds:
+        raise _wrong_kind(owner[key], kinds, path, place)
+    return owner[key]
+
+
+def _wrong_kind(value, kinds, path, place):
+    expected = " or ".join(_KINDS[kind] for kind in kinds)
+    got = "null" if value is None else type(value).__name__
+    return CaptionerError(f"{path}: {place}: expected {expected}, got {got}")

@@ -1,0 +1,52 @@
+"""Pictures with their captions, whatever file they were read from."""
+
+import dataclasses
+
+
+@dataclasses.dataclass
+class CaptionDataset:
+    """The pictures of a data set, or of one split of it, with their captions.
+
+    The three lists run in step: entry n of each belongs to picture n.
+
+    Args:
+        image_ids: list of int or str. COCO's number where there is one, else the picture's file
+            name relative to the folder of the pictures.
+        image_paths: list of str.
+        captions: list of lists of str. At least one caption a picture, as written, with single
+            spaces.
+        split: str or None. `"train"`, `"val"`, `"test"` or the source's own name; None for all.
+        warnings: list of str. What was skipped or assumed in reading, one line each.
+
+    Example:
+    >>> dataset = CaptionDataset(["a.jpg"], ["photos/a.jpg"], [["A dog.", "A dog runs."]])
+    >>> len(dataset), dataset.references()
+    (1, {'a.jpg': ['A dog.', 'A dog runs.']})
+    """
+
+    image_ids: list
+    image_paths: list
+    captions: list
+    split: str | None = None
+    warnings: list = dataclasses.field(default_factory=list)
+
+    def __len__(self):
+        return len(self.image_ids)
+
+    def references(self):
+        """The captions of each picture by its id, as `captioner.metrics.score` wants them."""
+        return dict(zip(self.image_ids, self.captions, strict=True))
+
+    def subset(self, indices):
+        """The data set of some pictures only.
+
+        Args:
+            indices: iterable of int. Positions in the lists, in the order wanted.
+        """
+        indices = list(indices)
+        return dataclasses.replace(
+            self,
+            image_ids=[self.image_ids[n] for n in indices],
+            image_paths=[self.image_paths[n] for n in indices],
+            captions=[self.captions[n] for n in indices],
+        )

@@ -1,0 +1,96 @@
+"""Which pictures belong to train, val and test."""
+
+import hashlib
+import re
+import unicodedata
+
+from captioner.errors import CaptionerError
+
+USUAL = ("train", "val", "test")
+ALIASES = {"dev": "val", "validation": "val", "restval": "train"}
+FEW = 100  # pictures; see divide()
+
+_IN_FILE_NAME = re.compile(r"(?<![a-z])(train|validation|val|dev|test)(?![a-z])", re.IGNORECASE)
+
+
+def canonical(name):
+    """The one name of a split; None for no name."""
+    name = name.strip().lower()
+    return ALIASES.get(name, name) or None
+
+
+def split_in_file_name(name):
+    """The split that an annotation file's name tells, or None: `captions_val2017.json` -> val."""
+    found = _IN_FILE_NAME.search(name)
+    return canonical(found[1]) if found else None
+
+
+def require_split(split, splits, path):
+    """An error where the source defines splits, but not this one."""
+    if split and splits and split not in splits:
+        usual = [each for each in USUAL if each in splits]
+        names = ", ".join([*usual, *(each for each in splits if each not in USUAL)])
+        raise CaptionerError(f"{path} has no split {split!r}; it has {names}")
+
+
+def select(annotations, split, path):
+    """The records of a split, and what should be said about it.
+
+    Args:
+        annotations: Annotations.
+        split: str or None. None selects all.
+        path: str. The source, for messages.
+
+    Returns:
+        (list of Record, list of str).
+    """
+    require_split(split, annotations.splits, path)
+    if split is None:
+        return annotations.records, []
+    if annotations.splits:
+        return [each for each in annotations.records if each.split == split], []
+    require_split(split, USUAL, path)
+    parts = divide(each.file for each in annotations.records)
+    records = [each for each in annotations.records if parts[each.file] == split]
+    if not records:
+        raise CaptionerError(
+            f"{path} defines no splits and its {len(parts)} pictures are too few to be divided; "
+            "give more, or a data set with splits"
+        )
+    return records, [
+        f"{path} defines no splits: its pictures are divided by their file names, "
+        f"80 % train, 10 % val, 10 % test; this is {split}"
+    ]
+
+
+def divide(files):
+    """Divides pictures 80 : 10 : 10 into train, val and test, whatever order they come in.
+
+    A picture stays in its part when others come or go, because only the hash of its own name
+    decides. Among fewer than `FEW` pictures chance could leave a part empty; those are ranked by
+    their hash and cut, so that of 3 pictures or more each part gets one.
+
+    Args:
+        files: iterable of str. Names, one picture under several ids has one name.
+
+    Returns:
+        dict of file: split.
+    """
+    shares = {file: _hash(file) for file in files}
+    if len(shares) >= FEW:
+        return {
+            file: "train" if share < 0.8 else "val" if share < 0.9 else "test"
+            for file, share in shares.items()
+        }
+    ranked = sorted(shares, key=shares.get, reverse=True)
+    held_out = max(1, len(ranked) // 10)
+    parts = dict.fromkeys(ranked, "train")
+    parts.update(dict.fromkeys(ranked[held_out : 2 * held_out], "val"))
+    parts.update(dict.fromkeys(ranked[:held_out], "test"))
+    return parts
+
+
+def _hash(file):
+    """A number from 0 to 1 that looks random but is the same on every machine."""
+    name = unicodedata.normalize("NFC", file).encode("utf-8", "surrogateescape")
+    return int.from_bytes(hashlib.sha256(name).digest()[:8], "big") / 2**64

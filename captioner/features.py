@@ -1,0 +1,114 @@
+"""The CNN's features of a data set: computed once, kept on disk, mapped into memory."""
+
+import hashlib
+import json
+import os
+
+import numpy as np
+from tqdm import tqdm
+
+from captioner.errors import CaptionerError
+from captioner.images import ImageError, read_images
+
+MOST_UNREADABLE = 0.05  # a larger share of pictures that cannot be read is an error
+
+
+def cached_features(captioner, paths, folder=None, batch_size=32, progress=True):
+    """The picture vectors of a data set, from the cache or computed into it.
+
+    The cache is one file per set, named by a hash of all that it depends on: each picture's path,
+    size and time of change, the network, its weights and the picture size. It is written under
+    another name and gets its own only when complete; an interrupted computation goes on where it
+    stopped.
+
+    Args:
+        captioner: Captioner. Its encoder is used.
+        paths: list of str. Picture files.
+        folder: str or None. Defaults to `~/.cache/captioner`.
+        batch_size: int. Pictures encoded at a time. Defaults to `32`.
+        progress: bool. Whether to show a progress bar. Defaults to `True`.
+
+    Returns:
+        (features, unreadable): float16 memory map (pictures, channels), and a dict from the number
+        of each picture that cannot be read to the reason; its row is zeros.
+
+    Raises:
+        CaptionerError: More than 5 % of the pictures cannot be read.
+    """
+    folder = folder or os.path.join(os.path.expanduser("~"), ".cache", "captioner")
+    os.makedirs(folder, exist_ok=True)
+    path = os.path.join(folder, _key(captioner.encoder, paths) + ".npy")
+    if not os.path.exists(path):
+        _compute(captioner, paths, path, batch_size, progress)
+    with open(path + ".json", encoding="utf-8") as file:
+        unreadable = {int(key): reason for key, reason in json.load(file)["unreadable"].items()}
+    if len(unreadable) > max(1, MOST_UNREADABLE * len(paths)):
+        raise CaptionerError(
+            f"{len(unreadable)} of {len(paths)} pictures cannot be read; the first: "
+            f"{unreadable[min(unreadable)]}"
+        )
+    return np.load(path, mmap_mode="r"), unreadable
+
+
+def _compute(captioner, paths, path, batch_size, progress):
+    shape = (len(paths), captioner.encoder.channels)
+    partial, done = path + ".partial", 0
+    state = _read_state(path + ".json") if os.path.exists(partial) else None
+    if state is None:
+        state = {"done": 0, "unreadable": {}}
+        features = np.lib.format.open_memmap(partial, "w+", np.float16, shape)
+    else:
+        features = np.lib.format.open_memmap(partial, "r+")
+    done = state["done"]
+    size = (captioner.encoder.size, captioner.encoder.size)
+    with tqdm(total=len(paths), initial=done, unit="picture", desc="encoding pictures",
+              disable=not progress) as bar:  # fmt: skip
+        pixels = []
+        for number, _, result in read_images(paths[done:], size):
+            if isinstance(result, ImageError):
+                state["unreadable"][str(done + number)] = str(result)
+                result = np.zeros((*size, 3), np.uint8)
+            pixels.append(result)
+            if len(pixels) == batch_size or done + number == len(paths) - 1:
+                end = done + number + 1
+                features[end - len(pixels) : end] = captioner.encode(np.stack(pixels), batch_size)
+                bar.update(len(pixels))
+                pixels = []
+                if end // batch_size % 100 == 0:
+                    _write_state(path + ".json", features, {**state, "done": end})
+    for number in state["unreadable"]:
+        features[int(number)] = 0
+    _write_state(path + ".json", features, {**state, "done": len(paths)})
+    del features
+    os.replace(partial, path)
+
+
+def _write_state(path, features, state):
+    """Notes how far the features have come, after they are on disk."""
+    features.flush()
+    with open(path + ".new", "w", encoding="utf-8") as file:
+        json.dump(state, file)
+    os.replace(path + ".new", path)
+
+
+def _read_state(path):
+    try:
+        with open(path, encoding="utf-8") as file:
+            return json.load(file)
+    except (OSError, ValueError):
+        return None
+
+
+def _key(encoder, paths):
+    digest = hashlib.sha256()
+    digest.update(json.dumps([encoder.backbone, encoder.size, "pooled", 1]).encode())
+    for weight in encoder.get_weights():
+        digest.update(np.ascontiguousarray(weight).tobytes())
+    for path in paths:
+        try:
+            status = os.stat(path)
+            told = (os.path.abspath(path), status.st_size, status.st_mtime_ns)
+        except OSError:
+            told = (os.path.abspath(path), None, None)
+        digest.update(repr(told).encode())
+    return f"{encoder.backbone}-{digest.hexdigest()[:24]}"

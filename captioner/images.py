@@ -1,0 +1,248 @@
+"""Picture files to pixel arrays: every hazard of real files is handled here, once."""
+
+import glob
+import os
+import stat
+import sys
+import warnings
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from captioner.errors import CaptionerError
+
+ENDINGS = frozenset(
+    ".jpg .jpeg .jpe .jfif .png .apng .gif .webp .bmp .dib .tif .tiff .ppm .pgm .pbm .pnm .tga "
+    ".avif .jp2 .j2k .ico .icns .pcx .sgi .mpo .qoi .dds".split()
+)
+READ_AHEAD = 64  # pictures decoded before they are asked for
+THREADS = 4  # Pillow decodes without holding Python's lock
+
+# Between Pillow's two limits, 89 and 179 megapixels, it only warns; beyond the second it refuses.
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+
+
+class ImageError(CaptionerError):
+    """A picture that cannot be read; the message names it and the reason in one line."""
+
+
+def read_image(source, size):
+    """One picture as the encoder wants it.
+
+    The whole picture is squeezed into the wanted shape, not cropped. It is turned as its EXIF data
+    say, of an animation the first frame counts, what is transparent becomes white, and 16-bit
+    values are scaled to 8 bits.
+
+    Args:
+        source: a path, a PIL image, or an array (height, width), (height, width, 1), (..., 3) or
+            (..., 4): uint8, uint16, or float from 0 to 1 or from 0 to 255.
+        size: tuple (height, width) in pixels.
+
+    Returns:
+        uint8 array (height, width, 3), RGB, 0 to 255.
+
+    Raises:
+        ImageError: The picture cannot be read.
+
+    Example:
+    >>> read_image("data/samples/coffee.jpg", (224, 224)).shape
+    (224, 224, 3)
+    """
+    if isinstance(source, Image.Image):
+        return _guarded(_pixels, source, size, name=describe(source))
+    if isinstance(source, (str, os.PathLike)):
+        return _guarded(_read_file, source, size, name=describe(source))
+    return _pixels(_from_array(source), size)
+
+
+def read_images(sources, size):
+    """Any number of pictures, decoded ahead by a few threads; errors do not stop it.
+
+    Args:
+        sources: iterable of what `read_image` takes. It is read only a little ahead.
+        size: tuple (height, width) in pixels.
+
+    Yields:
+        (index, source, uint8 array (height, width, 3) or the `ImageError`), in order.
+    """
+    waiting = deque()
+    with ThreadPoolExecutor(THREADS) as threads:
+        try:
+            for index, source in enumerate(sources):
+                waiting.append((index, source, threads.submit(_read_or_error, source, size)))
+                if len(waiting) >= READ_AHEAD:
+                    yield _finished(waiting.popleft())
+            while waiting:
+                yield _finished(waiting.popleft())
+        finally:
+            for _, _, future in waiting:
+                future.cancel()
+
+
+def find_images(arguments):
+    """The picture files that paths, folders and globs stand for.
+
+    Args:
+        arguments: iterable of str. A file is taken whatever its ending; of a folder all files below
+            it with a picture's ending, hidden ones left out, in the order of their names; a glob
+            may contain `**`; `-` stands for the paths on standard input, one a line.
+
+    Returns:
+        (list of paths, list of str): the pictures, and one line for each argument that gave none.
+    """
+    paths, problems = [], []
+    for argument in _with_standard_input(arguments):
+        if os.path.isdir(argument):
+            found = _in_folder(argument)
+            problem = "folder holds no pictures"
+        elif os.path.lexists(argument):
+            found = [argument]
+        else:
+            found = [
+                path
+                for match in sorted(glob.glob(argument, recursive=True))
+                for path in (_in_folder(match) if os.path.isdir(match) else [match])
+            ]
+            problem = "no file matches" if glob.has_magic(argument) else "no such file or folder"
+        if not found:
+            problems.append(f"{describe(argument)}: {problem}")
+        paths += found
+    return paths, problems
+
+
+def describe(source):
+    """How a picture is called in messages: its path in one printable line, or what it is."""
+    if isinstance(source, (str, os.PathLike)):
+        path = os.fsdecode(source)
+        return path if path.isprintable() else repr(path)[1:-1]
+    if isinstance(source, Image.Image):
+        return getattr(source, "filename", "") or f"{source.width}x{source.height} PIL image"
+    return f"array of shape {getattr(source, 'shape', '?')}"
+
+
+def _with_standard_input(arguments):
+    for argument in arguments:
+        if argument == "-":
+            lines = sys.stdin.buffer.read().splitlines()
+            yield from (os.fsdecode(line) for line in lines if line.strip())
+        else:
+            yield argument
+
+
+def _in_folder(folder):
+    found = []
+    for parent, folders, names in os.walk(folder):
+        folders[:] = sorted(each for each in folders if not each.startswith("."))
+        found += [
+            os.path.join(parent, name)
+            for name in sorted(names)
+            if not name.startswith(".") and os.path.splitext(name)[1].lower() in ENDINGS
+        ]
+    return found
+
+
+def _finished(job):
+    index, source, future = job
+    return index, source, future.result()
+
+
+def _read_or_error(source, size):
+    try:
+        return read_image(source, size)
+    except ImageError as error:
+        return error
+
+
+def _guarded(read, source, size, name):
+    """`read(source, size)`, whatever goes wrong in it told in one line."""
+    try:
+        return read(source, size)
+    except ImageError:
+        raise
+    except UnidentifiedImageError as error:
+        raise ImageError(f"{name}: not a picture, or of a kind that Pillow cannot read") from error
+    except Image.DecompressionBombError as error:
+        raise ImageError(
+            f"{name}: more than {2 * Image.MAX_IMAGE_PIXELS // 10**6} megapixels; make it smaller"
+        ) from error
+    except MemoryError as error:
+        raise ImageError(f"{name}: too large for the memory") from error
+    except OSError as error:
+        reason = error.strerror or str(error) or "damaged"
+        raise ImageError(f"{name}: cannot be read ({_one_line(reason)})") from error
+    except Exception as error:  # damaged files bring out all kinds in the decoders
+        reason = f"{type(error).__name__}: {error}"
+        raise ImageError(f"{name}: cannot be decoded ({_one_line(reason)})") from error
+
+
+def _one_line(text):
+    return " ".join(text.split())[:200]
+
+
+def _read_file(path, size):
+    status = os.stat(path)
+    if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for ever
+        kind = "a folder" if stat.S_ISDIR(status.st_mode) else "not a regular file"
+        raise ImageError(f"{describe(path)}: {kind}")
+    if not status.st_size:
+        raise ImageError(f"{describe(path)}: file is empty")
+    with Image.open(path) as image:
+        # A JPEG is decoded at a half, a quarter or an eighth where that is still twice the size
+        # wanted: large photos cost a fraction of the time and memory, and look the same.
+        image.draft(None, (2 * size[1], 2 * size[0]))
+        return _pixels(image, size)
+
+
+def _pixels(image, size):
+    image = _rgb(ImageOps.exif_transpose(image))
+    if image.size != (size[1], size[0]):
+        image = image.resize((size[1], size[0]), Image.Resampling.BICUBIC)
+    return np.asarray(image)  # (height, width, 3)
+
+
+def _rgb(image):
+    if image.mode == "RGB":
+        return image
+    if image.mode.startswith("I") or image.mode == "F":
+        image = _eight_bits(image)
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, "white")
+        return Image.alpha_composite(white, image).convert("RGB")
+    return image.convert("RGB")
+
+
+def _eight_bits(image):
+    """A grey picture of 16-bit, 32-bit or float values, scaled to 0..255."""
+    values = np.asarray(image).astype(np.float32)
+    if not np.isfinite(values).all():
+        raise ImageError(f"{describe(image)}: holds values that are no numbers")
+    if image.mode.startswith("I;16"):
+        most = 65535
+    elif image.mode == "F" and values.max() <= 1:
+        most = 1
+    else:
+        most = 255 if values.max() <= 255 else max(65535, values.max())
+    return Image.fromarray(np.clip(values * (255 / most) + 0.5, 0, 255).astype(np.uint8))
+
+
+def _from_array(array):
+    array = np.asarray(array)
+    name = f"array of shape {array.shape} and type {array.dtype}"
+    if array.ndim == 3 and array.shape[-1] == 1:
+        array = array[..., 0]
+    is_picture = array.ndim == 2 or (array.ndim == 3 and array.shape[-1] in (3, 4))
+    if not is_picture or not array.size or array.dtype.kind not in "buif":
+        raise ImageError(f"{name}: expected (height, width), (height, width, 3) or (..., 4) numbers")
+    if array.dtype == np.uint8:
+        return Image.fromarray(array)
+    values = array.astype(np.float32)
+    if array.dtype == np.uint16:
+        values *= 255 / 65535
+    elif array.dtype.kind in "bf" and values.max() <= 1:
+        values *= 255  # the way matplotlib and scikit-image keep pictures
+    if not (values.min() >= 0 and values.max() <= 255):
+        raise ImageError(f"{name}: values must be 0 to 255, or 0 to 1 as floats")
+    return Image.fromarray((values + 0.5).astype(np.uint8))

@@ -1,0 +1,28 @@
+"""Caption metrics: BLEU, ROUGE-L and CIDEr-D equal to coco-caption's, without Java.
+
+METEOR and SPICE need Java and the optional package pycocoevalcap.
+
+Example:
+>>> from captioner import metrics
+>>> references = {1: ["A dog runs.", "A brown dog."], 2: ["Two cats sleep.", "Cats on a bed."]}
+>>> scores = metrics.score(references, {1: "a dog runs", 2: "cats sleep"}, ["bleu", "cider"])
+>>> {name: round(value, 2) for name, value in scores.items() if name in ("BLEU-2", "CIDEr")}
+{'BLEU-2': 0.82, 'CIDEr': 3.37}
+"""
+
+from captioner.metrics.cider import CiderD, NGramFrequencies
+from captioner.metrics.diversity import diversity
+from captioner.metrics.ptb_tokenizer import tokenize_ptb
+from captioner.metrics.results import load_results, save_results
+from captioner.metrics.scores import score, score_each
+
+__all__ = [
+    "CiderD",
+    "NGramFrequencies",
+    "diversity",
+    "load_results",
+    "save_results",
+    "score",
+    "score_each",
+    "tokenize_ptb",
+]

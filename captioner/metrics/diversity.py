@@ -1,0 +1,37 @@
+"""How varied captions are, which no comparison with references shows."""
+
+from itertools import chain
+
+from captioner.metrics.ptb_tokenizer import tokenize_ptb
+
+
+def diversity(captions, training_captions):
+    """Statistics that tell a captioner from one that says the same of everything.
+
+    Captions are compared by their tokens, so case and punctuation make no difference.
+
+    Args:
+        captions: list of str.
+        training_captions: iterable of str. What the model could have copied.
+
+    Returns:
+        dict of `"distinct"`, the share of different captions among `captions`; `"copied"`, the
+        share of captions that are also training captions; `"words"`, the number of different words
+        used; `"length"`, the mean number of words. All 0 where there are no captions.
+
+    Reference:
+        van Miltenburg et al. 2018, Measuring the Diversity of Automatic Image Descriptions.
+
+    Example:
+    >>> diversity(["A dog.", "a dog", "A red bus"], ["a red bus", "a cat"])["distinct"]
+    0.6666666666666666
+    """
+    spoken = [tuple(tokenize_ptb(caption)) for caption in captions]
+    heard = {tuple(tokenize_ptb(caption)) for caption in training_captions}
+    number = max(1, len(spoken))
+    return {
+        "distinct": len(set(spoken)) / number,
+        "copied": sum(caption in heard for caption in spoken) / number,
+        "words": len(set(chain.from_iterable(spoken))),
+        "length": sum(map(len, spoken)) / number,
+    }

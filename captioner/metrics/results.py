@@ -1,0 +1,99 @@
+"""Files in the COCO results format: [{"image_id": 42, "caption": "a dog on a beach"}, ...]."""
+
+import json
+from pathlib import Path
+
+from captioner.errors import CaptionerError
+
+
+def load_results(path):
+    """Reads the captions of a COCO results file.
+
+    Args:
+        path: str or Path.
+
+    Returns:
+        dict from image id (int or str, as in the file) to str, in the file's order.
+
+    Raises:
+        CaptionerError: The file cannot be read, is not JSON or not of this shape, or has two
+            captions for one image.
+
+    Example:
+    >>> import os, tempfile
+    >>> path = os.path.join(tempfile.mkdtemp(), "results.json")
+    >>> save_results(path, {42: "a dog on a beach"})
+    >>> load_results(path)
+    {42: 'a dog on a beach'}
+    """
+    entries = _read_json(path)
+    if not isinstance(entries, list):
+        raise CaptionerError(
+            f'{path}: a list of {{"image_id": ..., "caption": ...}} is expected, '
+            f"not {_kind(entries)}; is this a COCO results file?"
+        )
+    captions = {}
+    for number, entry in enumerate(entries):
+        name, caption = _read_entry(path, number, entry)
+        if name in captions:
+            raise CaptionerError(
+                f"{path}: entry {number} is a second caption for image {name!r}; keep one"
+            )
+        captions[name] = caption
+    return captions
+
+
+def save_results(path, captions):
+    """Writes captions as a COCO results file, one a line.
+
+    Args:
+        path: str or Path.
+        captions: dict from image id (int or str) to str.
+
+    Raises:
+        CaptionerError: The file cannot be written.
+    """
+    lines = [
+        json.dumps({"image_id": name, "caption": caption}, ensure_ascii=False)
+        for name, caption in captions.items()
+    ]
+    try:
+        Path(path).write_text("[\n" + ",\n".join(lines) + "\n]\n", encoding="utf-8")
+    except OSError as error:
+        raise CaptionerError(f"{path}: cannot be written ({error.strerror})") from None
+
+
+def _read_json(path):
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise CaptionerError(f"{path}: cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError:
+        raise CaptionerError(f"{path}: is not UTF-8 text; save it as UTF-8") from None
+    except json.JSONDecodeError as error:
+        raise CaptionerError(f"{path}, line {error.lineno}: broken JSON ({error.msg})") from None
+
+
+def _read_entry(path, number, entry):
+    where = f"{path}: entry {number}"
+    if not isinstance(entry, dict):
+        raise CaptionerError(f"{where} is {_kind(entry)}, not an object with image_id and caption")
+    missing = [key for key in ("image_id", "caption") if key not in entry]
+    if missing:
+        raise CaptionerError(
+            f"{where} has no {missing[0]!r}; it has {', '.join(entry) or 'nothing'}"
+        )
+    name, caption = entry["image_id"], entry["caption"]
+    if not isinstance(name, int | str) or isinstance(name, bool):
+        raise CaptionerError(f"{where}: image_id is {_kind(name)}, not a number or a text")
+    if not isinstance(caption, str):
+        raise CaptionerError(f"{where}: caption is {_kind(caption)}, not a text")
+    return name, caption
+
+
+def _kind(value):
+    """What a JSON value is, in words."""
+    names = {dict: "an object", list: "a list", str: "a text", bool: "true or false"}
+    if value is None:
+        return "null"
+    return names.get(type(value), "a number")

@@ -1,0 +1,244 @@
+"""ImageRNN: a cell run over time, by our own loop or by Keras' layers."""
+
+import keras
+from keras import ops
+
+from captioner.cells import CELLS
+from captioner.errors import CaptionerError
+
+# Loops of known length up to this are written out step by step, which XLA turns into much faster
+# code than a loop; longer ones would take too long to compile.
+UNROLL_LIMIT = 64
+
+KERAS_LAYERS = {
+    "rnn": keras.layers.SimpleRNN,
+    "lstm": keras.layers.LSTM,
+    "gru": keras.layers.GRU,
+}
+
+
+@keras.saving.register_keras_serializable(package="captioner")
+class ImageRNN(keras.layers.Layer):
+    """A recurrent layer whose every step also sees the picture: h_t = f(h_{t-1}, x_t, i_t).
+
+    Masked steps leave the states as they are and repeat the last output, as in Keras.
+
+    Args:
+        units: int. Size of the hidden state.
+        cell: `"rnn"`, `"lstm"` or `"gru"`. Defaults to `"lstm"`.
+        implementation: `"custom"` for our loop over `captioner.cells`, with w_xh·x and w_ih·i taken
+            out of it, or `"keras"` for `keras.layers.SimpleRNN`, `LSTM` or `GRU` on the
+            concatenation of words and image. Both give the same numbers with the same weights.
+            Defaults to `"custom"`.
+        recurrent_dropout: float. Share of h_{t-1} dropped before w_hh. Defaults to `0.0`.
+        l2: float. Weight of the squared norm of the three matrices. Defaults to `0.0`.
+        seed: int or None. Seed of the dropout masks. Defaults to `None`.
+
+    Call arguments:
+        words: tensor (batch, time, embed).
+        image: tensor (batch, features), the same at every step, or (batch, time, features).
+        mask: bool tensor (batch, time) or None. False marks padding. Defaults to `None`.
+        initial_state: list of tensors (batch, units), hidden and, for the LSTM, memory.
+            Defaults to zeros.
+        return_state: bool. Whether to return (output, states). Defaults to `False`.
+
+    Returns:
+        Tensor (batch, time, units).
+
+    Example:
+    >>> layer = captioner.ImageRNN(16, cell="lstm")
+    >>> words, image = np.ones((2, 5, 8), "float32"), np.ones((2, 12), "float32")
+    >>> layer(words, image).shape
+    (2, 5, 16)
+
+    Reference: the document, equations (1) and (5); where the image enters: Tanti et al. 2018,
+    "Where to put the image in an image caption generator" (there: par-inject).
+    """
+
+    def __init__(
+        self,
+        units,
+        cell="lstm",
+        implementation="custom",
+        recurrent_dropout=0.0,
+        l2=0.0,
+        seed=None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        _require(cell in CELLS, f"cell {cell!r}: no such cell; choose one of {', '.join(CELLS)}")
+        _require(
+            implementation in ("custom", "keras"),
+            f"implementation {implementation!r}: no such implementation; choose custom or keras",
+        )
+        self.units = units
+        self.cell_name = cell
+        self.implementation = implementation
+        self.recurrent_dropout = recurrent_dropout
+        self.l2 = l2
+        self.seed = seed
+        self.supports_masking = True
+        self.state_names = CELLS[cell].state_names
+        if implementation == "custom":
+            self.cell = CELLS[cell](units, recurrent_dropout, l2, seed, name="cell")
+        else:
+            self.keras_layer = self._make_keras_layer()
+
+    def _make_keras_layer(self):
+        regularizer = keras.regularizers.L2(self.l2) if self.l2 else None
+        return KERAS_LAYERS[self.cell_name](
+            self.units,
+            return_sequences=True,
+            return_state=True,
+            recurrent_dropout=self.recurrent_dropout,
+            kernel_regularizer=regularizer,
+            recurrent_regularizer=regularizer,
+            seed=self.seed,
+            name="keras_layer",
+        )
+
+    def build(self, words_shape, image_shape):
+        self.words_size, self.image_size = words_shape[-1], image_shape[-1]
+        if self.implementation == "custom":
+            self.cell.build(words_shape, image_shape)
+        else:
+            self.keras_layer.build((None, None, self.words_size + self.image_size))
+
+    def call(
+        self, words, image, mask=None, initial_state=None, training=False, return_state=False
+    ):
+        if initial_state is None:
+            initial_state = self.initial_state(ops.shape(words)[0])
+        run = self._run_custom if self.implementation == "custom" else self._run_keras
+        output, states = run(words, image, mask, list(initial_state), training)
+        return (output, states) if return_state else output
+
+    def initial_state(self, batch_size):
+        """Zeros: a list of one tensor (batch, units) per state name."""
+        return [ops.zeros((batch_size, self.units), self.compute_dtype) for _ in self.state_names]
+
+    def _run_keras(self, words, image, mask, initial_state, training):
+        if len(image.shape) == 2:
+            image = ops.broadcast_to(
+                image[:, None, :], (*ops.shape(words)[:2], ops.shape(image)[-1])
+            )
+        inputs = ops.concatenate([words, image], axis=-1)  # (batch, time, embed + features)
+        # The mask is handed over by name: Keras' own propagation loses it in a concatenation.
+        output, *states = self.keras_layer(
+            inputs, initial_state=initial_state, mask=mask, training=training
+        )
+        return output, states
+
+    def _run_custom(self, words, image, mask, initial_state, training):
+        image = self.cell.project_image(image)  # once per picture: (batch, g·units)
+        if len(image.shape) == 2:
+            image = image[:, None, :]
+        projected = self.cell.project_words(words) + image  # (batch, time, g·units)
+        dropout_mask = self.cell.dropout_mask(ops.shape(words)[0], training)
+
+        def step(carry, projected_t, mask_t):
+            """One step under the mask; carry is [last output, *states]."""
+            _, *states = carry
+            new_states = self.cell.step(projected_t, states, dropout_mask)
+            new_carry = [new_states[0], *new_states]
+            if mask_t is None:
+                return new_carry
+            mask_t = mask_t[:, None]
+            return [ops.where(mask_t, n, old) for n, old in zip(new_carry, carry, strict=True)]
+
+        carry = [ops.zeros_like(initial_state[0]), *initial_state]
+        loop = _unrolled if 0 < (words.shape[1] or 0) <= UNROLL_LIMIT else _scanned
+        (_, *states), output = loop(step, carry, projected, mask)
+        return output, states
+
+    def prepare_image(self, image):
+        """What `step` needs of a constant image (batch, features), computed once per picture."""
+        return self.cell.project_image(image) if self.implementation == "custom" else image
+
+    def step(self, word, image, states):
+        """One step while generating.
+
+        Args:
+            word: tensor (batch, embed).
+            image: tensor (batch, ·), the value of `prepare_image`.
+            states: list of tensors (batch, units).
+
+        Returns:
+            (output (batch, units), list of new states).
+        """
+        if self.implementation == "custom":
+            states = self.cell.step(self.cell.project_words(word) + image, states)
+            return states[0], states
+        inputs = ops.concatenate([word, image], axis=-1)
+        return self.keras_layer.cell(inputs, states, training=False)
+
+    def equation_weights(self):
+        """The weights under the names of the equations, whichever implementation holds them.
+
+        Returns:
+            dict of numpy arrays: w_xh (embed, g·units), w_ih (features, g·units),
+            w_hh (units, g·units), bias.
+        """
+        holder = self._weight_holder()
+        if self.implementation == "custom":
+            w_xh, w_ih, w_hh = holder.w_xh, holder.w_ih, holder.w_hh
+        else:
+            w_xh, w_ih = holder.kernel[: self.words_size], holder.kernel[self.words_size :]
+            w_hh = holder.recurrent_kernel
+        weights = {"w_xh": w_xh, "w_ih": w_ih, "w_hh": w_hh, "bias": holder.bias}
+        return {name: ops.convert_to_numpy(value) for name, value in weights.items()}
+
+    def set_equation_weights(self, weights):
+        """Takes what `equation_weights` of a layer of the same sizes gave."""
+        holder = self._weight_holder()
+        if self.implementation == "custom":
+            for name, value in weights.items():
+                getattr(holder, name).assign(value)
+        else:
+            holder.kernel.assign(ops.concatenate([weights["w_xh"], weights["w_ih"]], axis=0))
+            holder.recurrent_kernel.assign(weights["w_hh"])
+            holder.bias.assign(weights["bias"])
+
+    def _weight_holder(self):
+        return self.cell if self.implementation == "custom" else self.keras_layer.cell
+
+    def compute_output_shape(self, words_shape, image_shape):
+        return (*words_shape[:-1], self.units)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "units": self.units,
+            "cell": self.cell_name,
+            "implementation": self.implementation,
+            "recurrent_dropout": self.recurrent_dropout,
+            "l2": self.l2,
+            "seed": self.seed,
+        }
+
+
+def _unrolled(step, carry, projected, mask):
+    """The loop over time written out, for a number of steps known beforehand."""
+    outputs = []
+    for t in range(projected.shape[1]):
+        carry = step(carry, projected[:, t], None if mask is None else mask[:, t])
+        outputs.append(carry[0])
+    return carry, ops.stack(outputs, axis=1)  # (batch, time, units)
+
+
+def _scanned(step, carry, projected, mask):
+    """The loop over time as one operation, for long sequences or an unknown number of steps."""
+    inputs = [projected] if mask is None else [projected, mask]
+    inputs = [ops.swapaxes(value, 0, 1) for value in inputs]  # (time, batch, ...)
+
+    def scan_step(carry, inputs):
+        carry = step(carry, inputs[0], None if mask is None else inputs[1])
+        return carry, carry  # Keras' scan on TensorFlow wants the output shaped like the carry
+
+    carry, outputs = ops.scan(scan_step, carry, inputs)
+    return carry, ops.swapaxes(outputs[0], 0, 1)  # (batch, time, units)
+
+
+def _require(condition, message):
+    if not condition:
+        raise CaptionerError(message)

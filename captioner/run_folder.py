@@ -1,0 +1,137 @@
+"""The folder of a training run: settings, history, curves, checkpoints."""
+
+import csv
+import json
+import os
+
+import numpy as np
+
+from captioner.config import TrainConfig
+from captioner.errors import CaptionerError
+
+# What resuming may change: none of it alters the course of the run so far.
+FREE_TO_CHANGE = {"out", "cache", "epochs", "fine_tune_epochs", "patience"}
+
+
+class RunFolder:
+    """Everything a run leaves on disk. Files are replaced whole, never half written.
+
+    Attributes:
+        last, best: str. Paths of the captioners after the last and after the best epoch.
+    """
+
+    def __init__(self, path):
+        self.path = path
+        self.last = os.path.join(path, "last.keras")
+        self.best = os.path.join(path, "best.keras")
+        self._config = os.path.join(path, "config.json")
+        self._state = os.path.join(path, "state.npz")
+        self._history = os.path.join(path, "history.csv")
+        self._curves = os.path.join(path, "curves.png")
+
+    @classmethod
+    def open(cls, config, resume):
+        """The folder for a new run, or that of the run to go on with.
+
+        Raises:
+            CaptionerError: A run is there already and `resume` is False; or the settings given
+                differ from that run's.
+        """
+        folder = cls(config.out)
+        if not config.out:
+            raise CaptionerError("no run folder given; add --out runs/NAME")
+        if os.path.exists(config.out) and not os.path.isdir(config.out):
+            raise CaptionerError(f"{config.out}: is a file; give the run another --out")
+        exists = os.path.exists(folder._config)
+        if exists and not resume:
+            raise CaptionerError(
+                f"{config.out}: holds a run already; go on with it by --resume, or give another --out"
+            )
+        if exists:
+            folder._compare(config)
+        elif os.path.isdir(config.out) and os.listdir(config.out):
+            raise CaptionerError(f"{config.out}: folder is not empty; give another --out")
+        os.makedirs(config.out, exist_ok=True)
+        _replace(folder._config, config.to_json().encode())
+        return folder
+
+    def _compare(self, config):
+        old = TrainConfig.from_file(self._config)
+        changed = [
+            f"{name} was {value!r}, is {getattr(config, name)!r}"
+            for name, value in vars(old).items()
+            if value != getattr(config, name) and name not in FREE_TO_CHANGE
+        ]
+        if changed:
+            raise CaptionerError(
+                f"{self.path}: cannot resume with other settings: {'; '.join(changed)}"
+            )
+
+    def config(self):
+        """The settings of the run."""
+        return TrainConfig.from_file(self._config)
+
+    def save_state(self, arrays, facts):
+        """Keeps what resuming needs: a dict of arrays, and a dict of plain values."""
+        path = self._state + ".new"
+        with open(path, "wb") as file:
+            np.savez(file, facts=np.array(json.dumps(facts)), **arrays)
+        os.replace(path, self._state)
+
+    def load_state(self):
+        """(arrays, facts) of `save_state`, or None where no epoch was finished."""
+        if not os.path.exists(self._state):
+            return None
+        with np.load(self._state) as stored:
+            arrays = {name: stored[name] for name in stored.files if name != "facts"}
+            return arrays, json.loads(str(stored["facts"]))
+
+    def save_history(self, rows):
+        """Writes history.csv, a line an epoch, and the learning curves as a picture."""
+        lines = [list(rows[0])] + [list(row.values()) for row in rows]
+        with open(self._history + ".new", "w", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows(lines)
+        os.replace(self._history + ".new", self._history)
+        _plot(rows, self._curves)
+
+    def log_scalars(self, row):
+        """Appends an epoch's numbers to the TensorBoard events of the run."""
+        from tensorboard.summary import Writer
+
+        writer = Writer(os.path.join(self.path, "tensorboard"))
+        for name, value in row.items():
+            if isinstance(value, float):
+                writer.add_scalar(name, value, row["epoch"])
+        writer.close()
+
+
+def _replace(path, content):
+    with open(path + ".new", "wb") as file:
+        file.write(content)
+    os.replace(path + ".new", path)
+
+
+def _plot(rows, path):
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 3.5), layout="constrained")
+    FigureCanvasAgg(figure)
+    loss, score = figure.subplots(1, 2)
+    epochs = [row["epoch"] for row in rows]
+    loss.plot(epochs, [row["train_loss"] for row in rows], "o-", markersize=3, label="training")
+    loss.plot(epochs, [row["val_loss"] for row in rows], "o-", markersize=3, label="validation")
+    loss.set(xlabel="epoch", ylabel="loss per word", title="Teacher forcing")
+    loss.legend()
+    score.plot(epochs, [row["CIDEr"] for row in rows], "o-", markersize=3, label="CIDEr")
+    score.plot(epochs, [row["BLEU-4"] for row in rows], "o-", markersize=3, label="BLEU-4")
+    score.set(xlabel="epoch", title="Captions written, validation split")
+    score.set_ylim(bottom=0)
+    score.legend()
+    for axes in (loss, score):
+        axes.grid(alpha=0.3)
+        fine_tuned = [row["epoch"] for row in rows if row["stage"] == "pixels"]
+        if fine_tuned and fine_tuned[0] > 1:
+            axes.axvline(fine_tuned[0] - 0.5, color="gray", linestyle=":")
+    figure.savefig(path + ".new.png", dpi=110)
+    os.replace(path + ".new.png", path)

@@ -1,0 +1,216 @@
+"""Caption text <-> words <-> word ids, for any language, without a dependency."""
+
+import re
+import unicodedata
+from collections import Counter
+
+from captioner.errors import CaptionerError
+
+PAD, START, END, UNKNOWN = range(4)
+SPECIAL_WORDS = ("<pad>", "<start>", "<end>", "<unknown>")
+
+_APOSTROPHES = "'’‘ʼ＇"
+_HYPHENS = "-\u2010\u2011"  # hyphen-minus, hyphen, non-breaking hyphen
+_INNER = ".,:·"  # kept inside numbers, and in the Catalan l·l
+_JOINERS = "\u200c\u200d"  # zero width, but they change letters in Persian and Indic scripts
+_ZERO_WIDTH_SPACE = "\u200b"
+
+
+class _Characters(dict):
+    """What each character becomes, by code point; each is looked up once."""
+
+    def __missing__(self, code):
+        self[code] = kept = self._kept(chr(code))
+        return kept
+
+    @staticmethod
+    def _kept(character):
+        if character in _APOSTROPHES:
+            return "'"
+        if character in _HYPHENS:
+            return "-"
+        if character.isalnum() or character in _INNER + _JOINERS:
+            return character
+        category = unicodedata.category(character)
+        if category.startswith("M"):  # combining marks: accents, Indic and Thai vowels
+            return character
+        if category == "Cf" and character != _ZERO_WIDTH_SPACE:  # soft hyphens, text direction
+            return ""
+        return " "
+
+
+_CHARACTERS = _Characters()
+
+# Scripts written without spaces: Thai, Lao, Burmese, Khmer, Japanese and Chinese.
+_SPACELESS = (
+    r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff"
+    r"\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff"
+)
+# Once the characters are translated, what is neither \w nor punctuation is a mark or a joiner.
+_MARK = r"[^\w '·.,:\-]"
+_PART = rf"[^\W{_SPACELESS}][^ '·.,:\-{_SPACELESS}]*"
+_WORD = re.compile(
+    rf"(?=\w)[{_SPACELESS}]{_MARK}*|{_PART}(?:(?:['·\-]|(?<=\d)[.,:](?=\d)){_PART})*"
+)
+_IS_SPACELESS = re.compile(rf"[{_SPACELESS}]").match
+_ENDING_APART = re.compile(r"(?<=[^ '·.,:\-]) +(?='(?:s|m|d|ll|re|ve)(?:[ ·.,:\-]|$))")
+
+
+def tokenize(text):
+    """The words of a text: lower case, without punctuation.
+
+    Apostrophes, hyphens and the points of numbers stay inside a word (`man's`, `t-shirt`, `10:30`).
+    English endings written apart, as in Flickr8k's `man 's` and `do n't`, are joined to their word.
+    In scripts written without spaces each character, with its combining marks, is a word.
+
+    Args:
+        text: str. In any language and Unicode form.
+
+    Returns:
+        list of str, in Unicode form NFC.
+
+    Example:
+    >>> tokenize("A man 's T-shirt , in the rain.")
+    ['a', "man's", 't-shirt', 'in', 'the', 'rain']
+    """
+    # NFC comes last: taking a character away can bring a letter and its accent together.
+    text = unicodedata.normalize("NFC", text.lower().translate(_CHARACTERS))
+    if "'" not in text:
+        return _WORD.findall(text)
+    return _join_negations(_WORD.findall(_ENDING_APART.sub("", text)))
+
+
+def _join_negations(words):
+    if "n't" not in words:
+        return words
+    joined = []
+    for word in words:
+        if word == "n't" and joined and not _IS_SPACELESS(joined[-1]):
+            joined[-1] += word
+        else:
+            joined.append(word)
+    return joined
+
+
+def detokenize(words):
+    """The text of some words; `tokenize` gives the same words back.
+
+    Args:
+        words: iterable of str.
+
+    Returns:
+        str. One space between words, none beside a character of a script written without.
+
+    Example:
+    >>> detokenize(["a", "man's", "dog"]), detokenize(["一", "只", "狗"])
+    ("a man's dog", '一只狗')
+    """
+    text, needs_space = "", False
+    for word in words:
+        is_spaceless = _IS_SPACELESS(word) is not None
+        text += " " + word if needs_space and not is_spaceless else word
+        needs_space = not is_spaceless
+    return text
+
+
+class Vocabulary:
+    """The words a captioner knows, numbered: 0 padding, 1 start, 2 end, 3 unknown, then the words.
+
+    Args:
+        words: iterable of str. The ordinary words; the first has id 4.
+
+    Attributes:
+        words: list of str. The ordinary words.
+
+    Raises:
+        CaptionerError: There are no words, or one is repeated, empty or not a string.
+
+    Example:
+    >>> vocabulary = Vocabulary(["a", "dog", "runs"])
+    >>> vocabulary.encode("A dog barks.")
+    [4, 5, 3]
+    >>> vocabulary.decode([1, 4, 5, 6, 2, 0])
+    'a dog runs'
+    """
+
+    def __init__(self, words):
+        self.words = list(words)
+        if not self.words:
+            raise CaptionerError("the vocabulary has no words")
+        self._ids = {word: number for number, word in enumerate(SPECIAL_WORDS)}
+        for number, word in enumerate(self.words):
+            if not isinstance(word, str) or not word:
+                raise CaptionerError(f"vocabulary, word {number}: expected text, got {word!r}")
+            if word in self._ids:
+                raise CaptionerError(f"vocabulary, word {number}: {word!r} is there twice")
+            self._ids[word] = len(self._ids)
+        self._texts = list(self._ids)
+
+    @classmethod
+    def build(cls, captions, min_count=5, max_size=None):
+        """The vocabulary of some captions: most frequent word first, ties in alphabetical order.
+
+        Args:
+            captions: iterable of str. Those of the training split only.
+            min_count: int. Words seen less often are left out. Defaults to `5`.
+            max_size: int or None. Most ordinary words kept. Defaults to `None`, all.
+
+        Raises:
+            CaptionerError: No word is seen often enough.
+        """
+        counts = Counter()
+        for caption in captions:
+            counts.update(tokenize(caption))
+        ranked = sorted(counts, key=lambda word: (-counts[word], word))
+        words = [word for word in ranked if counts[word] >= min_count][:max_size]
+        if not words:
+            raise CaptionerError(
+                f"none of the {len(counts)} words of the captions is seen {min_count} times; "
+                "lower the least count or give more captions"
+            )
+        return cls(words)
+
+    def encode(self, text):
+        """The ids of a text's words, without start and end; a word not known is 3."""
+        return [self._ids.get(word, UNKNOWN) for word in tokenize(text)]
+
+    def decode(self, ids):
+        """The text of some ids: up to the first end, padding and start left out."""
+        words = []
+        for each in ids:
+            if each == END:
+                break
+            if each not in (PAD, START):
+                words.append(self._texts[each])
+        return detokenize(words)
+
+    def word(self, id):
+        """The word with that id, `"<end>"` and so on for the special ones."""
+        return self._texts[id]
+
+    def id(self, word):
+        """The id of a word, 3 where it is not known."""
+        return self._ids.get(word, UNKNOWN)
+
+    def __contains__(self, word):
+        return word in self._ids
+
+    def __len__(self):
+        return len(self._texts)
+
+    def __eq__(self, other):
+        return isinstance(other, Vocabulary) and self.words == other.words
+
+    def __repr__(self):
+        return f"Vocabulary({len(self)} words)"
+
+    def to_config(self):
+        """A dict that JSON can hold, for `from_config`."""
+        return {"words": list(self.words)}
+
+    @classmethod
+    def from_config(cls, config):
+        """The vocabulary of a `to_config`."""
+        if not isinstance(config, dict) or not isinstance(config.get("words"), list):
+            raise CaptionerError("vocabulary: expected an object with a list of words")
+        return cls(config["words"])

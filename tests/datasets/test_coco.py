@@ -1,0 +1,159 @@
+import json
+
+import pytest
+
+from captioner.datasets import load_dataset
+from captioner.errors import CaptionerError
+from tests.datasets import coco_document, touch, write_json
+
+
+def read(path, **options):
+    return load_dataset(path, check_images=False, **options)
+
+
+def test_ids_paths_and_captions_of_one_file(tmp_path):
+    document = {
+        "images": [{"id": 42, "file_name": "b.jpg"}, {"id": 7, "file_name": "a.jpg"}],
+        "annotations": [
+            {"id": 1, "image_id": 7, "caption": "A cat."},
+            {"id": 2, "image_id": 42, "caption": " A  dog\nruns. "},
+            {"id": 3, "image_id": 7, "caption": "Один кот."},
+        ],
+    }
+    path = write_json(tmp_path / "captions.json", document)
+    touch(tmp_path, "images/a.jpg", "images/b.jpg")
+    dataset = load_dataset(path)
+    assert dataset.image_ids == [42, 7]
+    assert dataset.image_paths == [str(tmp_path / "images" / name) for name in ("b.jpg", "a.jpg")]
+    assert dataset.captions == [["A dog runs."], ["A cat.", "Один кот."]]
+    assert dataset.warnings == []
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """COCO's own tree, with the same file name under two splits."""
+    for number, split in enumerate(("train", "val")):
+        document = coco_document({"1.jpg": [f"a {split} picture"]}, first_id=number + 1)
+        write_json(tmp_path / f"annotations/captions_{split}2017.json", document)
+        touch(tmp_path, f"{split}2017/1.jpg")
+    write_json(tmp_path / "annotations/instances_val2017.json", {"images": [], "annotations": []})
+    return tmp_path
+
+
+@pytest.mark.parametrize("where", [".", "annotations"])
+def test_folder_reads_the_split_asked_for_with_its_own_pictures(folder, where):
+    for split in ("train", "val"):
+        dataset = load_dataset(folder / where, split=split)
+        assert dataset.captions == [[f"a {split} picture"]]
+        assert dataset.image_paths == [str(folder / f"{split}2017" / "1.jpg")]
+        assert dataset.split == split
+
+
+def test_folder_without_split_reads_all(folder):
+    dataset = load_dataset(folder)
+    assert dataset.image_ids == [1, 2]
+    assert dataset.image_paths == [
+        str(folder / "train2017" / "1.jpg"), str(folder / "val2017" / "1.jpg")
+    ]  # fmt: skip
+
+
+def test_folder_does_not_read_other_splits(folder):
+    (folder / "annotations/captions_train2017.json").write_text('{"annotations"')
+    assert len(load_dataset(folder, split="dev")) == 1
+
+
+def test_folder_names_its_splits(folder):
+    with pytest.raises(CaptionerError, match=r"has no split 'test'; it has train, val$"):
+        load_dataset(folder, split="test")
+
+
+def test_one_id_in_two_files(folder):
+    write_json(folder / "annotations/captions_val2017.json", coco_document({"1.jpg": ["x"]}))
+    with pytest.raises(
+        CaptionerError, match=r"captions_val2017.json: image id 1 is in .*train2017"
+    ):
+        load_dataset(folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "fault"),
+    [("captions_val2014.json", "is for val too"), ("captions.json", "tells no split")],
+)
+def test_several_files_that_are_no_splits(folder, name, fault):
+    write_json(folder / "annotations" / name, coco_document({"1.jpg": ["x"]}))
+    with pytest.raises(CaptionerError, match=fault):
+        load_dataset(folder)
+
+
+def test_harmless_faults_are_counted_with_their_place(tmp_path):
+    document = coco_document({"a.jpg": ["one", " "], "b.jpg": [], "c.jpg": ["", "two"]})
+    document["annotations"].append(document["annotations"][0])
+    document["images"].append(document["images"][0])
+    dataset = read(path := write_json(tmp_path / "captions.json", document))
+    assert dataset.image_ids == [1, 3]
+    assert dataset.captions == [["one"], ["two"]]
+    assert dataset.warnings == [
+        f"{path}: entries given twice, read once: 2 (first: images[3])",
+        f"{path}: empty captions dropped: 2 (first: annotations[1])",
+        f"{path}: pictures without captions dropped: 1 (first: b.jpg)",
+    ]
+
+
+def change(document, *keys, to):
+    *path, last = keys
+    for key in path:
+        document = document[key]
+    if to is None:
+        del document[last]
+    else:
+        document[last] = to
+
+
+@pytest.mark.parametrize(
+    ("keys", "to", "message"),
+    [
+        (["annotations", 1, "caption"], 5, r"annotations\[1\].caption: expected a string, got int"),
+        (["annotations", 0, "caption"], None, r"annotations\[0\].caption: missing"),
+        (["annotations", 1], [], r"annotations\[1\]: expected an object, got list"),
+        (["annotations", 1, "image_id"], 99, r"annotations\[1\].image_id: no entry .* has id 99"),
+        (["annotations", 1, "image_id"], True, r"expected a whole number or a string, got bool"),
+        (["annotations", 1, "id"], 100, r"annotations\[1\]: id 100 is that of annotations\[0\]"),
+        (["images", 1, "file_name"], 3, r"images\[1\].file_name: expected a string, got int"),
+        (["images", 1, "id"], 1, r"images\[1\]: image id 1 was given to a.jpg before, now to b"),
+        (["images"], {}, r"images: expected a list, got dict"),
+        (["images"], None, r"images: missing"),
+        (["images", 1, "file_name"], "../b.jpg", r"images\[1\]: picture '../b.jpg': must be"),
+        (["images", 1, "file_name"], "/b.jpg", r"images\[1\]: picture '/b.jpg': must be"),
+        (["images", 1, "file_name"], "C:\\b.jpg", r"images\[1\]: picture .*: must be"),
+        (["images", 1, "file_name"], "x\\..\\b.jpg", r"images\[1\]: picture .*: must be"),
+    ],
+)
+def test_wrong_shape_names_file_and_place(tmp_path, keys, to, message):
+    document = coco_document({"a.jpg": ["one"], "b.jpg": ["two"]})
+    change(document, *keys, to=to)
+    path = write_json(tmp_path / "captions.json", document)
+    with pytest.raises(CaptionerError, match=message) as caught:
+        read(path, format="coco")
+    assert str(caught.value).startswith(f"{path}: ")
+    assert "\n" not in str(caught.value)
+
+
+def test_broken_json_names_line_and_column(tmp_path):
+    path = tmp_path / "captions.json"
+    path.write_text('{"images": [],\n "annotations": [,]}')
+    with pytest.raises(CaptionerError, match=r"captions.json: line 2, column 18: broken JSON"):
+        read(path)
+
+
+def test_not_utf8_names_the_line(tmp_path):
+    path = tmp_path / "captions.json"
+    path.write_bytes('{"annotations": [],\n"images": "é"}'.encode("latin-1"))
+    with pytest.raises(CaptionerError, match=r"captions.json: line 2: not UTF-8"):
+        read(path)
+
+
+def test_byte_order_mark_and_half_characters(tmp_path):
+    path = tmp_path / "captions.json"
+    document = json.dumps(coco_document({"a.jpg": ["a \ud83d dog", "un café"]}))
+    path.write_text("\ufeff" + document, encoding="utf-8")
+    assert read(path).captions == [["a ? dog", "un café"]]

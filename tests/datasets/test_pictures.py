@@ -1,0 +1,87 @@
+import unicodedata
+
+import pytest
+
+from captioner.datasets import load_dataset
+from captioner.datasets.annotations import Record
+from captioner.datasets.pictures import find_pictures
+from captioner.errors import CaptionerError
+from tests.datasets import coco_document, touch, write_json
+
+
+def records(*files, split=None):
+    return [Record(file, file, ["x"], split) for file in files]
+
+
+def data_set(folder, present, total):
+    names = [f"{n:02d}.jpg" for n in range(total)]
+    touch(folder, *(f"images/{name}" for name in names[:present]))
+    return write_json(folder / "captions.json", coco_document({name: ["x"] for name in names}))
+
+
+def test_a_few_missing_pictures_are_counted_and_skipped(tmp_path):
+    dataset = load_dataset(data_set(tmp_path, present=95, total=100))
+    assert len(dataset) == len(dataset.image_paths) == len(dataset.captions) == 95
+    assert dataset.image_ids == list(range(1, 96))
+    assert dataset.warnings == ["5 of 100 pictures are missing (first: 95.jpg); skipped"]
+
+
+def test_many_missing_pictures_are_an_error(tmp_path):
+    path = data_set(tmp_path, present=94, total=100)
+    with pytest.raises(CaptionerError) as caught:
+        load_dataset(path)
+    assert str(caught.value) == (
+        f"{path}: 6 of 100 pictures are missing (first: 94.jpg; searched in {tmp_path}/images); "
+        "say with --images where the pictures are"
+    )
+
+
+def test_no_picture_at_all_names_the_folders_searched(tmp_path):
+    path = data_set(tmp_path / "data", present=0, total=3)
+    with pytest.raises(CaptionerError, match=f"searched in {tmp_path}/data and {tmp_path}"):
+        load_dataset(path)
+    (tmp_path / "elsewhere").mkdir()
+    with pytest.raises(CaptionerError, match=f"searched in {tmp_path}/elsewhere\\)"):
+        load_dataset(path, images=tmp_path / "elsewhere")
+
+
+def test_pictures_are_not_looked_for_when_not_wanted(tmp_path):
+    path = data_set(tmp_path, present=0, total=3)
+    dataset = load_dataset(path, images=tmp_path, check_images=False)
+    assert dataset.image_paths == [str(tmp_path / f"{n:02d}.jpg") for n in range(3)]
+
+
+@pytest.mark.parametrize("place", ["", "images", "Images", "Flicker8k_Dataset", "train2014", "val"])
+def test_usual_folders(tmp_path, place):
+    touch(tmp_path / place, "a.jpg", "sub/b.jpg")
+    found = find_pictures(records("a.jpg", "sub/b.jpg"), [str(tmp_path)], "x")
+    assert found == [str(tmp_path / place / "a.jpg"), str(tmp_path / place / "sub/b.jpg")]
+
+
+def test_the_folder_with_most_of_the_pictures_is_taken(tmp_path):
+    touch(tmp_path, "00.jpg", *(f"images/{n:02d}.jpg" for n in range(1, 20)))
+    found = find_pictures(records(*(f"{n:02d}.jpg" for n in range(20))), [str(tmp_path)], "x")
+    assert found == [None] + [str(tmp_path / "images" / f"{n:02d}.jpg") for n in range(1, 20)]
+
+
+def test_each_split_has_its_own_folder(tmp_path):
+    touch(tmp_path, "train/1.jpg", "val/1.jpg")
+    both = records("1.jpg", split="val") + records("1.jpg", split="train")
+    found = find_pictures(both, [str(tmp_path)], "x")
+    assert found == [str(tmp_path / "val" / "1.jpg"), str(tmp_path / "train" / "1.jpg")]
+    assert find_pictures(records("1.jpg"), [str(tmp_path)], "x", hint="val") == found[:1]
+
+
+def test_names_without_folders_only_where_they_tell_pictures_apart(tmp_path):
+    touch(tmp_path, "1.jpg", "2.jpg")
+    found = find_pictures(records("x/1.jpg", "y/2.jpg"), [str(tmp_path)], "x")
+    assert found == [str(tmp_path / "1.jpg"), str(tmp_path / "2.jpg")]
+    with pytest.raises(CaptionerError, match="2 of 2 pictures are missing"):
+        find_pictures(records("x/1.jpg", "y/1.jpg"), [str(tmp_path)], "x")
+
+
+@pytest.mark.parametrize(("on_disk", "in_file"), [("NFD", "NFC"), ("NFC", "NFD")])
+def test_accents_spelled_in_two_ways(tmp_path, on_disk, in_file):
+    touch(tmp_path, name := unicodedata.normalize(on_disk, "été.jpg"))
+    found = find_pictures(records(unicodedata.normalize(in_file, "été.jpg")), [str(tmp_path)], "x")
+    assert found == [str(tmp_path / name)]

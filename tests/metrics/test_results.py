@@ -1,0 +1,79 @@
+import json
+
+import pytest
+
+from captioner.errors import CaptionerError
+from captioner.metrics import load_results, save_results
+
+
+def _write(path, text):
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_what_is_saved_is_loaded(tmp_path):
+    path = tmp_path / "results.json"
+    captions = {7: 'a "dog"\nruns', "photo.jpg": "un café ☕", 3: ""}
+
+    save_results(path, captions)
+
+    assert load_results(path) == captions
+    assert list(load_results(path)) == [7, "photo.jpg", 3]
+    assert json.loads(path.read_text(encoding="utf-8"))[1] == {
+        "image_id": "photo.jpg",
+        "caption": "un café ☕",
+    }
+
+
+def test_no_captions(tmp_path):
+    save_results(tmp_path / "none.json", {})
+
+    assert load_results(tmp_path / "none.json") == {}
+
+
+def test_other_keys_and_a_byte_order_mark_do_not_matter(tmp_path):
+    path = _write(tmp_path / "r.json", '\ufeff[{"image_id": 1, "caption": "a", "score": 0.5}]')
+
+    assert load_results(path) == {1: "a"}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('[\n{"image_id": 1,\n"caption": }]', r"r\.json, line 3: broken JSON"),
+        ("", r"line 1: broken JSON"),
+        ('{"annotations": []}', r"a list of .* is expected, not an object"),
+        ("[[1]]", r"entry 0 is a list"),
+        ('[{"image_id": 1, "caption": "a"}, 5]', r"entry 1 is a number"),
+        ('[{"caption": "a"}]', r"entry 0 has no 'image_id'; it has caption"),
+        ("[{}]", r"entry 0 has no 'image_id'; it has nothing"),
+        ('[{"image_id": 1, "captions": "a"}]', r"entry 0 has no 'caption'"),
+        ('[{"image_id": 1.5, "caption": "a"}]', r"entry 0: image_id is a number"),
+        ('[{"image_id": true, "caption": "a"}]', r"entry 0: image_id is true or false"),
+        ('[{"image_id": 1, "caption": null}]', r"entry 0: caption is null, not a text"),
+        (
+            '[{"image_id": 4, "caption": "a"}, {"image_id": 4, "caption": "b"}]',
+            r"entry 1 is a second caption for image 4",
+        ),
+    ],
+)
+def test_wrong_files_say_what_and_where(tmp_path, text, message):
+    path = _write(tmp_path / "r.json", text)
+
+    with pytest.raises(CaptionerError, match=message) as caught:
+        load_results(path)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_files_that_cannot_be_read(tmp_path):
+    with pytest.raises(CaptionerError, match="cannot be read"):
+        load_results(tmp_path / "absent.json")
+    (tmp_path / "latin.json").write_bytes(b'[{"image_id": 1, "caption": "caf\xe9"}]')
+    with pytest.raises(CaptionerError, match="is not UTF-8"):
+        load_results(tmp_path / "latin.json")
+
+
+def test_a_folder_that_is_not_there(tmp_path):
+    with pytest.raises(CaptionerError, match="cannot be written"):
+        save_results(tmp_path / "absent" / "r.json", {1: "a"})
