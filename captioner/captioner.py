@@ -10,7 +10,6 @@ from typing import NamedTuple
 import h5py
 import keras
 import numpy as np
-from keras import ops
 
 from captioner import decoding
 from captioner.decoder import Decoder

@@ -86,7 +86,9 @@ class Decoder(keras.layers.Layer):
             self.image_norm = keras.layers.LayerNormalization(name="image_norm")
             self.image_projection = keras.layers.Dense(image_units, name="image_projection")
         self.recurrent = [
-            ImageRNN(units, cell, implementation, recurrent_dropout, l2, seed, name=f"recurrent_{n}")
+            ImageRNN(
+                units, cell, implementation, recurrent_dropout, l2, seed, name=f"recurrent_{n}"
+            )
             for n in range(layers)
         ]
         self.logits = keras.layers.Dense(vocabulary_size, name="logits")

@@ -44,8 +44,8 @@ class Encoder(keras.layers.Layer):
     stored statistics, also while the network is fine-tuned.
 
     Args:
-        name: str. A key of `BACKBONES`. Defaults to `"efficientnet_v2_b0"`.
-        size: int or None. Height and width of the pictures in pixels. Defaults to the network's own.
+        backbone: str. A key of `BACKBONES`. Defaults to `"efficientnet_v2_b0"`.
+        size: int or None. Height and width of the pictures. Defaults to the network's own.
 
     Call arguments:
         pixels: tensor (batch, size, size, 3), 0 to 255.

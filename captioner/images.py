@@ -13,10 +13,10 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from captioner.errors import CaptionerError
 
-ENDINGS = frozenset(
-    ".jpg .jpeg .jpe .jfif .png .apng .gif .webp .bmp .dib .tif .tiff .ppm .pgm .pbm .pnm .tga "
-    ".avif .jp2 .j2k .ico .icns .pcx .sgi .mpo .qoi .dds".split()
-)
+ENDINGS = {
+    ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".gif", ".webp", ".avif", ".bmp",
+    ".dib", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".jp2", ".j2k", ".qoi",
+}  # fmt: skip
 READ_AHEAD = 64  # pictures decoded before they are asked for
 THREADS = 4  # Pillow decodes without holding Python's lock
 
@@ -235,7 +235,7 @@ def _from_array(array):
         array = array[..., 0]
     is_picture = array.ndim == 2 or (array.ndim == 3 and array.shape[-1] in (3, 4))
     if not is_picture or not array.size or array.dtype.kind not in "buif":
-        raise ImageError(f"{name}: expected (height, width), (height, width, 3) or (..., 4) numbers")
+        raise ImageError(f"{name}: expected numbers, (height, width) or (height, width, 3 or 4)")
     if array.dtype == np.uint8:
         return Image.fromarray(array)
     values = array.astype(np.float32)

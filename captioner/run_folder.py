@@ -45,7 +45,8 @@ class RunFolder:
         exists = os.path.exists(folder._config)
         if exists and not resume:
             raise CaptionerError(
-                f"{config.out}: holds a run already; go on with it by --resume, or give another --out"
+                f"{config.out}: holds a run already; go on with it by --resume, or give another "
+                "--out"
             )
         if exists:
             folder._compare(config)

@@ -348,7 +348,8 @@ class _Run:
         for start in range(0, len(features), 64):
             batch = _filled(features[start : start + 64], 64)
             found = self.captioner.decode(batch, method="greedy", max_length=30)
-            for name, caption in zip(self.validation.image_ids[start : start + 64], found):
+            names = self.validation.image_ids[start : start + 64]
+            for name, caption in zip(names, found, strict=False):  # the last batch is padded
                 captions[name] = caption[0].text
         scores = metrics.score(self.validation.references(), captions, ["bleu", "cider"])
         return {"CIDEr": scores["CIDEr"], "BLEU-4": scores["BLEU-4"]}
@@ -402,7 +403,8 @@ class _FeatureStage:
         run, config = self.run, self.run.config
         rng = np.random.default_rng([config.seed, 0, epoch])
         batches = caption_batches(run.train_captions, config.batch_size, rng)
-        losses = _Losses(f"epoch {epoch + 1}/{self.epochs}", len(run.train_captions), "caption", run)
+        title = f"epoch {epoch + 1}/{self.epochs}"
+        losses = _Losses(title, len(run.train_captions), "caption", run)
         for step, (numbers, length) in enumerate(batches, epoch * len(batches)):
             self.optimizer.learning_rate = learning_rate_at(
                 step,

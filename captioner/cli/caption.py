@@ -8,7 +8,6 @@ One line per picture on standard output, path<TAB>caption; progress and errors o
 Exit status: 0 all captioned, 1 some pictures failed, 2 wrong usage.
 """
 
-import os
 import sys
 
 from tqdm import tqdm

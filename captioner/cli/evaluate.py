@@ -87,7 +87,8 @@ def _read_captions(path, dataset):
         )
     missing = len(known) - len(captions)
     if missing:
-        print(f"note: {missing} of {len(known)} pictures have no caption in {path}", file=sys.stderr)
+        note = f"note: {missing} of {len(known)} pictures have no caption in {path}"
+        print(note, file=sys.stderr)
     return captions
 
 

@@ -3,8 +3,9 @@
 from captioner.errors import CaptionerError
 
 SETTINGS = (
-    "method beam_size length_penalty n_best max_length no_repeat_ngram temperature top_k top_p seed"
-).split()
+    "method", "beam_size", "length_penalty", "n_best", "max_length", "no_repeat_ngram",
+    "temperature", "top_k", "top_p", "seed",
+)  # fmt: skip
 
 
 def add_search_arguments(parser):
@@ -12,7 +13,8 @@ def add_search_arguments(parser):
     group = parser.add_argument_group(
         "search", "without these flags: what the model was found to do best with"
     )
-    group.add_argument("--method", choices=("greedy", "beam", "sample"), help="how words are chosen")
+    methods = ("greedy", "beam", "sample")
+    group.add_argument("--method", choices=methods, help="how words are chosen")
     group.add_argument("--beam-size", type=int, metavar="N", help="hypotheses kept by beam search")
     group.add_argument(
         "--length-penalty",

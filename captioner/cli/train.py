@@ -16,7 +16,9 @@ from captioner.config import TrainConfig, flag, read_config_file, setting_type
 
 
 def add_arguments(parser):
-    parser.add_argument("--config", metavar="FILE", help="JSON file of settings; flags go before it")
+    parser.add_argument(
+        "--config", metavar="FILE", help="JSON file of settings; flags win over it"
+    )
     parser.add_argument("--resume", action="store_true", help="go on with the run in --out")
     for field in dataclasses.fields(TrainConfig):
         _add_setting(parser, field)

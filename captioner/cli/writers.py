@@ -20,7 +20,9 @@ def open_output(path):
         return
     unfinished = path + ".part"
     try:
-        file = open(unfinished, "w", encoding="utf-8", errors="surrogateescape", newline="")
+        file = open(  # noqa: SIM115 - closed below; only the opening is guarded
+            unfinished, "w", encoding="utf-8", errors="surrogateescape", newline=""
+        )
     except OSError as error:
         raise CaptionerError(f"{path}: cannot be written ({error.strerror})") from error
     with file:
@@ -29,7 +31,7 @@ def open_output(path):
 
 
 class TextWriter:
-    """`path<TAB>caption`, with scores `path<TAB>caption<TAB>score`; a line for each of the n best."""
+    """`path<TAB>caption`, with scores also `<TAB>score`; one line for each of the n best."""
 
     def __init__(self, file, with_scores=False):
         self.file = file

@@ -1,0 +1,1 @@
+"""The shipped models, one .keras file each: `captioner.Captioner.from_preset(NAME)`."""
