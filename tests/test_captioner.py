@@ -1,0 +1,132 @@
+import os
+import subprocess
+import sys
+import zipfile
+
+import keras
+import numpy as np
+import pytest
+
+from captioner import Captioner, CaptionerError, Decoder, Encoder, Vocabulary, load
+from captioner.images import ImageError
+
+
+@pytest.fixture
+def pictures():
+    return [np.random.default_rng(n).integers(0, 255, (50, 40, 3), np.uint8) for n in range(5)]
+
+
+def test_one_in_one_out_and_a_list_for_a_list(tiny_captioner, pictures):
+    one = tiny_captioner.generate(pictures[0])
+    assert isinstance(one, str)
+    many = tiny_captioner.generate(pictures, batch_size=2)
+    assert len(many) == 5
+    assert many[0] == one
+    assert tiny_captioner.generate([]) == []
+
+
+def test_details(tiny_captioner, pictures):
+    found = tiny_captioner.generate(pictures[0], n_best=3, beam_size=4, return_details=True)
+    assert len(found) == 3
+    assert [each.score for each in found] == sorted((e.score for e in found), reverse=True)
+    for each in found:
+        assert len(each.word_scores) == len(each.words) + 1
+        mean = sum(each.word_scores) / len(each.word_scores)
+        np.testing.assert_allclose(each.score, mean, rtol=1e-5)
+
+
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+def test_a_saved_captioner_opens_with_either_implementation(tmp_path, pictures, cell):
+    vocabulary = Vocabulary(["a", "été", "犬"])
+    encoder = Encoder("mobilenet_v2", size=32)
+    decoder = Decoder(7, encoder.channels, units=8, embedding=6, cell=cell, layers=2)
+    model = Captioner(encoder, decoder, vocabulary, about={"note": "x"})
+    path = tmp_path / "model.keras"
+    model.save(path)
+    wanted = model.generate(pictures, return_details=True)
+    for implementation in ("custom", "keras"):
+        other = load(path, implementation)
+        assert other.decoder.implementation == implementation
+        assert other.vocabulary == vocabulary
+        assert other.about == {"note": "x"}
+        found = other.generate(pictures, return_details=True)
+        assert [each.text for each in found] == [each.text for each in wanted]
+        np.testing.assert_allclose(
+            [each.score for each in found], [each.score for each in wanted], atol=1e-5
+        )
+
+
+def test_half_precision_storage_is_half_the_size(tmp_path, tiny_captioner, pictures):
+    tiny_captioner.save(tmp_path / "full.keras")
+    tiny_captioner.save(tmp_path / "half.keras", storage="float16")
+    full, half = (os.path.getsize(tmp_path / name) for name in ("full.keras", "half.keras"))
+    assert half < 0.6 * full
+    found = load(tmp_path / "half.keras").encode(np.stack([p[:32, :32] for p in pictures]))
+    wanted = tiny_captioner.encode(np.stack([p[:32, :32] for p in pictures]))
+    np.testing.assert_allclose(found, wanted, atol=0.02 * np.abs(wanted).max())
+
+
+def test_keras_opens_the_file_in_safe_mode_in_a_new_process(tmp_path, tiny_captioner):
+    tiny_captioner.save(tmp_path / "model.keras")
+    program = (
+        "import captioner.captioner, keras\n"
+        f"model = keras.saving.load_model({str(tmp_path / 'model.keras')!r}, safe_mode=True)\n"
+        "print(type(model).__name__, len(model.vocabulary))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout.split() == ["Captioner", "11"], done.stderr
+
+
+def test_an_unreadable_picture_is_an_error_of_one_line(tiny_captioner, tmp_path):
+    with pytest.raises(ImageError, match=r"nothing\.jpg: cannot be read"):
+        tiny_captioner.generate(tmp_path / "nothing.jpg")
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"method": "magic"}, "method 'magic': no such method"),
+        ({"beam_sise": 3}, "beam_sise: no such setting"),
+        ({"method": "greedy", "temperature": 2.0}, "temperature 2.0: has no meaning"),
+        ({"beam_size": 0}, "beam size 0"),
+        ({"batch_size": 0}, "batch size 0"),
+    ],
+)
+def test_wrong_settings(tiny_captioner, pictures, settings, message):
+    with pytest.raises(CaptionerError, match=message):
+        tiny_captioner.generate(pictures, **settings)
+
+
+def test_files_that_are_no_captioner(tmp_path, tiny_captioner):
+    (tmp_path / "text.keras").write_text("hello")
+    keras.Sequential([keras.layers.Input((2,)), keras.layers.Dense(1)]).save(tmp_path / "d.keras")
+    with zipfile.ZipFile(tmp_path / "zip.keras", "w") as archive:
+        archive.writestr("config.json", "{}")
+    tiny_captioner.save(tmp_path / "whole.keras")
+    content = (tmp_path / "whole.keras").read_bytes()
+    (tmp_path / "cut.keras").write_bytes(content[: len(content) // 2])
+    for name in ("text", "d", "zip", "cut"):
+        with pytest.raises(CaptionerError, match=f"{name}.keras: ") as caught:
+            load(tmp_path / f"{name}.keras")
+        assert "\n" not in str(caught.value)
+    with pytest.raises(CaptionerError, match="no such model; give a .keras file"):
+        load("nonsense")
+    with pytest.raises(CaptionerError, match="is a folder"):
+        load(tmp_path)
+
+
+def test_frozen_means_frozen_and_fine_tuning_spares_batch_normalisation():
+    encoder = Encoder("mobilenet_v2", size=32)
+    assert encoder.trainable_variables == []
+    encoder.unfreeze_from("all")
+    trainable = {layer.name for layer in encoder.network.layers if layer.trainable}
+    assert "Conv1" in trainable
+    assert not any("BN" in name for name in trainable)
+    encoder.unfreeze_from("block_16_project")
+    assert not encoder.network.get_layer("Conv1").trainable
+    before = [np.asarray(w) for w in encoder.network.non_trainable_variables]
+    encoder(np.random.default_rng(0).uniform(0, 255, (4, 32, 32, 3)), training=True)
+    for old, new in zip(before, encoder.network.non_trainable_variables, strict=True):
+        np.testing.assert_array_equal(old, new)
+    with pytest.raises(CaptionerError, match="no such layer"):
+        encoder.unfreeze_from("nowhere")

@@ -1,0 +1,138 @@
+"""The searches against fake steps: no network, and on small ones brute force knows the answer."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from captioner import decoding
+from captioner.errors import CaptionerError
+from captioner.vocabulary import END, PAD, START, UNKNOWN
+
+VOCABULARY = 7  # words 4, 5 and 6, and the end
+LENGTH = 4
+SAYABLE = (4, 5, 6)
+
+
+def markov(seed, pictures=1):
+    """Next-word probabilities that depend on picture, place and last word; (step, state, table)."""
+    rng = np.random.default_rng(seed)
+    table = rng.normal(size=(pictures, LENGTH + 2, VOCABULARY, VOCABULARY)) * 2
+    table -= np.log(np.exp(table).sum(-1, keepdims=True))
+
+    def step(words, state):
+        picture, place = state
+        return table[picture, place, words], [picture, place + 1]
+
+    state = [np.arange(pictures), np.zeros(pictures, int)]
+    return step, state, table
+
+
+def score_of(table, words, length_penalty):
+    path = [START, *words, END]
+    total = sum(table[t, path[t], path[t + 1]] for t in range(len(path) - 1))
+    return total / (len(words) + 1) ** length_penalty
+
+
+def all_captions():
+    for length in range(LENGTH + 1):
+        yield from itertools.product(SAYABLE, repeat=length)
+
+
+@pytest.mark.parametrize("length_penalty", [0.0, 0.7, 1.0])
+@pytest.mark.parametrize("seed", range(4))
+def test_a_beam_as_wide_as_everything_is_brute_force(seed, length_penalty):
+    step, state, table = markov(seed)
+    [found] = decoding.beam(
+        step, state, beam_size=130, length_penalty=length_penalty, max_length=LENGTH, n_best=3
+    )
+    scores = {words: score_of(table[0], words, length_penalty) for words in all_captions()}
+    best = sorted(scores, key=scores.get, reverse=True)[:3]
+    assert [each.words for each in found] == best
+    np.testing.assert_allclose([each.score for each in found], [scores[b] for b in best], rtol=1e-5)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_beam_of_one_is_greedy(seed):
+    step, state, _ = markov(seed, pictures=3)
+    greedy = decoding.greedy(step, state, max_length=LENGTH)
+    beam = decoding.beam(step, state, beam_size=1, max_length=LENGTH)
+    assert greedy == beam
+
+
+def test_pictures_do_not_depend_on_their_neighbours():
+    step, state, _ = markov(3, pictures=5)
+    together = decoding.beam(step, state, beam_size=3, max_length=LENGTH)
+    alone = [
+        decoding.beam(step, [each[n : n + 1] for each in state], beam_size=3, max_length=LENGTH)[0]
+        for n in range(5)
+    ]
+    assert together == alone
+
+
+@pytest.mark.parametrize("search", [decoding.greedy, decoding.beam, decoding.sample])
+def test_what_must_not_be_said_is_not_said_and_there_is_an_answer(search):
+    def step(words, state):
+        log_probs = np.full((len(words), VOCABULARY), -20.0)
+        log_probs[:, [PAD, START, UNKNOWN]] = -0.1
+        log_probs[:, END] = -1e9  # never ends by itself
+        return log_probs, state
+
+    [[hypothesis]] = search(step, [np.zeros(1)], max_length=3)
+    assert len(hypothesis.words) == 3
+    assert set(hypothesis.words) <= set(SAYABLE)
+    assert len(hypothesis.word_scores) == 4
+    assert np.isfinite(hypothesis.score)
+
+
+@pytest.mark.parametrize("search", [decoding.greedy, decoding.beam])
+def test_no_ngram_twice(search):
+    def step(words, state):
+        log_probs = np.full((len(words), VOCABULARY), -9.0)
+        log_probs[:, 4:] = [-0.5, -1.0, -2.0]
+        return log_probs, state
+
+    [[said]] = search(step, [np.zeros(1)], max_length=6, no_repeat_ngram=2)
+    pairs = list(itertools.pairwise(said.words))
+    assert len(pairs) == 5
+    assert len(set(pairs)) == len(pairs)
+
+
+def test_sampling_follows_the_probabilities():
+    def step(words, state):
+        weights = np.array([1e-9, 1e-9, 0.5, 1e-9, 0.3, 0.2, 1e-9])
+        return np.tile(np.log(weights), (len(words), 1)), state
+
+    found = decoding.sample(step, [np.zeros(4000)], max_length=1, seed=1)
+    first = [each.words for [each] in found]
+    assert first.count(()) / 4000 == pytest.approx(0.5, abs=0.03)
+    assert first.count((4,)) / 4000 == pytest.approx(0.3, abs=0.03)
+    assert decoding.sample(step, [np.zeros(50)], max_length=1, seed=1) == found[:50]
+    coldest = decoding.sample(step, [np.zeros(50)], max_length=1, temperature=0.01)
+    assert {each.words for [each] in coldest} == {()}
+
+
+@pytest.mark.parametrize(("limit", "said"), [({"top_k": 2}, {(), (4,)}), ({"top_p": 0.4}, {()})])
+def test_sampling_among_the_best_words(limit, said):
+    def step(words, state):
+        weights = np.array([1e-9, 1e-9, 0.5, 1e-9, 0.3, 0.2, 1e-9])
+        return np.tile(np.log(weights), (len(words), 1)), state
+
+    found = decoding.sample(step, [np.zeros(300)], max_length=1, **limit)
+    assert {each.words for [each] in found} == said
+
+
+@pytest.mark.parametrize(
+    ("search", "wrong"),
+    [
+        (decoding.beam, {"beam_size": 0}),
+        (decoding.beam, {"n_best": 4}),
+        (decoding.greedy, {"max_length": 0}),
+        (decoding.sample, {"temperature": 0}),
+        (decoding.sample, {"top_p": 1.5}),
+    ],
+)
+def test_settings_out_of_range(search, wrong):
+    step, state, _ = markov(0)
+    with pytest.raises(CaptionerError, match="must be"):
+        search(step, state, **wrong)

@@ -1,0 +1,155 @@
+"""The three cells against the document's equations in NumPy, and against Keras' own layers."""
+
+import keras
+import numpy as np
+import pytest
+
+from captioner.errors import CaptionerError
+from captioner.recurrent import UNROLL_LIMIT, ImageRNN
+
+BATCH, TIME, EMBED, FEATURES, UNITS = 3, 5, 4, 6, 7
+CELLS = ["rnn", "lstm", "gru"]
+rng = np.random.default_rng(0)
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def numpy_step(cell, weights, word, image, states):
+    """The document's equations, gate by gate."""
+    w_xh, w_ih, w_hh, bias = (weights[name] for name in ("w_xh", "w_ih", "w_hh", "bias"))
+    hidden = states[0]
+
+    def gate(n, hidden_scale=1.0):
+        columns = slice(n * UNITS, (n + 1) * UNITS)
+        recurrent = hidden @ w_hh[:, columns]
+        seen = word @ w_xh[:, columns] + image @ w_ih[:, columns]
+        if bias.ndim == 2:
+            return seen + bias[0, columns] + hidden_scale * (recurrent + bias[1, columns])
+        return seen + recurrent + bias[columns]
+
+    if cell == "rnn":
+        return [np.tanh(gate(0))]
+    if cell == "lstm":
+        memory = sigmoid(gate(1)) * states[1] + sigmoid(gate(0)) * np.tanh(gate(2))
+        return [sigmoid(gate(3)) * np.tanh(memory), memory]
+    update, reset = sigmoid(gate(0)), sigmoid(gate(1))
+    return [update * hidden + (1 - update) * np.tanh(gate(2, reset))]
+
+
+def numpy_rnn(cell, weights, words, image, mask, states):
+    outputs, output = [], np.zeros((BATCH, UNITS))
+    for t in range(words.shape[1]):
+        image_t = image if image.ndim == 2 else image[:, t]
+        new = numpy_step(cell, weights, words[:, t], image_t, states)
+        keep = mask[:, t, None]
+        output = np.where(keep, new[0], output)
+        states = [np.where(keep, n, old) for n, old in zip(new, states, strict=True)]
+        outputs.append(output)
+    return np.stack(outputs, 1), states
+
+
+def make(cell, implementation, **settings):
+    layer = ImageRNN(UNITS, cell, implementation, **settings)
+    layer.build((None, None, EMBED), (None, FEATURES))
+    weights = {k: v.shape for k, v in layer.equation_weights().items()}
+    own = np.random.default_rng(1)
+    layer.set_equation_weights(
+        {name: own.normal(size=shape).astype("float32") for name, shape in weights.items()}
+    )
+    return layer
+
+
+@pytest.mark.parametrize("per_step", [False, True])
+@pytest.mark.parametrize("implementation", ["custom", "keras"])
+@pytest.mark.parametrize("cell", CELLS)
+def test_both_implementations_are_the_equations(cell, implementation, per_step):
+    layer = make(cell, implementation)
+    words = rng.normal(size=(BATCH, TIME, EMBED)).astype("float32")
+    shape = (BATCH, TIME, FEATURES) if per_step else (BATCH, FEATURES)
+    image = rng.normal(size=shape).astype("float32")
+    mask = np.array([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0], [1, 0, 0, 0, 0]], bool)
+    states = [rng.normal(size=(BATCH, UNITS)).astype("float32") for _ in layer.state_names]
+    output, last = layer(words, image, mask=mask, initial_state=states, return_state=True)
+    wanted, wanted_states = numpy_rnn(
+        cell, layer.equation_weights(), words, image, mask, states
+    )
+    np.testing.assert_allclose(output, wanted, atol=1e-5)
+    for mine, theirs in zip(last, wanted_states, strict=True):
+        np.testing.assert_allclose(mine, theirs, atol=1e-5)
+
+
+@pytest.mark.parametrize("implementation", ["custom", "keras"])
+@pytest.mark.parametrize("cell", CELLS)
+def test_step_by_step_is_the_whole_sequence(cell, implementation):
+    layer = make(cell, implementation)
+    words = rng.normal(size=(BATCH, TIME, EMBED)).astype("float32")
+    image = rng.normal(size=(BATCH, FEATURES)).astype("float32")
+    wanted = layer(words, image)
+    prepared, states = layer.prepare_image(image), layer.initial_state(BATCH)
+    for t in range(TIME):
+        output, states = layer.step(words[:, t], prepared, states)
+        np.testing.assert_allclose(output, wanted[:, t], atol=1e-5)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_a_long_sequence_is_scanned_with_the_same_result(cell):
+    layers = make(cell, "custom"), make(cell, "keras")
+    time = UNROLL_LIMIT + 3
+    words = rng.normal(size=(BATCH, time, EMBED)).astype("float32")
+    image = rng.normal(size=(BATCH, FEATURES)).astype("float32")
+    mask = np.arange(time) < np.array([[time], [9], [1]])
+    custom, theirs = (layer(words, image, mask=mask) for layer in layers)
+    np.testing.assert_allclose(custom, theirs, atol=1e-5)
+
+
+def test_weights_are_those_of_keras_lstm_on_the_concatenation():
+    layer = make("lstm", "custom")
+    weights = layer.equation_weights()
+    lstm = keras.layers.LSTM(UNITS, return_sequences=True)
+    lstm.build((None, TIME, EMBED + FEATURES))
+    kernel = np.concatenate([weights["w_xh"], weights["w_ih"]])
+    lstm.set_weights([kernel, weights["w_hh"], weights["bias"]])
+    words = rng.normal(size=(BATCH, TIME, EMBED)).astype("float32")
+    image = rng.normal(size=(BATCH, FEATURES)).astype("float32")
+    repeated = np.repeat(image[:, None], TIME, axis=1)
+    expected = lstm(np.concatenate([words, repeated], axis=-1))
+    np.testing.assert_allclose(layer(words, image), expected, atol=1e-5)
+
+
+def test_recurrent_dropout_acts_in_training_only():
+    layer = make("lstm", "custom", recurrent_dropout=0.5, seed=1)
+    words = rng.normal(size=(BATCH, TIME, EMBED)).astype("float32")
+    image = rng.normal(size=(BATCH, FEATURES)).astype("float32")
+    plain = np.asarray(layer(words, image))
+    np.testing.assert_array_equal(plain, layer(words, image))
+    trained = np.asarray(layer(words, image, training=True))
+    np.testing.assert_allclose(trained[:, 0], plain[:, 0], atol=1e-6)  # h_0 = 0: none to drop
+    assert np.abs(trained[:, 1] - plain[:, 1]).max() > 1e-3
+
+
+@pytest.mark.parametrize("implementation", ["custom", "keras"])
+def test_l2_is_the_squared_norm_of_the_matrices(implementation):
+    layer = make("gru", implementation, l2=0.1)
+    weights = layer.equation_weights()
+    wanted = 0.1 * sum((weights[name] ** 2).sum() for name in ("w_xh", "w_ih", "w_hh"))
+    np.testing.assert_allclose(sum(float(each) for each in layer.losses), wanted, rtol=1e-5)
+
+
+def test_forget_gate_starts_open():
+    layer = ImageRNN(UNITS, "lstm")
+    layer.build((None, None, EMBED), (None, FEATURES))
+    wanted = np.repeat([0, 1, 0, 0], UNITS)
+    np.testing.assert_array_equal(layer.equation_weights()["bias"], wanted)
+
+
+def test_config_round_trip():
+    layer = ImageRNN(UNITS, "gru", "keras", recurrent_dropout=0.1, l2=0.2, seed=3)
+    assert ImageRNN.from_config(layer.get_config()).get_config() == layer.get_config()
+
+
+@pytest.mark.parametrize("wrong", [{"cell": "transformer"}, {"implementation": "torch"}])
+def test_unknown_choices_are_named(wrong):
+    with pytest.raises(CaptionerError, match=next(iter(wrong.values()))):
+        ImageRNN(UNITS, **wrong)
