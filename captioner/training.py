@@ -170,11 +170,18 @@ class TwoRateAdam(keras.optimizers.Adam):
 
     def __init__(self, slow_variables=(), slow_factor=1.0, **kwargs):
         super().__init__(**kwargs)
-        self._slow = {id(variable) for variable in slow_variables}
+        self._slow_variables = {id(variable) for variable in slow_variables}
         self._slow_factor = slow_factor
 
+    def build(self, variables):
+        super().build(variables)
+        slow = [each for each in variables if id(each) in self._slow_variables]
+        self._slow_numbers = {self._get_variable_index(each) for each in slow}
+
     def update_step(self, gradient, variable, learning_rate):
-        factor = self._slow_factor if id(variable) in self._slow else 1.0
+        # On TensorFlow this variable is not Keras' object but the one inside; its number is kept.
+        is_slow = self._get_variable_index(variable) in self._slow_numbers
+        factor = self._slow_factor if is_slow else 1.0
         super().update_step(gradient, variable, learning_rate * factor)
 
 

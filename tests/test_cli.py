@@ -1,0 +1,128 @@
+"""The command line as a user sees it: output, messages, exit status."""
+
+import csv
+import json
+
+import pytest
+
+from captioner.cli import main
+
+
+@pytest.fixture
+def model(tiny_captioner, tmp_path):
+    path = tmp_path / "model.keras"
+    tiny_captioner.save(path)
+    return str(path)
+
+
+def test_text(model, photos, capsys):
+    assert main(["caption", str(photos), "--model", model]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split("\t")[0] for line in lines] == [
+        str(photos / name) for name in ("a.png", "b.jpg", "c.webp")
+    ]
+    assert all(len(line.split("\t")) == 2 for line in lines)
+
+
+def test_a_broken_picture_stops_nothing(model, photos, capsys):
+    (photos / "aa.jpg").write_bytes(b"broken")
+    assert main(["caption", str(photos), str(photos / "zz.jpg"), "--model", model]) == 1
+    printed = capsys.readouterr()
+    assert len(printed.out.splitlines()) == 3
+    errors = printed.err.splitlines()
+    assert len(errors) == 2
+    assert any("aa.jpg: not a picture" in line for line in errors)
+    assert any("zz.jpg: no such file or folder" in line for line in errors)
+
+
+@pytest.mark.parametrize("format", ["json", "jsonl", "csv", "coco"])
+def test_formats(model, photos, tmp_path, capsys, format):
+    output = tmp_path / f"out.{format}"
+    arguments = ["caption", str(photos), "--model", model, "--format", format, "--scores"]
+    assert main([*arguments, "--output", str(output)]) == 0
+    assert capsys.readouterr().out == ""
+    text = output.read_text(encoding="utf-8")
+    if format == "csv":
+        rows = list(csv.DictReader(text.splitlines()))
+        assert list(rows[0]) == ["image", "caption", "score"]
+    elif format == "jsonl":
+        rows = [json.loads(line) for line in text.splitlines()]
+    else:
+        rows = json.loads(text)
+    assert len(rows) == 3
+    if format == "coco":
+        assert [row["image_id"] for row in rows] == ["a", "b", "c"]
+        assert all(set(row) == {"image_id", "caption"} for row in rows)
+    else:
+        assert [row["image"][-5:] for row in rows] == ["a.png", "b.jpg", ".webp"]
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ["--method", "greedy"],
+        ["--beam-size", "5", "--n-best", "2", "--length-penalty", "0.7"],
+        ["--method", "sample", "--seed", "3", "--top-k", "4", "--temperature", "0.8"],
+        ["--no-repeat-ngram", "2", "--max-length", "5", "--batch-size", "2"],
+    ],
+)
+def test_search_flags(model, photos, capsys, flags):
+    assert main(["caption", str(photos), "--model", model, *flags]) == 0
+    count = 6 if "--n-best" in flags else 3
+    assert len(capsys.readouterr().out.splitlines()) == count
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["caption", "nowhere.jpg"], "no pictures to caption"),
+        (["caption", "{photos}", "--model", "nonsense"], "nonsense: no such model"),
+        (["caption", "{photos}", "--model", "{photos}/a.png"], "cannot be opened as a captioner"),
+        (["caption", "{photos}", "--model", "{model}", "--top-p", "2"], "no meaning with method"),
+        (["train", "--data", "nowhere", "--out", "x"], "nowhere: no such file or folder"),
+        (["train", "--units", "0"], "--units 0: must be 1 or more"),
+        (["train", "--config", "nowhere.json"], "nowhere.json: No such file"),
+        (["evaluate", "--data", "nowhere"], "nothing to score"),
+    ],
+)
+def test_mistakes_get_one_line_and_status_2(model, photos, capsys, arguments, message):
+    arguments = [each.format(photos=photos, model=model) for each in arguments]
+    assert main(arguments) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert message in printed.err
+    assert "Traceback" not in printed.err
+
+
+@pytest.mark.parametrize("arguments", [["caption", "x", "--colour"], ["train", "--unit", "3"], []])
+def test_unknown_flags(capsys, arguments):
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2
+    assert "usage:" in capsys.readouterr().err
+
+
+def test_evaluate_a_model_and_its_results_file_agree(model, tmp_path, capsys):
+    data = ["--data", "data/shapes", "--split", "test"]
+    results = str(tmp_path / "results.json")
+    common = ["--metrics", "bleu", "rouge", "cider", "--json"]
+    assert main(["evaluate", "--model", model, *data, "--results", results, *common]) == 0
+    from_model = json.loads(capsys.readouterr().out)
+    assert from_model["images"] == 60
+    assert main(["evaluate", *data, "--results", results, *common]) == 0
+    assert json.loads(capsys.readouterr().out) == from_model
+
+
+def test_perfect_results_score_one(tmp_path, capsys):
+    with open("data/shapes/captions_test.json", encoding="utf-8") as file:
+        document = json.load(file)
+    first = {}
+    for each in document["annotations"]:
+        first.setdefault(each["image_id"], each["caption"])
+    results = tmp_path / "results.json"
+    results.write_text(json.dumps([{"image_id": k, "caption": v} for k, v in first.items()]))
+    arguments = ["evaluate", "--data", "data/shapes/captions_test.json", "--json"]
+    assert main([*arguments, "--results", str(results), "--metrics", "bleu", "cider"]) == 0
+    scores = json.loads(capsys.readouterr().out)
+    assert scores["BLEU-4"] == pytest.approx(1.0)
+    assert scores["CIDEr"] > 1

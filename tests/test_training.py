@@ -1,0 +1,228 @@
+"""Training: the loss, the batches, and a whole run on a few drawn scenes."""
+
+import csv
+import json
+import os
+
+import keras
+import numpy as np
+import pytest
+
+from captioner import TrainConfig, load, train
+from captioner.batches import EncodedCaptions, caption_batches, picture_batches
+from captioner.config import read_config_file
+from captioner.decoder import Decoder
+from captioner.errors import CaptionerError
+from captioner.training import TeacherForcing, TwoRateAdam, learning_rate_at, word_loss
+from captioner.vocabulary import END, START, Vocabulary
+from tests.datasets import coco_document, write_json
+
+rng = np.random.default_rng(0)
+
+
+def test_loss_is_the_mean_over_real_words():
+    logits = rng.normal(size=(2, 3, 5)).astype("float32")
+    targets = np.array([[4, 2, 0], [3, 0, 0]])
+    log_probs = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
+    wanted = -(log_probs[0, 0, 4] + log_probs[0, 1, 2] + log_probs[1, 0, 3]) / 3
+    np.testing.assert_allclose(word_loss(targets, logits), wanted, rtol=1e-5)
+    everywhere = -(log_probs[0, 0] + log_probs[0, 1] + log_probs[1, 0]).mean() / 3
+    smoothed = word_loss(targets, logits, label_smoothing=0.2)
+    np.testing.assert_allclose(smoothed, 0.8 * wanted + 0.2 * everywhere, rtol=1e-5)
+
+
+def test_an_untrained_decoder_knows_nothing():
+    decoder = Decoder(vocabulary_size=500, image_features=8, units=16, embedding=8)
+    words = rng.integers(4, 500, size=(6, 7))
+    image = rng.normal(size=(6, 8)).astype("float32")
+    assert float(word_loss(words, decoder(words, image))) == pytest.approx(np.log(500), abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("cell", "implementation"), [("rnn", "custom"), ("gru", "custom"), ("lstm", "keras")]
+)
+def test_a_few_captions_are_learned_by_heart(cell, implementation):
+    keras.utils.set_random_seed(0)
+    decoder = Decoder(9, 6, units=32, embedding=16, cell=cell, implementation=implementation)
+    captions = np.array([[4, 5, 6, 2, 0], [5, 5, 8, 7, 2], [7, 2, 0, 0, 0], [8, 4, 4, 4, 2]])
+    words = np.concatenate([np.full((4, 1), START), captions[:, :-1]], axis=1)
+    words[words == END] = 0
+    image = rng.normal(size=(4, 6)).astype("float32")
+    inputs = keras.Input((5,), dtype="int32"), keras.Input((6,))
+    model = keras.Model(inputs, decoder(*inputs))
+    model.compile(optimizer=keras.optimizers.Adam(0.02), loss=word_loss)
+    model.fit((words, image), captions, epochs=100, batch_size=4, verbose=0)
+    assert model.evaluate((words, image), captions, verbose=0) < 0.1
+    context, state = decoder.start(image)
+    said, word = [], np.full(4, START)
+    for _ in range(5):
+        log_probs, state = decoder.step(word, context, state)
+        word = np.argmax(log_probs, axis=-1)
+        said.append(word)
+    for row, caption in zip(np.stack(said, 1), captions, strict=True):
+        length = list(caption).index(END) + 1
+        assert list(row[:length]) == list(caption[:length])
+
+
+def test_what_comes_later_does_not_change_what_came_before():
+    decoder = Decoder(20, 6, units=8, embedding=8, layers=2)
+    words = rng.integers(4, 20, size=(2, 6))
+    image = rng.normal(size=(2, 6)).astype("float32")
+    changed = words.copy()
+    changed[:, 4:] = 7
+    before, after = (np.asarray(decoder(each, image)) for each in (words, changed))
+    np.testing.assert_allclose(before[:, :4], after[:, :4], atol=1e-6)
+    assert np.abs(before[:, 4:] - after[:, 4:]).max() > 1e-4
+
+
+def test_batches_hold_every_caption_once():
+    vocabulary = Vocabulary(["a", "b"])
+    texts = [["a " * n, "b a"] for n in range(1, 12)]
+    encoded = EncodedCaptions(texts, vocabulary, max_length=8)
+    assert encoded.cut == 3
+    batches = caption_batches(encoded, 4, np.random.default_rng(0))
+    assert sorted(n for numbers, _ in batches for n in numbers) == list(range(22))
+    for numbers, length in batches:
+        words, targets = encoded.matrix(numbers, 4, length)
+        assert words.shape == targets.shape == (4, length)
+        assert (words[: len(numbers), 0] == START).all()
+        for row, number in enumerate(numbers):
+            real = targets[row][targets[row] != 0]
+            assert len(real) == encoded.lengths[number]
+            is_cut = number % 2 == 0 and number // 2 + 1 > 8
+            assert (real[-1] == END) != is_cut
+            np.testing.assert_array_equal(words[row, 1 : len(real)], real[:-1])
+
+
+def test_picture_batches_hold_every_picture_once_with_its_captions():
+    texts = [["a"] * (1 + n % 3) for n in range(10)]
+    encoded = EncodedCaptions(texts, Vocabulary(["a"]), max_length=8)
+    batches = picture_batches(encoded, 4, 2, np.random.default_rng(0))
+    assert sorted(n for pictures, _, _ in batches for n in pictures) == list(range(10))
+    for pictures, captions, _ in batches:
+        for picture, pair in zip(pictures, captions.reshape(-1, 2), strict=True):
+            real = [n for n in pair if n >= 0]
+            assert len(real) == min(2, len(texts[picture]))
+            assert {encoded.pictures[n] for n in real} == {picture}
+
+
+def test_learning_rate_rises_then_falls():
+    rates = [learning_rate_at(step, 100, 1.0, "cosine", 0.1) for step in range(100)]
+    assert rates[0] == pytest.approx(0.1)
+    assert max(rates) == rates[9] == 1.0
+    assert rates[10:] == sorted(rates[10:], reverse=True)
+    assert rates[-1] < 0.001
+    assert learning_rate_at(90, 100, 1.0, "constant", 0.1) == 1.0
+
+
+def test_slow_variables_move_less():
+    slow, fast = keras.Variable([1.0]), keras.Variable([1.0])
+    optimizer = TwoRateAdam([slow], 0.1, learning_rate=0.01)
+    optimizer.apply([np.ones(1, "float32")] * 2, [slow, fast])
+    assert 1 - float(fast[0]) == pytest.approx(0.01, rel=1e-3)
+    assert 1 - float(slow[0]) == pytest.approx(0.001, rel=1e-3)
+
+
+def test_no_gradient_reaches_a_frozen_encoder(tiny_captioner):
+    tiny_captioner.encoder.freeze()
+    model = TeacherForcing(tiny_captioner)
+    assert {v.path for v in model.trainable_variables} == {
+        v.path for v in tiny_captioner.decoder.trainable_variables
+    }
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A finished run of both stages on eight pictures of two colours."""
+    from PIL import Image
+
+    folder = tmp_path_factory.mktemp("data")
+    for split in ("train", "val"):
+        captions = {}
+        for n in range(8):
+            colour = ("red", "blue")[n % 2]
+            name = f"{split}{n}.png"
+            Image.new("RGB", (224, 224), colour).save(folder / name)
+            captions[name] = [f"a {colour} field", f"{colour} everywhere"]
+        first_id = 1 if split == "train" else 101
+        write_json(folder / f"captions_{split}.json", coco_document(captions, first_id))
+    settings = {
+        "data": str(folder), "out": str(folder / "run"), "cache": str(folder / "cache"),
+        "encoder": "mobilenet_v2", "encoder_weights": "none", "units": 16, "embedding": 8,
+        "image_units": 8, "epochs": 2, "batch_size": 8, "min_count": 1,
+        "fine_tune_from": "block_16_project", "fine_tune_epochs": 1, "fine_tune_batch_size": 4,
+    }  # fmt: skip
+    lines = []
+    model = train(TrainConfig(**settings), log=lines.append, progress=False)
+    return settings, lines, model
+
+
+def test_a_run_leaves_what_it_should(run):
+    settings, lines, model = run
+    names = os.listdir(settings["out"])
+    for name in ("config.json", "history.csv", "curves.png", "tensorboard", "last.keras"):
+        assert name in names
+    with open(os.path.join(settings["out"], "history.csv"), encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["stage"] for row in rows] == ["features", "features", "pixels"]
+    assert all(np.isfinite(float(row["val_loss"])) for row in rows)
+    assert any("epoch 3 (pixels)" in line for line in lines)
+    best = max(float(row["CIDEr"]) for row in rows)
+    assert model.about["validation"]["CIDEr (greedy)"] == pytest.approx(best)
+
+
+def test_a_run_is_not_overwritten_but_goes_on(run):
+    settings, _, _ = run
+    with pytest.raises(CaptionerError, match="holds a run already"):
+        train(TrainConfig(**settings), progress=False)
+    with pytest.raises(CaptionerError, match="units was 16, is 17"):
+        train(TrainConfig(**{**settings, "units": 17}), resume=True, progress=False)
+    lines = []
+    longer = TrainConfig(**{**settings, "fine_tune_epochs": 2})
+    train(longer, resume=True, log=lines.append, progress=False)
+    assert any("going on after epoch 3" in line for line in lines)
+    first = next(line for line in lines if line.startswith("epoch"))
+    assert first.startswith("epoch 4 (pixels)")
+
+
+def test_the_best_model_is_a_captioner(run):
+    settings, _, _ = run
+    model = load(os.path.join(settings["out"], "best.keras"))
+    image = os.path.join(settings["data"], "train0.png")
+    assert set(model.generate(image).split()) <= {"a", "red", "blue", "field", "everywhere"}
+
+
+def test_nothing_to_train(run):
+    settings = {**run[0], "epochs": 0, "fine_tune_from": "none", "out": run[0]["out"] + "2"}
+    with pytest.raises(CaptionerError, match="nothing to train"):
+        train(TrainConfig(**settings), log=lambda line: None, progress=False)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", "broken JSON"),
+        ("[]", "expected a JSON object"),
+        ('{"unit": 3}', "unknown setting unit"),
+    ],
+)
+def test_broken_config_files(tmp_path, content, message):
+    path = tmp_path / "config.json"
+    path.write_text(content)
+    with pytest.raises(CaptionerError, match=message):
+        read_config_file(path)
+
+
+@pytest.mark.parametrize("wrong", [{"units": 0}, {"units": "many"}, {"cell": "x"}, {"dropout": 1}])
+def test_settings_out_of_range(wrong):
+    [name] = wrong
+    with pytest.raises(CaptionerError, match=f"--{name}"):
+        TrainConfig(**wrong)
+
+
+def test_config_round_trip(tmp_path):
+    config = TrainConfig(data="d", units=7, dropout=0)
+    path = tmp_path / "config.json"
+    path.write_text(config.to_json())
+    assert TrainConfig.from_file(path) == config
+    assert json.loads(config.to_json())["dropout"] == 0.0
