@@ -109,7 +109,7 @@ def test_files_that_are_no_captioner(tmp_path, tiny_captioner):
         with pytest.raises(CaptionerError, match=f"{name}.keras: ") as caught:
             load(tmp_path / f"{name}.keras")
         assert "\n" not in str(caught.value)
-    with pytest.raises(CaptionerError, match="no such model; give a .keras file"):
+    with pytest.raises(CaptionerError, match=r"no such model; give a \.keras file"):
         load("nonsense")
     with pytest.raises(CaptionerError, match="is a folder"):
         load(tmp_path)
