@@ -363,7 +363,7 @@ class _Run:
 
     def _keep(self, stage, row):
         self.captioner.about = {
-            "trained_with": {**vars(self.config), "data": os.path.basename(self.config.data)},
+            "trained_with": _without_folders(self.config),
             "epoch": row["epoch"],
             "validation": {"CIDEr (greedy)": row["CIDEr"], "BLEU-4 (greedy)": row["BLEU-4"]},
         }
@@ -536,6 +536,14 @@ class _Losses:
     def mean(self):
         self._bar.close()
         return self._sum / self._words
+
+
+def _without_folders(config):
+    """The settings as a model that is passed on should tell them: whose disk is nobody's business.
+    """
+    paths = ("data", "images", "out", "cache", "encoder_weights")
+    names = {name: os.path.basename(getattr(config, name).rstrip("/")) for name in paths}
+    return {**vars(config), **names}
 
 
 def _values(variables):
