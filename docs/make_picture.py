@@ -20,7 +20,7 @@ def draw(output):
     """Captions the samples with the shipped model and writes one row of them as a PNG."""
     paths = sorted(SAMPLES.glob("*.jpg"))
     captions = Captioner.from_preset("flickr8k").generate([str(path) for path in paths])
-    figure = Figure(figsize=(12, 3), layout="constrained")
+    figure = Figure(figsize=(12, 3.5), layout="constrained")
     FigureCanvasAgg(figure)
     for axes, path, caption in zip(figure.subplots(1, len(paths)), paths, captions, strict=True):
         axes.imshow(Image.open(path).convert("RGB").resize((224, 224)))
