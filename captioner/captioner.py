@@ -1,7 +1,6 @@
 """The captioner: encoder, decoder and vocabulary in one; pictures in, sentences out."""
 
 import io
-import json
 import os
 import tempfile
 import zipfile
@@ -61,8 +60,8 @@ class Captioner(keras.Model):
 
     Example:
     >>> model = captioner.Captioner.from_preset("flickr8k")
-    >>> model.generate("data/samples/cat.jpg")
-    'a cat looks at the camera'
+    >>> model.generate("data/samples/photographer.jpg")
+    'a man is sitting on the camera'
     """
 
     def __init__(self, encoder, decoder, vocabulary, generation=None, about=None, **kwargs):
@@ -159,7 +158,7 @@ class Captioner(keras.Model):
 
     def encode(self, pixels, batch_size=32):
         """The vectors of pictures: pixels (pictures, size, size, 3) to (pictures, channels)."""
-        return _in_batches(self._networks().encode, [pixels], batch_size)[0]
+        return _in_batches(self._networks().encode, pixels, batch_size)
 
     def decode(self, image, method="beam", first_picture=0, **settings):
         """Captions for pictures already encoded.
@@ -327,7 +326,7 @@ class _Networks:
         self._step = _Compiled("step", decoder, lambda inputs: decoder.step(*inputs))
 
     def encode(self, pixels):
-        return [self._encode.predict_on_batch(pixels)]
+        return self._encode.predict_on_batch(pixels)
 
     def start(self, image):
         return self._start.predict_on_batch(image)
@@ -357,20 +356,19 @@ SEARCH_SETTINGS = {
 }
 
 
-def _in_batches(function, arrays, batch_size):
-    """Runs a function of arrays over slices of one size, padding the last, and joins the results.
+def _in_batches(function, array, batch_size):
+    """Runs a function over slices of one size, padding the last, and joins the results.
 
     One shape means one compilation, and results that do not depend on how many pictures came.
     """
-    count = len(arrays[0])
     outputs = []
-    for start in range(0, count, batch_size):
-        parts = [each[start : start + batch_size] for each in arrays]
-        missing = batch_size - len(parts[0])
+    for start in range(0, len(array), batch_size):
+        part = array[start : start + batch_size]
+        missing = batch_size - len(part)
         if missing and start:
-            parts = [np.concatenate([part, np.repeat(part[-1:], missing, 0)]) for part in parts]
-        outputs.append([each[: count - start] for each in function(*parts)])
-    return [np.concatenate(each) for each in zip(*outputs, strict=True)]
+            part = np.concatenate([part, np.repeat(part[-1:], missing, axis=0)])
+        outputs.append(function(part)[: len(array) - start])
+    return np.concatenate(outputs)
 
 
 def _presented(captions, n_best, return_details):
@@ -405,12 +403,6 @@ def _halved_weights(content):
         old.visititems(copy)
         new.attrs.update(old.attrs)
     return target.getvalue()
-
-
-def read_about(path):
-    """The `about` and the settings of a model file, without building the model."""
-    with zipfile.ZipFile(path) as archive:
-        return json.loads(archive.read("config.json"))["config"]
 
 
 def _require(condition, message):

@@ -13,7 +13,7 @@ def _setting(default, help_text, choices=None):
 
 @dataclasses.dataclass
 class TrainConfig:
-    """The settings of `captioner.train`, with the values that made the shipped model as defaults.
+    """The settings of `captioner.train`.
 
     Example:
     >>> config = TrainConfig(data="data/shapes", out="runs/shapes", units=256)

@@ -68,10 +68,6 @@ class RunFolder:
                 f"{self.path}: cannot resume with other settings: {'; '.join(changed)}"
             )
 
-    def config(self):
-        """The settings of the run."""
-        return TrainConfig.from_file(self._config)
-
     def save_state(self, arrays, facts):
         """Keeps what resuming needs: a dict of arrays, and a dict of plain values."""
         path = self._state + ".new"

@@ -124,9 +124,17 @@ def test_frozen_means_frozen_and_fine_tuning_spares_batch_normalisation():
     assert not any("BN" in name for name in trainable)
     encoder.unfreeze_from("block_16_project")
     assert not encoder.network.get_layer("Conv1").trainable
-    before = [np.asarray(w) for w in encoder.network.non_trainable_variables]
-    encoder(np.random.default_rng(0).uniform(0, 255, (4, 32, 32, 3)), training=True)
-    for old, new in zip(before, encoder.network.non_trainable_variables, strict=True):
+    frozen, free = encoder.network.non_trainable_variables, encoder.network.trainable_variables
+    assert any("moving_mean" in variable.path for variable in frozen)
+    frozen_before = [np.array(each) for each in frozen]
+    free_before = [np.array(each) for each in free]
+    model = keras.Sequential([encoder])  # fit would let batch normalisation learn, given the chance
+    model.compile(optimizer="adam", loss="mse")
+    pixels = np.random.default_rng(0).uniform(0, 255, (4, 32, 32, 3))
+    model.fit(pixels, np.ones((4, 1, encoder.channels)), verbose=0)
+    for old, new in zip(frozen_before, frozen, strict=True):
         np.testing.assert_array_equal(old, new)
+    moved = [not np.array_equal(old, new) for old, new in zip(free_before, free, strict=True)]
+    assert all(moved)
     with pytest.raises(CaptionerError, match="no such layer"):
         encoder.unfreeze_from("nowhere")
