@@ -5,6 +5,8 @@ every batch of a bucket has the same shape; a batch that is not full is filled w
 which the loss does not count.
 """
 
+from array import array
+
 import numpy as np
 
 from captioner.vocabulary import END, PAD, START
@@ -28,17 +30,21 @@ class EncodedCaptions:
     """
 
     def __init__(self, captions, vocabulary, max_length):
-        sequences, pictures, self.cut = [], [], 0
+        # array.array, for lists of millions of numbers would take ten times the memory.
+        ids, starts, pictures, self.cut = array("i"), array("q", [0]), array("q"), 0
         for picture, texts in enumerate(captions):
             for text in texts:
-                words = [START, *vocabulary.encode(text), END]
-                self.cut += len(words) > max_length + 2
-                sequences.append(np.array(words[: max_length + 1 + (len(words) <= max_length + 2)]))
+                words = vocabulary.encode(text)
+                self.cut += len(words) > max_length
+                ids.append(START)
+                ids.extend(words[:max_length])
+                if len(words) <= max_length:
+                    ids.append(END)
+                starts.append(len(ids))
                 pictures.append(picture)
-        self.pictures = np.array(pictures, np.int64)
-        self.lengths = np.array([len(each) - 1 for each in sequences], np.int64)
-        self._starts = np.concatenate([[0], np.cumsum(self.lengths + 1)])
-        self._ids = np.concatenate(sequences).astype(np.int32)
+        self.pictures, self._starts = np.array(pictures), np.array(starts)
+        self.lengths = np.diff(self._starts) - 1
+        self._ids = np.array(ids)
 
     def __len__(self):
         return len(self.pictures)

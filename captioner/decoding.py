@@ -93,9 +93,7 @@ def sample(
     _require(temperature > 0, "temperature", temperature, "above 0")
     _require(top_k >= 0, "top-k", top_k, "0 or more")
     _require(0 < top_p <= 1, "top-p", top_p, "above 0 and at most 1")
-    streams = [
-        np.random.default_rng([seed, first_picture + row]) for row in range(len(state[0]))
-    ]
+    streams = [np.random.default_rng([seed, first_picture + row]) for row in range(len(state[0]))]
 
     def choose(log_probs):
         log_probs = _nucleus(_top(log_probs / temperature, top_k), top_p)
@@ -107,9 +105,7 @@ def sample(
     return _one_by_one(step, state, choose, max_length, no_repeat_ngram)
 
 
-def beam(
-    step, state, beam_size=3, length_penalty=1.0, n_best=1, max_length=30, no_repeat_ngram=0
-):
+def beam(step, state, beam_size=3, length_penalty=1.0, n_best=1, max_length=30, no_repeat_ngram=0):
     """Beam search: the best of many hypotheses kept side by side.
 
     At every step the live hypotheses of a picture are extended by every word and the `beam_size`

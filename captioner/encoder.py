@@ -75,9 +75,7 @@ class Encoder(keras.layers.Layer):
         self.built = True
 
     def call(self, pixels, training=False):
-        values = _normalise(
-            ops.cast(pixels, self.compute_dtype), BACKBONES[self.backbone].pixels
-        )
+        values = _normalise(ops.cast(pixels, self.compute_dtype), BACKBONES[self.backbone].pixels)
         grid = self.network(values, training=False)  # (batch, height, width, channels)
         return ops.reshape(grid, (-1, grid.shape[1] * grid.shape[2], self.channels))
 

@@ -104,9 +104,7 @@ class ImageRNN(keras.layers.Layer):
         else:
             self.keras_layer.build((None, None, self.words_size + self.image_size))
 
-    def call(
-        self, words, image, mask=None, initial_state=None, training=False, return_state=False
-    ):
+    def call(self, words, image, mask=None, initial_state=None, training=False, return_state=False):
         if initial_state is None:
             initial_state = self.initial_state(ops.shape(words)[0])
         run = self._run_custom if self.implementation == "custom" else self._run_keras
@@ -219,9 +217,12 @@ class ImageRNN(keras.layers.Layer):
 
 def _unrolled(step, carry, projected, mask):
     """The loop over time written out, for a number of steps known beforehand."""
+    # Unstacked at once: the gradient of a slice for each step would be as many arrays of full size.
+    steps = ops.unstack(projected, axis=1)
+    masks = [None] * len(steps) if mask is None else ops.unstack(mask, axis=1)
     outputs = []
-    for t in range(projected.shape[1]):
-        carry = step(carry, projected[:, t], None if mask is None else mask[:, t])
+    for projected_t, mask_t in zip(steps, masks, strict=True):
+        carry = step(carry, projected_t, mask_t)
         outputs.append(carry[0])
     return carry, ops.stack(outputs, axis=1)  # (batch, time, units)
 

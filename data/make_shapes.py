@@ -298,9 +298,10 @@ def make_shapes(folder, counts, seed=0):
     >>> make_shapes(pathlib.Path("tiny"), {"train": 30, "val": 5, "test": 5})
     """
     rng = random.Random(seed)
+    chosen = choose_scenes(rng, counts)
     (folder / "images").mkdir(parents=True, exist_ok=True)
     first_id = 1
-    for split, scenes in choose_scenes(rng, counts).items():
+    for split, scenes in chosen.items():
         document = coco(scenes, split, first_id)
         for scene, image in zip(scenes, document["images"], strict=True):
             path = folder / "images" / image["file_name"]
@@ -326,6 +327,8 @@ def main(arguments=None):
         make_shapes(given.out, counts, given.seed)
     except ValueError as error:
         parser.error(str(error))
+    except OSError as error:
+        parser.error(f"{given.out}: {error.strerror}; give another --out")
     print(f"{given.out}: " + ", ".join(f"{count} {split}" for split, count in counts.items()))
 
 

@@ -2,6 +2,9 @@
 
 import csv
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 
@@ -22,6 +25,23 @@ def test_text(model, photos, capsys):
         str(photos / name) for name in ("a.png", "b.jpg", "c.webp")
     ]
     assert all(len(line.split("\t")) == 2 for line in lines)
+
+
+def test_the_backend_starts_without_a_word(model, photos):
+    command = [sys.executable, "caption.py", str(photos / "a.png"), "--model", model]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0
+    assert done.stderr == ""
+
+
+def test_a_backend_that_fails_is_heard(tmp_path):
+    (tmp_path / "keras.py").write_text("import os\nos.write(2, b'no room')\nraise ImportError('x')")
+    program = "from captioner.cli.backend import start_backend\nstart_backend()"
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert done.stderr.startswith("no room")
+    assert done.stderr.rstrip().endswith("ImportError: x")
 
 
 def test_a_broken_picture_stops_nothing(model, photos, capsys):

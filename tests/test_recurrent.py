@@ -72,9 +72,7 @@ def test_both_implementations_are_the_equations(cell, implementation, per_step):
     mask = np.array([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0], [1, 0, 0, 0, 0]], bool)
     states = [rng.normal(size=(BATCH, UNITS)).astype("float32") for _ in layer.state_names]
     output, last = layer(words, image, mask=mask, initial_state=states, return_state=True)
-    wanted, wanted_states = numpy_rnn(
-        cell, layer.equation_weights(), words, image, mask, states
-    )
+    wanted, wanted_states = numpy_rnn(cell, layer.equation_weights(), words, image, mask, states)
     np.testing.assert_allclose(output, wanted, atol=1e-5)
     for mine, theirs in zip(last, wanted_states, strict=True):
         np.testing.assert_allclose(mine, theirs, atol=1e-5)

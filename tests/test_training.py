@@ -157,13 +157,17 @@ def run(tmp_path_factory):
     return settings, lines, model
 
 
+def history(folder):
+    with open(os.path.join(folder, "history.csv"), encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
 def test_a_run_leaves_what_it_should(run):
     settings, lines, model = run
     names = os.listdir(settings["out"])
     for name in ("config.json", "history.csv", "curves.png", "tensorboard", "last.keras"):
         assert name in names
-    with open(os.path.join(settings["out"], "history.csv"), encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+    rows = history(settings["out"])
     assert [row["stage"] for row in rows] == ["features", "features", "pixels"]
     assert all(np.isfinite(float(row["val_loss"])) for row in rows)
     assert any("epoch 3 (pixels)" in line for line in lines)
@@ -183,6 +187,26 @@ def test_a_run_is_not_overwritten_but_goes_on(run):
     assert any("going on after epoch 3" in line for line in lines)
     first = next(line for line in lines if line.startswith("epoch"))
     assert first.startswith("epoch 4 (pixels)")
+
+
+def test_a_stopped_run_ends_as_if_it_had_not_been_stopped(run, tmp_path):
+    settings = {**run[0], "out": str(tmp_path / "run")}
+
+    def stop_in(epoch):
+        def log(line):
+            if line.startswith(f"epoch {epoch} "):  # before this epoch is saved
+                raise KeyboardInterrupt
+
+        return log
+
+    with pytest.raises(KeyboardInterrupt):
+        train(TrainConfig(**settings), log=stop_in(2), progress=False)
+    train(TrainConfig(**settings), resume=True, progress=False)
+    whole, stopped = (history(folder) for folder in (run[0]["out"], settings["out"]))
+    assert len(stopped) == 3
+    for wanted, found in zip(whole, stopped, strict=False):
+        for name in ("train_loss", "val_loss", "CIDEr", "learning_rate"):
+            assert float(found[name]) == pytest.approx(float(wanted[name]), rel=1e-5)
 
 
 def test_the_best_model_is_a_captioner(run):

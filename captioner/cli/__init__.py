@@ -24,7 +24,6 @@ def main(arguments=None):
     Returns:
         Exit status: 0 done, 1 some pictures failed, 2 wrong usage or data, 130 interrupted.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's greetings are no errors
     parser = _parser()
     arguments = sys.argv[1:] if arguments is None else arguments
     try:

@@ -12,6 +12,7 @@ import sys
 
 from tqdm import tqdm
 
+from captioner.cli.backend import start_backend
 from captioner.cli.search_arguments import add_search_arguments, search_settings
 from captioner.cli.writers import WRITERS, open_output
 from captioner.errors import CaptionerError
@@ -43,7 +44,8 @@ def run(options):
         _complain(problem)
     if not paths:
         raise CaptionerError("no pictures to caption")
-    from captioner.captioner import load  # slow to import; wrong paths are told at once
+    start_backend()  # slow; wrong paths are told at once
+    from captioner.captioner import load
 
     model = load(options.model)
     failed = len(problems)

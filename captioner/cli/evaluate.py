@@ -13,6 +13,7 @@ import sys
 from tqdm import tqdm
 
 from captioner import metrics
+from captioner.cli.backend import start_backend
 from captioner.cli.search_arguments import add_search_arguments, search_settings
 from captioner.datasets import load_dataset
 from captioner.errors import CaptionerError
@@ -61,6 +62,7 @@ def run(options):
 
 
 def _write_captions(options, dataset, settings):
+    start_backend()
     from captioner.captioner import load
 
     model = load(options.model)

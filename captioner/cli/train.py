@@ -12,13 +12,12 @@ import argparse
 import dataclasses
 import os
 
+from captioner.cli.backend import start_backend
 from captioner.config import TrainConfig, flag, read_config_file, setting_type
 
 
 def add_arguments(parser):
-    parser.add_argument(
-        "--config", metavar="FILE", help="JSON file of settings; flags win over it"
-    )
+    parser.add_argument("--config", metavar="FILE", help="JSON file of settings; flags win over it")
     parser.add_argument("--resume", action="store_true", help="go on with the run in --out")
     for field in dataclasses.fields(TrainConfig):
         _add_setting(parser, field)
@@ -38,8 +37,6 @@ def _add_setting(parser, field):
 
 
 def run(options):
-    from captioner.training import train  # slow to import; a wrong flag is told at once
-
     names = [field.name for field in dataclasses.fields(TrainConfig)]
     given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
     base = {}
@@ -47,5 +44,9 @@ def run(options):
         base = read_config_file(options.config)
     elif options.resume and os.path.exists(os.path.join(given.get("out", ""), "config.json")):
         base = read_config_file(os.path.join(given["out"], "config.json"))
-    train(TrainConfig(**{**base, **given}), resume=options.resume)
+    config = TrainConfig(**{**base, **given})
+    start_backend()  # slow; a wrong setting is told at once
+    from captioner.training import train
+
+    train(config, resume=options.resume)
     return 0

@@ -1,0 +1,29 @@
+"""The project's own files: what is installed, and the core on another backend."""
+
+import os
+import pathlib
+import subprocess
+import sys
+import tomllib
+
+ROOT = pathlib.Path(__file__).parent.parent
+
+
+def test_requirements_are_those_of_the_package_and_of_its_tests():
+    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    required = [line for line in lines if line and not line.startswith("#")]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert required == project["dependencies"] + project["optional-dependencies"]["test"]
+
+
+def test_the_core_runs_on_jax():
+    core = ["tests/test_recurrent.py", "tests/test_training.py"]
+    chosen = "test_recurrent or loss or later or slow or gru-custom"
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *core, "-k", chosen],
+        cwd=ROOT,
+        env={**os.environ, "KERAS_BACKEND": "jax"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout[-3000:]
