@@ -61,7 +61,7 @@ class Captioner(keras.Model):
     Example:
     >>> model = captioner.Captioner.from_preset("flickr8k")
     >>> model.generate("data/samples/photographer.jpg")
-    'a man is sitting on the camera'
+    'a woman is taking a picture of a camera'
     """
 
     def __init__(self, encoder, decoder, vocabulary, generation=None, about=None, **kwargs):

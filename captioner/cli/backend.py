@@ -1,5 +1,6 @@
 """Starting the deep-learning backend without its greetings."""
 
+import logging
 import os
 import shutil
 import sys
@@ -13,6 +14,8 @@ def start_backend():
     user would take it for errors; no setting of it silences these lines.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # It also warns that functions are traced again, which for each caption length is what we want.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     sys.stderr.flush()
     with tempfile.TemporaryFile() as printed:
         kept = os.dup(2)
