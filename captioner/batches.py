@@ -86,7 +86,7 @@ def caption_batches(encoded, batch_size, rng=None):
     return _bucketed(order, encoded.lengths, batch_size, rng)
 
 
-def picture_batches(encoded, pictures_per_batch, captions_per_picture, rng):
+def picture_batches(encoded, pictures_per_batch, captions_per_picture, rng=None):
     """Batches of pictures, each with its captions, so that each picture is encoded once.
 
     Args:
@@ -94,16 +94,17 @@ def picture_batches(encoded, pictures_per_batch, captions_per_picture, rng):
         pictures_per_batch: int.
         captions_per_picture: int. A picture with more has that many drawn; one with fewer is filled
             with empty captions, number -1.
-        rng: numpy Generator.
+        rng: numpy Generator that shuffles pictures and batches, or None for their own order.
 
     Returns:
         list of (picture numbers, caption numbers (pictures · captions_per_picture), length).
     """
     groups = np.split(np.arange(len(encoded)), np.flatnonzero(np.diff(encoded.pictures)) + 1)
-    pictures = rng.permutation(len(groups))
+    pictures = np.arange(len(groups)) if rng is None else rng.permutation(len(groups))
     chosen = [None] * len(groups)
     for picture in pictures:
-        captions = rng.permutation(groups[picture])[:captions_per_picture]
+        captions = groups[picture] if rng is None else rng.permutation(groups[picture])
+        captions = captions[:captions_per_picture]
         missing = captions_per_picture - len(captions)
         chosen[picture] = np.concatenate([captions, np.full(missing, -1, np.int64)])
     longest = np.array([encoded.lengths[each[each >= 0]].max() for each in chosen])

@@ -1,6 +1,7 @@
 """The captioner: encoder, decoder and vocabulary in one; pictures in, sentences out."""
 
 import io
+import math
 import os
 import tempfile
 import zipfile
@@ -15,7 +16,7 @@ from captioner.decoder import Decoder
 from captioner.encoder import Encoder
 from captioner.errors import CaptionerError
 from captioner.images import ImageError, read_images
-from captioner.vocabulary import Vocabulary
+from captioner.vocabulary import PAD, START, Vocabulary
 
 PRESETS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "presets")
 METHODS = ("greedy", "beam", "sample")
@@ -29,7 +30,9 @@ class Caption(NamedTuple):
         score: float. Log-probability, normalised by length (see `decoding.beam`).
         words: tuple of str. The words one by one.
         word_scores: tuple of float. Log-probability of each word, the end of the caption last.
-        attention: None. Where each word looked, for models that attend to regions.
+        attention: float array (words, height, width), where each word looked: the weights of the
+            CNN's regions, which sum to 1. None for models without attention, and where no details
+            were asked for.
     """
 
     text: str
@@ -89,8 +92,20 @@ class Captioner(keras.Model):
         self.built = True
 
     def call(self, inputs, training=False):
-        image = self.encoder.pool(self.encoder(inputs["pixels"], training=training))
+        image = self.see(inputs["pixels"], training=training)
         return self.decoder(inputs["words"], image, training=training)
+
+    def see(self, pixels, training=False):
+        """What the decoder wants of pixels (pictures, size, size, 3): the mean of the regions,
+        (pictures, channels), or, with attention, the regions, (pictures, regions, channels)."""
+        regions = self.encoder(pixels, training=training)
+        return self.encoder.pool(regions) if self.decoder.attention == "none" else regions
+
+    @property
+    def image_shape(self):
+        """Shape of what the decoder sees of one picture: (channels,), or (regions, channels)."""
+        channels, regions = self.encoder.channels, self.encoder.regions
+        return (channels,) if self.decoder.attention == "none" else (regions, channels)
 
     def generate(self, images, return_details=False, batch_size=32, **settings):
         """Captions pictures.
@@ -114,7 +129,7 @@ class Captioner(keras.Model):
         is_single = not isinstance(images, (list, tuple))
         results = []
         for _, _, result in self.generate_all(
-            [images] if is_single else images, batch_size=batch_size, **settings
+            [images] if is_single else images, batch_size, return_details, **settings
         ):
             if isinstance(result, ImageError):
                 raise result
@@ -123,17 +138,18 @@ class Captioner(keras.Model):
         captions = [_presented(each, n_best, return_details) for each in results]
         return captions[0] if is_single else captions
 
-    def generate_all(self, images, batch_size=32, **settings):
+    def generate_all(self, images, batch_size=32, with_attention=False, **settings):
         """Captions any number of pictures, one batch in memory at a time; errors do not stop it.
 
         Args:
             images: iterable of paths, PIL images or arrays.
             batch_size, settings: as in `generate`.
+            with_attention: bool. Whether to tell where each word looked. Defaults to `False`.
 
         Yields:
             (index, image, list of `Caption`, best first, or the `ImageError`), in input order.
         """
-        search = self._search_settings(settings)
+        search = self._search_settings(settings) | {"with_attention": with_attention}
         _require(batch_size >= 1, f"batch size {batch_size}: must be 1 or more")
         size = (self.encoder.size, self.encoder.size)
         batch = []
@@ -157,16 +173,17 @@ class Captioner(keras.Model):
             yield index, source, result if failed else next(captions)
 
     def encode(self, pixels, batch_size=32):
-        """The vectors of pictures: pixels (pictures, size, size, 3) to (pictures, channels)."""
+        """What `see` gives, as an array, for any number of pictures."""
         return _in_batches(self._networks().encode, pixels, batch_size)
 
-    def decode(self, image, method="beam", first_picture=0, **settings):
+    def decode(self, image, method="beam", first_picture=0, with_attention=False, **settings):
         """Captions for pictures already encoded.
 
         Args:
-            image: array (pictures, channels), from `encode`.
+            image: array (pictures, ...), from `encode`.
             method: str. Defaults to `"beam"`.
             first_picture: int. See `decoding.sample`. Defaults to `0`.
+            with_attention: bool. Whether to tell where each word looked. Defaults to `False`.
             **settings: arguments of the search in `captioner.decoding`.
 
         Returns:
@@ -184,12 +201,38 @@ class Captioner(keras.Model):
             settings["first_picture"] = first_picture
         search = {"greedy": decoding.greedy, "beam": decoding.beam, "sample": decoding.sample}
         found = search[method](step, state, **settings)
-        return [[self._caption(each) for each in hypotheses] for hypotheses in found]
+        captions = [[self._caption(each) for each in hypotheses] for hypotheses in found]
+        if with_attention and self.decoder.attention != "none":
+            return self._with_attention(image, found, captions)
+        return captions
 
     def _caption(self, hypothesis):
         text = self.vocabulary.decode(hypothesis.words)
         words = tuple(self.vocabulary.word(each) for each in hypothesis.words)
         return Caption(text, hypothesis.score, words, hypothesis.word_scores)
+
+    def _with_attention(self, image, found, captions):
+        """Adds where each word looked, by showing the finished captions to the decoder once more.
+
+        The searches need not carry it along then, and know nothing of networks.
+        """
+        n_best = max(len(hypotheses) for hypotheses in found)
+        longest = max(len(each.words) for hypotheses in found for each in hypotheses)
+        words = np.full((len(found), n_best, longest + 1), PAD, "int32")
+        for picture, hypotheses in enumerate(found):
+            for rank, each in enumerate(hypotheses):
+                words[picture, rank, : len(each.words) + 1] = START, *each.words
+        image = np.asarray(image, "float32")
+        _, weights = self.decoder(words.reshape(-1, longest + 1), image, return_attention=True)
+        side = math.isqrt(weights.shape[-1])
+        weights = np.reshape(weights, (*words.shape, side, side))
+        return [
+            [
+                each._replace(attention=weights[picture, rank, : len(each.words)])
+                for rank, each in enumerate(group)
+            ]
+            for picture, group in enumerate(captions)
+        ]
 
     def _search_settings(self, given):
         """The settings of one search: those given, else those stored, none that it ignores."""
@@ -321,7 +364,7 @@ class _Networks:
 
     def __init__(self, captioner):
         encoder, decoder = captioner.encoder, captioner.decoder
-        self._encode = _Compiled("encode", encoder, lambda pixels: encoder.pool(encoder(pixels)))
+        self._encode = _Compiled("encode", encoder, captioner.see)
         self._start = _Compiled("start", decoder, decoder.start)
         self._step = _Compiled("step", decoder, lambda inputs: decoder.step(*inputs))
 

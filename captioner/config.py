@@ -47,6 +47,16 @@ class TrainConfig:
     embedding: int = _setting(256, "size of a word's vector")
     image_units: int = _setting(512, "size of the picture's vector; 0: as the CNN gives it")
 
+    attention: str = _setting(
+        "none",
+        "what the recurrence sees: the whole picture's one vector, or where it looks at each word",
+        ("none", "additive"),
+    )
+    attention_units: int = _setting(256, "size in which regions and hidden state are compared")
+    attention_penalty: float = _setting(
+        1.0, "weight in the loss of regions that a caption does not look at"
+    )
+
     dropout: float = _setting(0.5, "share dropped of the recurrent layers' output")
     word_dropout: float = _setting(0.2, "share dropped of the word vectors")
     image_dropout: float = _setting(0.2, "share dropped of the picture's vector")
@@ -88,7 +98,8 @@ class TrainConfig:
     def _check_ranges(self):
         at_least = {"layers": 1, "units": 1, "embedding": 1, "image_units": 0, "epochs": 0,
                     "batch_size": 1, "fine_tune_epochs": 0, "fine_tune_batch_size": 1,
-                    "patience": 0, "validation_pictures": 1, "min_count": 1, "max_length": 1,
+                    "patience": 0, "attention_units": 1, "attention_penalty": 0,
+                    "validation_pictures": 1, "min_count": 1, "max_length": 1,
                     "seed": 0, "l2": 0, "clip_norm": 0, "learning_rate": 0,
                     "fine_tune_learning_rate": 0, "encoder_learning_rate": 0}  # fmt: skip
         for name, least in at_least.items():

@@ -27,10 +27,19 @@ class Decoder(keras.layers.Layer):
         dropout: float. The same for the output of every layer. Defaults to `0.0`.
         l2: float. Weight of the squared norm of the recurrent layers' matrices. Defaults to `0.0`.
         seed: int or None. Seed of the dropout masks. Defaults to `None`.
+        attention: `"none"`, the picture is one vector; or `"additive"`, the picture is regions, and
+            the first layer's hidden state decides at each step what all layers see of them.
+            Defaults to `"none"`.
+        attention_units: int. Size of `AdditiveAttention`. Defaults to `256`.
+        attention_penalty: float. Weight in the loss of Σ_r (1 - Σ_t a_tr)² / regions, which wants
+            every region looked at (Xu et al. 2015, equation 14). Defaults to `0.0`.
 
     Call arguments:
         words: int tensor (batch, time), the caption so far, the start id first, 0 for padding.
-        image: tensor (batch, image_features).
+        image: tensor (pictures, image_features), with attention (pictures, regions,
+            image_features); each picture for an equal number of successive captions.
+        return_attention: bool. Whether to return (logits, weights), the weights of the regions at
+            each step, (batch, time, regions). Defaults to `False`.
 
     Returns:
         Logits, tensor (batch, time, vocabulary_size): which word comes after each given one.
@@ -60,6 +69,9 @@ class Decoder(keras.layers.Layer):
         dropout=0.0,
         l2=0.0,
         seed=None,
+        attention="none",
+        attention_units=256,
+        attention_penalty=0.0,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -77,6 +89,9 @@ class Decoder(keras.layers.Layer):
         self.dropout = dropout
         self.l2 = l2
         self.seed = seed
+        self.attention = attention
+        self.attention_units = attention_units
+        self.attention_penalty = attention_penalty
 
         self.word_vectors = keras.layers.Embedding(vocabulary_size, embedding, name="word_vectors")
         self.drop_words = keras.layers.Dropout(word_dropout, seed=seed)
@@ -85,11 +100,10 @@ class Decoder(keras.layers.Layer):
         if image_units:
             self.image_norm = keras.layers.LayerNormalization(name="image_norm")
             self.image_projection = keras.layers.Dense(image_units, name="image_projection")
+        shared = (units, cell, implementation, recurrent_dropout, l2, seed)
+        looks = (attention, attention_units)  # the first layer, for all
         self.recurrent = [
-            ImageRNN(
-                units, cell, implementation, recurrent_dropout, l2, seed, name=f"recurrent_{n}"
-            )
-            for n in range(layers)
+            ImageRNN(*shared, *(() if n else looks), name=f"recurrent_{n}") for n in range(layers)
         ]
         self.logits = keras.layers.Dense(vocabulary_size, name="logits")
         self.build((None, None), (None, image_features))
@@ -107,32 +121,44 @@ class Decoder(keras.layers.Layer):
         self.logits.build((None, None, self.units))
         self.built = True
 
-    def call(self, words, image, training=False):
+    def call(self, words, image, training=False, return_attention=False):
         mask = ops.not_equal(words, 0)  # (batch, time)
-        image = self._image_vector(image, training)
+        image = _for_each_caption(self._image_vector(image, training), words)
         output = self.drop_words(self.word_vectors(words), training=training)
+        weights = None
         for layer in self.recurrent:
-            output = layer(output, image, mask=mask, training=training)
+            if layer.attention is None:
+                output = layer(output, image, mask=mask, training=training)
+            else:
+                output, image, weights = layer(
+                    output, image, mask=mask, training=training, return_attention=True
+                )
             output = self.drop_output(output, training=training)
-        return self.logits(output)
+        if training and weights is not None and self.attention_penalty:
+            self.add_loss(self.attention_penalty * unseen(weights, mask))
+        logits = self.logits(output)
+        return (logits, weights) if return_attention else logits
 
     def _image_vector(self, image, training=False):
-        """The picture as it enters w_ih: (batch, image_units)."""
+        """The picture as it enters w_ih: (pictures, image_units), or regions of that size."""
         image = self.drop_image(image, training=training)
         if not self.image_units:
             return image
         return self.image_projection(self.image_norm(image))
 
     def start(self, image):
-        """What generating needs, for a picture (batch, image_features).
+        """What generating needs, for pictures as `call` takes them.
 
         Returns:
             (context, state): two lists of tensors, one row a picture. The context stays the same
-            over the steps of a caption (w_ih·i of every layer), the state changes.
+            over the steps of a caption (w_ih·i of every layer, or the regions), the state changes.
         """
         image = self._image_vector(image)
         batch_size = ops.shape(image)[0]
-        context = [layer.prepare_image(image) for layer in self.recurrent]
+        if self.attention == "none":
+            context = [each for layer in self.recurrent for each in layer.prepare_image(image)]
+        else:
+            context = self.recurrent[0].prepare_image(image)
         state = [each for layer in self.recurrent for each in layer.initial_state(batch_size)]
         return context, state
 
@@ -147,11 +173,16 @@ class Decoder(keras.layers.Layer):
             (log-probabilities (rows, vocabulary_size) of the next word, state).
         """
         output = self.word_vectors(words)  # (rows, embed)
-        new_state = []
+        new_state, image = [], None
         per_layer = len(state) // len(self.recurrent)
         for number, layer in enumerate(self.recurrent):
             states = state[number * per_layer : (number + 1) * per_layer]
-            output, states = layer.step(output, context[number], states)
+            if self.attention == "none":
+                prepared = [context[number]]
+            else:
+                prepared = layer.prepare_image(image) if number else context
+            output, states, looked = layer.step(output, prepared, states)
+            image = looked if image is None else image
             new_state += states
         return ops.log_softmax(ops.cast(self.logits(output), "float32")), new_state
 
@@ -167,10 +198,32 @@ class Decoder(keras.layers.Layer):
             getattr(self, name).set_weights(getattr(other, name).get_weights())
         for mine, theirs in zip(self.recurrent, other.recurrent, strict=True):
             mine.set_equation_weights(theirs.equation_weights())
+            if mine.attention is not None:
+                mine.attention.set_weights(theirs.attention.get_weights())
 
     def get_config(self):
         names = (
             "vocabulary_size image_features units embedding image_units cell implementation layers "
-            "word_dropout image_dropout recurrent_dropout dropout l2 seed"
+            "word_dropout image_dropout recurrent_dropout dropout l2 seed "
+            "attention attention_units attention_penalty"
         )
         return {**super().get_config(), **{name: getattr(self, name) for name in names.split()}}
+
+
+def _for_each_caption(image, words):
+    """The picture of each caption, where there are several captions a picture."""
+    captions, pictures = words.shape[0], image.shape[0]
+    return image if captions == pictures else ops.repeat(image, captions // pictures, axis=0)
+
+
+def unseen(weights, mask):
+    """How far the attention of each region, summed over a caption, is from 1: squared, mean.
+
+    Args:
+        weights: tensor (batch, time, regions).
+        mask: bool tensor (batch, time), False where a caption is padding.
+
+    Reference: Xu et al. 2015, equation (14), the doubly stochastic term.
+    """
+    weights = weights * ops.cast(mask, weights.dtype)[..., None]
+    return ops.mean(ops.square(1.0 - ops.sum(weights, axis=1)))

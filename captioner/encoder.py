@@ -67,7 +67,8 @@ class Encoder(keras.layers.Layer):
         self.backbone = backbone
         self.size = size or BACKBONES[backbone].size
         self.network = _make_network(backbone, self.size)
-        self.channels = self.network.output_shape[-1]
+        _, height, width, self.channels = self.network.output_shape
+        self.regions = height * width
         self.freeze()
         self.build((None, self.size, self.size, 3))
 
@@ -77,7 +78,7 @@ class Encoder(keras.layers.Layer):
     def call(self, pixels, training=False):
         values = _normalise(ops.cast(pixels, self.compute_dtype), BACKBONES[self.backbone].pixels)
         grid = self.network(values, training=False)  # (batch, height, width, channels)
-        return ops.reshape(grid, (-1, grid.shape[1] * grid.shape[2], self.channels))
+        return ops.reshape(grid, (-1, self.regions, self.channels))
 
     @staticmethod
     def pool(regions):

@@ -14,7 +14,7 @@ MOST_UNREADABLE = 0.05  # a larger share of pictures that cannot be read is an e
 
 
 def cached_features(captioner, paths, folder=None, batch_size=32, progress=True):
-    """The picture vectors of a data set, from the cache or computed into it.
+    """The picture vectors or regions of a data set, from the cache or computed into it.
 
     The cache is one file per set, named by a hash of all that it depends on: each picture's path,
     size and time of change, the network, its weights and the picture size. It is written under
@@ -29,15 +29,16 @@ def cached_features(captioner, paths, folder=None, batch_size=32, progress=True)
         progress: bool. Whether to show a progress bar. Defaults to `True`.
 
     Returns:
-        (features, unreadable): float16 memory map (pictures, channels), and a dict from the number
-        of each picture that cannot be read to the reason; its row is zeros.
+        (features, unreadable): float16 memory map (pictures, channels), with attention
+        (pictures, regions, channels), and a dict from the number of each picture that cannot be
+        read to the reason; its row is zeros.
 
     Raises:
         CaptionerError: More than 5 % of the pictures cannot be read.
     """
     folder = folder or os.path.join(os.path.expanduser("~"), ".cache", "captioner")
     os.makedirs(folder, exist_ok=True)
-    path = os.path.join(folder, _key(captioner.encoder, paths) + ".npy")
+    path = os.path.join(folder, _key(captioner, paths) + ".npy")
     if not os.path.exists(path):
         _compute(captioner, paths, path, batch_size, progress)
     with open(path + ".json", encoding="utf-8") as file:
@@ -51,7 +52,7 @@ def cached_features(captioner, paths, folder=None, batch_size=32, progress=True)
 
 
 def _compute(captioner, paths, path, batch_size, progress):
-    shape = (len(paths), captioner.encoder.channels)
+    shape = (len(paths), *captioner.image_shape)
     partial, done = path + ".partial", 0
     state = _read_state(path + ".json") if os.path.exists(partial) else None
     if state is None:
@@ -99,9 +100,11 @@ def _read_state(path):
         return None
 
 
-def _key(encoder, paths):
+def _key(captioner, paths):
+    encoder = captioner.encoder
     digest = hashlib.sha256()
-    digest.update(json.dumps([encoder.backbone, encoder.size, "pooled", 1]).encode())
+    kind = "pooled" if captioner.decoder.attention == "none" else "regions"
+    digest.update(json.dumps([encoder.backbone, encoder.size, kind, 1]).encode())
     for weight in encoder.get_weights():
         digest.update(np.ascontiguousarray(weight).tobytes())
     for path in paths:

@@ -3,12 +3,15 @@
 import keras
 from keras import ops
 
+from captioner.attention import AdditiveAttention
 from captioner.cells import CELLS
 from captioner.errors import CaptionerError
 
 # Loops of known length up to this are written out step by step, which XLA turns into much faster
 # code than a loop; longer ones would take too long to compile.
 UNROLL_LIMIT = 64
+
+ATTENTIONS = ("none", "additive")
 
 KERAS_LAYERS = {
     "rnn": keras.layers.SimpleRNN,
@@ -33,14 +36,21 @@ class ImageRNN(keras.layers.Layer):
         recurrent_dropout: float. Share of h_{t-1} dropped before w_hh. Defaults to `0.0`.
         l2: float. Weight of the squared norm of the three matrices. Defaults to `0.0`.
         seed: int or None. Seed of the dropout masks. Defaults to `None`.
+        attention: `"none"`, or `"additive"`: the image then is given as regions, and i_t is what
+            h_{t-1} chooses to look at, see `AdditiveAttention`. Defaults to `"none"`.
+        attention_units: int. Size of `AdditiveAttention`. Defaults to `256`.
 
     Call arguments:
         words: tensor (batch, time, embed).
-        image: tensor (batch, features), the same at every step, or (batch, time, features).
+        image: tensor (batch, features), the same at every step, or (batch, time, features); with
+            attention (batch, regions, features).
         mask: bool tensor (batch, time) or None. False marks padding. Defaults to `None`.
         initial_state: list of tensors (batch, units), hidden and, for the LSTM, memory.
             Defaults to zeros.
         return_state: bool. Whether to return (output, states). Defaults to `False`.
+        return_attention: bool. Whether to return (output, image, weights): what was looked at,
+            (batch, time, features), and how much of it was each region, (batch, time, regions).
+            Defaults to `False`.
 
     Returns:
         Tensor (batch, time, units).
@@ -63,6 +73,8 @@ class ImageRNN(keras.layers.Layer):
         recurrent_dropout=0.0,
         l2=0.0,
         seed=None,
+        attention="none",
+        attention_units=256,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -71,12 +83,21 @@ class ImageRNN(keras.layers.Layer):
             implementation in ("custom", "keras"),
             f"implementation {implementation!r}: no such implementation; choose custom or keras",
         )
+        _require(
+            attention in ATTENTIONS,
+            f"attention {attention!r}: no such attention; choose {' or '.join(ATTENTIONS)}",
+        )
         self.units = units
         self.cell_name = cell
         self.implementation = implementation
         self.recurrent_dropout = recurrent_dropout
         self.l2 = l2
         self.seed = seed
+        self.attention_name = attention
+        self.attention_units = attention_units
+        self.attention = None
+        if attention == "additive":
+            self.attention = AdditiveAttention(attention_units, name="attention")
         self.supports_masking = True
         self.state_names = CELLS[cell].state_names
         if implementation == "custom":
@@ -99,16 +120,34 @@ class ImageRNN(keras.layers.Layer):
 
     def build(self, words_shape, image_shape):
         self.words_size, self.image_size = words_shape[-1], image_shape[-1]
+        if self.attention is not None:
+            self.attention.build((None, self.units), image_shape)
         if self.implementation == "custom":
             self.cell.build(words_shape, image_shape)
         else:
             self.keras_layer.build((None, None, self.words_size + self.image_size))
 
-    def call(self, words, image, mask=None, initial_state=None, training=False, return_state=False):
+    def call(
+        self,
+        words,
+        image,
+        mask=None,
+        initial_state=None,
+        training=False,
+        return_state=False,
+        return_attention=False,
+    ):
         if initial_state is None:
             initial_state = self.initial_state(ops.shape(words)[0])
-        run = self._run_custom if self.implementation == "custom" else self._run_keras
-        output, states = run(words, image, mask, list(initial_state), training)
+        arguments = (words, image, mask, list(initial_state), training)
+        if self.attention is not None:
+            output, states, *looked = self._run_attending(*arguments)
+        else:
+            _require(not return_attention, "return_attention: this layer has no attention")
+            run = self._run_custom if self.implementation == "custom" else self._run_keras
+            output, states = run(*arguments)
+        if return_attention:
+            return (output, *looked)
         return (output, states) if return_state else output
 
     def initial_state(self, batch_size):
@@ -134,41 +173,85 @@ class ImageRNN(keras.layers.Layer):
         projected = self.cell.project_words(words) + image  # (batch, time, g·units)
         dropout_mask = self.cell.dropout_mask(ops.shape(words)[0], training)
 
-        def step(carry, projected_t, mask_t):
-            """One step under the mask; carry is [last output, *states]."""
+        def step(carry, projected_t):
             _, *states = carry
-            new_states = self.cell.step(projected_t, states, dropout_mask)
-            new_carry = [new_states[0], *new_states]
-            if mask_t is None:
-                return new_carry
-            mask_t = mask_t[:, None]
-            return [ops.where(mask_t, n, old) for n, old in zip(new_carry, carry, strict=True)]
+            states = self.cell.step(projected_t, states, dropout_mask)
+            return [states[0], *states]
 
         carry = [ops.zeros_like(initial_state[0]), *initial_state]
-        loop = _unrolled if 0 < (words.shape[1] or 0) <= UNROLL_LIMIT else _scanned
-        (_, *states), output = loop(step, carry, projected, mask)
+        (_, *states), (output, *_) = _loop(step, carry, projected, mask)
         return output, states
 
-    def prepare_image(self, image):
-        """What `step` needs of a constant image (batch, features), computed once per picture."""
-        return self.cell.project_image(image) if self.implementation == "custom" else image
+    def _run_attending(self, words, regions, mask, initial_state, training):
+        keys = self.attention.keys(regions)
+        batch_size = ops.shape(words)[0]
+        inputs, advance = self._steps_with_new_images(words, initial_state, training)
 
-    def step(self, word, image, states):
+        def step(carry, input_t):
+            _, *states, _, _ = carry
+            image, weights = self.attention(states[0], regions, keys)
+            states = advance(input_t, image, states)
+            return [states[0], *states, image, weights]
+
+        carry = [
+            ops.zeros_like(initial_state[0]),
+            *initial_state,
+            ops.zeros((batch_size, self.image_size), self.compute_dtype),
+            ops.zeros((batch_size, regions.shape[1]), self.compute_dtype),
+        ]
+        (_, *states, _, _), (output, *_, images, weights) = _loop(step, carry, inputs, mask)
+        return output, states, images, weights
+
+    def _steps_with_new_images(self, words, initial_state, training):
+        """What can be done before the loop, and one step of the rest of it."""
+        if self.implementation == "custom":
+            dropout_mask = self.cell.dropout_mask(ops.shape(words)[0], training)
+
+            def advance(projected, image, states):
+                projected = projected + self.cell.project_image(image)
+                return self.cell.step(projected, states, dropout_mask)
+
+            return self.cell.project_words(words), advance
+        cell = self.keras_layer.cell
+        cell.reset_dropout_mask()
+        cell.reset_recurrent_dropout_mask()
+        if training and self.recurrent_dropout:
+            cell.get_recurrent_dropout_mask(initial_state[0])  # one for all steps
+
+        def advance(word, image, states):
+            return cell(ops.concatenate([word, image], axis=-1), states, training=training)[1]
+
+        return words, advance
+
+    def prepare_image(self, image):
+        """What `step` needs of the image, computed once per picture: a list of tensors."""
+        if self.attention is not None:
+            return [image, self.attention.keys(image)]
+        return [self.cell.project_image(image) if self.implementation == "custom" else image]
+
+    def step(self, word, prepared, states):
         """One step while generating.
 
         Args:
             word: tensor (batch, embed).
-            image: tensor (batch, ·), the value of `prepare_image`.
+            prepared: list of tensors, one row a caption, the value of `prepare_image`.
             states: list of tensors (batch, units).
 
         Returns:
-            (output (batch, units), list of new states).
+            (output (batch, units), list of new states, i_t (batch, features) where there is
+            attention, else None).
         """
+        image = None
+        if self.attention is not None:
+            image, _ = self.attention(states[0], *prepared)
+            prepared = [
+                self.cell.project_image(image) if self.implementation == "custom" else image
+            ]
         if self.implementation == "custom":
-            states = self.cell.step(self.cell.project_words(word) + image, states)
-            return states[0], states
-        inputs = ops.concatenate([word, image], axis=-1)
-        return self.keras_layer.cell(inputs, states, training=False)
+            states = self.cell.step(self.cell.project_words(word) + prepared[0], states)
+            return states[0], states, image
+        inputs = ops.concatenate([word, prepared[0]], axis=-1)
+        return *self.keras_layer.cell(inputs, states, training=False), image
 
     def equation_weights(self):
         """The weights under the names of the equations, whichever implementation holds them.
@@ -212,32 +295,58 @@ class ImageRNN(keras.layers.Layer):
             "recurrent_dropout": self.recurrent_dropout,
             "l2": self.l2,
             "seed": self.seed,
+            "attention": self.attention_name,
+            "attention_units": self.attention_units,
         }
 
 
-def _unrolled(step, carry, projected, mask):
+def _loop(step, carry, inputs, mask):
+    """Runs a step over time; where the mask is False the carry stays as it is.
+
+    Args:
+        step: callable. (carry, input (batch, ·)) -> carry, a list of tensors (batch, ·).
+        carry: list of tensors, that before the first step.
+        inputs: tensor (batch, time, ·).
+        mask: bool tensor (batch, time), or None.
+
+    Returns:
+        (last carry, list of its tensors over time, (batch, time, ·) each).
+    """
+
+    def masked_step(carry, input_t, mask_t):
+        new_carry = step(carry, input_t)
+        if mask_t is None:
+            return new_carry
+        mask_t = mask_t[:, None]
+        return [ops.where(mask_t, new, old) for new, old in zip(new_carry, carry, strict=True)]
+
+    loop = _unrolled if 0 < (inputs.shape[1] or 0) <= UNROLL_LIMIT else _scanned
+    return loop(masked_step, carry, inputs, mask)
+
+
+def _unrolled(step, carry, inputs, mask):
     """The loop over time written out, for a number of steps known beforehand."""
     # Unstacked at once: the gradient of a slice for each step would be as many arrays of full size.
-    steps = ops.unstack(projected, axis=1)
+    steps = ops.unstack(inputs, axis=1)
     masks = [None] * len(steps) if mask is None else ops.unstack(mask, axis=1)
-    outputs = []
-    for projected_t, mask_t in zip(steps, masks, strict=True):
-        carry = step(carry, projected_t, mask_t)
-        outputs.append(carry[0])
-    return carry, ops.stack(outputs, axis=1)  # (batch, time, units)
+    carries = []
+    for input_t, mask_t in zip(steps, masks, strict=True):
+        carry = step(carry, input_t, mask_t)
+        carries.append(carry)
+    return carry, [ops.stack(over_time, axis=1) for over_time in zip(*carries, strict=True)]
 
 
-def _scanned(step, carry, projected, mask):
+def _scanned(step, carry, inputs, mask):
     """The loop over time as one operation, for long sequences or an unknown number of steps."""
-    inputs = [projected] if mask is None else [projected, mask]
-    inputs = [ops.swapaxes(value, 0, 1) for value in inputs]  # (time, batch, ...)
+    per_step = [inputs] if mask is None else [inputs, mask]
+    per_step = [ops.swapaxes(value, 0, 1) for value in per_step]  # (time, batch, ...)
 
     def scan_step(carry, inputs):
         carry = step(carry, inputs[0], None if mask is None else inputs[1])
         return carry, carry  # Keras' scan on TensorFlow wants the output shaped like the carry
 
-    carry, outputs = ops.scan(scan_step, carry, inputs)
-    return carry, ops.swapaxes(outputs[0], 0, 1)  # (batch, time, units)
+    carry, carries = ops.scan(scan_step, carry, per_step)
+    return carry, [ops.swapaxes(each, 0, 1) for each in carries]
 
 
 def _require(condition, message):

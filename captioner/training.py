@@ -85,6 +85,9 @@ def new_captioner(config, training):
         dropout=config.dropout,
         l2=config.l2,
         seed=config.seed,
+        attention=config.attention,
+        attention_units=config.attention_units,
+        attention_penalty=config.attention_penalty,
     )
     return Captioner(encoder, decoder, vocabulary)
 
@@ -112,26 +115,22 @@ class TeacherForcing(keras.Model):
             section 7). Validation loss is without it. Defaults to `0.0`.
 
     Call arguments:
-        inputs: dict with `words` (captions, time) and either `image` (captions, channels), the
-            CNN's features, or `pixels` (pictures, size, size, 3), each picture for an equal number
-            of successive captions.
+        inputs: dict with `words` (captions, time) and either `image` (pictures, ...), the CNN's
+            features as `Captioner.see` gives them, or `pixels` (pictures, size, size, 3). Each
+            picture is for an equal number of successive captions.
     """
 
     def __init__(self, captioner, label_smoothing=0.0):
         super().__init__()
-        self.encoder = captioner.encoder
-        self.decoder = captioner.decoder
+        self.captioner = captioner
         self.label_smoothing = label_smoothing
-        self.built = True  # encoder and decoder are
+        self.built = True  # the captioner is
 
     def call(self, inputs, training=False):
-        words = inputs["words"]
-        if "pixels" not in inputs:
-            return self.decoder(words, inputs["image"], training=training)
-        image = self.encoder.pool(self.encoder(inputs["pixels"], training=training))
-        captions_each = words.shape[0] // inputs["pixels"].shape[0]
-        image = ops.repeat(image, captions_each, axis=0)  # (captions, channels)
-        return self.decoder(words, image, training=training)
+        image = inputs.get("image")
+        if image is None:
+            image = self.captioner.see(inputs["pixels"], training=training)
+        return self.captioner.decoder(inputs["words"], image, training=training)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """Cross-entropy summed over the real target words, divided by their number."""
@@ -242,8 +241,29 @@ class _Run:
         vocabulary, longest = captioner.vocabulary, config.max_length
         self.train_captions = EncodedCaptions(self.training.captions, vocabulary, longest)
         self.val_captions = EncodedCaptions(self.validation.captions, vocabulary, longest)
+        self.captions_a_picture = min(
+            CAPTIONS_PER_PICTURE, max(len(captions) for captions in self.training.captions)
+        )
+        # One vector a picture costs nothing to repeat; regions are prepared once for all captions.
+        self.captions_each = 1 if config.attention == "none" else self.captions_a_picture
+        self.pictures_a_step = max(1, config.batch_size // self.captions_each)
         self.history = []
         self.best_score = -1.0
+
+    def batches(self, encoded, pictures_a_step, rng=None, captions_each=None):
+        """A pass over captions: a list of (picture numbers, caption numbers, length)."""
+        each = captions_each or self.captions_each
+        if each == 1:
+            batches = caption_batches(encoded, pictures_a_step, rng)
+            return [(encoded.pictures[numbers], numbers, length) for numbers, length in batches]
+        return picture_batches(encoded, pictures_a_step, each, rng)
+
+    def inputs(self, encoded, batch, pictures_a_step):
+        """The words of a batch, in a shape that all batches of one length have, and the targets."""
+        pictures, captions, length = batch
+        rows = pictures_a_step * (len(captions) // len(pictures))
+        words, targets = encoded.matrix(captions, rows, length)
+        return {"words": words}, targets
 
     def _encode(self, dataset):
         """Features of a data set, and the data set without the pictures that cannot be read."""
@@ -339,12 +359,11 @@ class _Run:
 
     def _validation_loss(self, stage, features):
         total = words = 0
-        for numbers, length in caption_batches(self.val_captions, self.config.batch_size):
-            inputs, targets = self.val_captions.matrix(numbers, self.config.batch_size, length)
-            pictures = self.val_captions.pictures[numbers]
-            image = _filled(features[pictures], self.config.batch_size)
+        for batch in self.batches(self.val_captions, self.pictures_a_step):
+            inputs, targets = self.inputs(self.val_captions, batch, self.pictures_a_step)
+            inputs["image"] = _filled(features[batch[0]], self.pictures_a_step)
             count = np.count_nonzero(targets)
-            loss = stage.compiled.test({"words": inputs, "image": image}, targets)
+            loss = stage.compiled.test(inputs, targets)
             total, words = total + loss * count, words + count
         return total / words
 
@@ -386,73 +405,81 @@ class _Run:
             variable.assign(arrays[f"optimizer_{n}"])
 
 
-class _FeatureStage:
-    """The decoder learns from stored features, one caption at a time."""
-
-    name = "features"
+class _Stage:
+    """What both stages share: an epoch of steps over pictures with their captions."""
 
     def __init__(self, run):
         self.run = run
-        self.epochs = run.config.epochs
 
-    def prepare(self):
-        run, config = self.run, self.run.config
-        run.captioner.encoder.freeze()
-        self.model = TeacherForcing(run.captioner, config.label_smoothing)
-        self.optimizer = keras.optimizers.Adam(global_clipnorm=config.clip_norm or None)
-        # Measured: XLA takes twice as long a step on CPUs, and many seconds to compile each shape.
-        self.model.compile(optimizer=self.optimizer, jit_compile=False)
-        self.optimizer.build(self.model.trainable_variables)
+    def compile(self, optimizer):
+        """Makes the model to train. XLA is off: on CPUs it makes the recurrence half as fast, the
+        CNN a quarter, and takes many seconds to compile each shape (measured)."""
+        self.optimizer = optimizer
+        self.model = TeacherForcing(self.run.captioner, self.run.config.label_smoothing)
+        self.model.compile(optimizer=optimizer, jit_compile=False)
+        optimizer.build(self.model.trainable_variables)
         self.compiled = _Compiled(self.model)
 
     def run_epoch(self, epoch):
         run, config = self.run, self.run.config
-        rng = np.random.default_rng([config.seed, 0, epoch])
-        batches = caption_batches(run.train_captions, config.batch_size, rng)
-        title = f"epoch {epoch + 1}/{self.epochs}"
-        losses = _Losses(title, len(run.train_captions), "caption", run)
-        for step, (numbers, length) in enumerate(batches, epoch * len(batches)):
+        rng = np.random.default_rng([config.seed, self.number, epoch])
+        batches = run.batches(run.train_captions, self.pictures_a_step, rng, self.captions_each)
+        images = self.images([pictures for pictures, _, _ in batches], rng)
+        captions = sum(np.count_nonzero(captions >= 0) for _, captions, _ in batches)
+        losses = _Losses(f"epoch {epoch + 1}/{self.epochs}", captions, run)
+        for step, batch in enumerate(batches, epoch * len(batches)):
             self.optimizer.learning_rate = learning_rate_at(
                 step,
                 self.epochs * len(batches),
-                config.learning_rate,
+                self.learning_rate,
                 config.schedule,
                 config.warmup,
             )
-            words, targets = run.train_captions.matrix(numbers, config.batch_size, length)
-            image = run.train_features[run.train_captions.pictures[numbers]]
-            image = _filled(image, config.batch_size)
-            loss = self.compiled.train({"words": words, "image": image}, targets)
-            losses.add(loss, np.count_nonzero(targets), len(numbers), step)
+            inputs, targets = run.inputs(run.train_captions, batch, self.pictures_a_step)
+            loss = self.compiled.train({**inputs, **next(images)}, targets)
+            losses.add(loss, np.count_nonzero(targets), np.count_nonzero(batch[1] >= 0), step)
         return losses.mean()
+
+
+class _FeatureStage(_Stage):
+    """The decoder learns from stored features."""
+
+    name, number = "features", 0
+
+    def prepare(self):
+        run, config = self.run, self.run.config
+        self.epochs, self.learning_rate = config.epochs, config.learning_rate
+        self.pictures_a_step, self.captions_each = run.pictures_a_step, run.captions_each
+        run.captioner.encoder.freeze()
+        self.compile(keras.optimizers.Adam(global_clipnorm=config.clip_norm or None))
+
+    def images(self, batches, rng):
+        for pictures in batches:
+            yield {"image": _filled(self.run.train_features[pictures], self.pictures_a_step)}
 
     def validation_features(self):
         return self.run.val_features
 
 
-class _PixelStage:
+class _PixelStage(_Stage):
     """CNN and decoder learn together, each picture with all its captions."""
 
-    name = "pixels"
-
-    def __init__(self, run):
-        self.run = run
-        self.epochs = run.config.fine_tune_epochs
+    name, number = "pixels", 1
 
     def prepare(self):
         run, config = self.run, self.run.config
+        self.epochs, self.learning_rate = config.fine_tune_epochs, config.fine_tune_learning_rate
+        self.pictures_a_step = config.fine_tune_batch_size
+        self.captions_each = run.captions_a_picture
         encoder = run.captioner.encoder
         encoder.unfreeze_from(config.fine_tune_from)
-        self.model = TeacherForcing(run.captioner, config.label_smoothing)
-        self.optimizer = TwoRateAdam(
-            slow_variables=encoder.trainable_variables,
-            slow_factor=config.encoder_learning_rate / (config.fine_tune_learning_rate or 1.0),
-            global_clipnorm=config.clip_norm or None,
+        self.compile(
+            TwoRateAdam(
+                slow_variables=encoder.trainable_variables,
+                slow_factor=config.encoder_learning_rate / (config.fine_tune_learning_rate or 1.0),
+                global_clipnorm=config.clip_norm or None,
+            )
         )
-        # XLA makes the CNN much slower on CPUs, and the CNN is most of the work.
-        self.model.compile(optimizer=self.optimizer, jit_compile=False)
-        self.optimizer.build(self.model.trainable_variables)
-        self.compiled = _Compiled(self.model)
         self.mirrored = [may_mirror(captions) for captions in run.training.captions]
         self.log_trainable()
 
@@ -461,36 +488,12 @@ class _PixelStage:
         count = sum(layer.count_params() for layer in layers)
         self.run.log(f"fine-tuning {count:,} weights of the CNN, batch normalisation left as it is")
 
-    def run_epoch(self, epoch):
-        run, config = self.run, self.run.config
-        rng = np.random.default_rng([config.seed, 1, epoch])
-        batches = picture_batches(
-            run.train_captions, config.fine_tune_batch_size, CAPTIONS_PER_PICTURE, rng
-        )
-        pixels = self._pixels(batches, rng)
-        losses = _Losses(f"epoch {epoch + 1}/{self.epochs}", len(run.training), "picture", run)
-        for step, (pictures, captions, length) in enumerate(batches, epoch * len(batches)):
-            self.optimizer.learning_rate = learning_rate_at(
-                step,
-                self.epochs * len(batches),
-                config.fine_tune_learning_rate,
-                config.schedule,
-                config.warmup,
-            )
-            rows = config.fine_tune_batch_size * CAPTIONS_PER_PICTURE
-            words, targets = run.train_captions.matrix(captions, rows, length)
-            inputs = {"words": words, "pixels": _filled(next(pixels), config.fine_tune_batch_size)}
-            loss = self.compiled.train(inputs, targets)
-            losses.add(loss, np.count_nonzero(targets), len(pictures), step)
-        return losses.mean()
-
-    def _pixels(self, batches, rng):
+    def images(self, batches, rng):
         """The pictures of each batch, read ahead while the one before is learned from."""
         paths = self.run.training.image_paths
-        order = [number for pictures, _, _ in batches for number in pictures]
         size = (self.run.captioner.encoder.size,) * 2
-        read = read_images((paths[number] for number in order), size)
-        for pictures, _, _ in batches:
+        read = read_images((paths[number] for pictures in batches for number in pictures), size)
+        for pictures in batches:
             batch = []
             for number in pictures:
                 result = next(read)[2]
@@ -499,7 +502,7 @@ class _PixelStage:
                 if self.run.config.augment:
                     result = augment(result, self.mirrored[number], rng)
                 batch.append(result)
-            yield np.stack(batch)
+            yield {"pixels": _filled(np.stack(batch), self.pictures_a_step)}
 
     def validation_features(self):
         run = self.run
@@ -507,18 +510,20 @@ class _PixelStage:
         read = read_images(run.validation.image_paths, size)
         features = []
         while batch := [result for _, (_, _, result) in zip(range(64), read, strict=False)]:
-            features.append(run.captioner.encode(np.stack(batch), 64))
+            features.append(run.captioner.encode(np.stack(batch), 64).astype("float16"))
         return np.concatenate(features)
 
 
 class _Losses:
     """The mean loss per word of an epoch, and its progress bar."""
 
-    def __init__(self, title, total, unit, run):
+    def __init__(self, title, captions, run):
         self._sum = self._words = 0
-        self._bar = tqdm(total=total, unit=unit, desc=title, disable=not run.progress, leave=False)
+        self._bar = tqdm(
+            total=captions, unit="caption", desc=title, disable=not run.progress, leave=False
+        )
 
-    def add(self, loss, words, items, step):
+    def add(self, loss, words, captions, step):
         if not math.isfinite(loss):
             self._bar.close()
             raise CaptionerError(
@@ -527,7 +532,7 @@ class _Losses:
             )
         self._sum += loss * words
         self._words += words
-        self._bar.update(items)
+        self._bar.update(captions)
         self._bar.set_postfix(loss=f"{self._sum / self._words:.3f}", refresh=False)
 
     def mean(self):

@@ -87,7 +87,7 @@ def test_step_by_step_is_the_whole_sequence(cell, implementation):
     wanted = layer(words, image)
     prepared, states = layer.prepare_image(image), layer.initial_state(BATCH)
     for t in range(TIME):
-        output, states = layer.step(words[:, t], prepared, states)
+        output, states, _ = layer.step(words[:, t], prepared, states)
         np.testing.assert_allclose(output, wanted[:, t], atol=1e-5)
 
 

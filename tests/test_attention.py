@@ -1,0 +1,235 @@
+"""Attention: against its equations in NumPy, inside every cell, and as what a caption tells."""
+
+import keras
+import numpy as np
+import pytest
+
+from captioner import Captioner, Decoder, Encoder, Vocabulary, load
+from captioner.attention import AdditiveAttention
+from captioner.decoder import unseen
+from captioner.errors import CaptionerError
+from captioner.recurrent import UNROLL_LIMIT, ImageRNN
+from captioner.training import TeacherForcing, word_loss
+from captioner.vocabulary import END, START
+from tests.test_recurrent import CELLS, numpy_step
+
+BATCH, TIME, EMBED, REGIONS, FEATURES, UNITS, SIZE = 3, 5, 4, 9, 6, 7, 8
+rng = np.random.default_rng(0)
+
+
+def randomise(layer):
+    own = np.random.default_rng(1)
+    layer.set_weights([own.normal(size=weight.shape) for weight in layer.get_weights()])
+
+
+def numpy_attention(attention, hidden, regions):
+    """The equations of the docstring, region by region."""
+    w_regions, w_hidden, bias, v, w_gate, gate_bias = attention.get_weights()
+    scores = np.zeros((BATCH, REGIONS))
+    for r in range(REGIONS):
+        scores[:, r] = (np.tanh(regions[:, r] @ w_regions + bias + hidden @ w_hidden) @ v)[:, 0]
+    weights = np.exp(scores) / np.exp(scores).sum(-1, keepdims=True)
+    gate = 1 / (1 + np.exp(-(hidden @ w_gate + gate_bias)))
+    return gate * np.einsum("br,brf->bf", weights, regions), weights
+
+
+def make(cell, implementation, **settings):
+    layer = ImageRNN(
+        UNITS, cell, implementation, attention="additive", attention_units=SIZE, **settings
+    )
+    layer.build((None, None, EMBED), (None, REGIONS, FEATURES))
+    randomise(layer)
+    return layer
+
+
+def example(time=TIME):
+    words = rng.normal(size=(BATCH, time, EMBED)).astype("float32")
+    regions = rng.normal(size=(BATCH, REGIONS, FEATURES)).astype("float32")
+    return words, regions
+
+
+def test_attention_is_its_equations():
+    attention = AdditiveAttention(SIZE)
+    attention.build((None, UNITS), (None, REGIONS, FEATURES))
+    randomise(attention)
+    _, regions = example()
+    hidden = rng.normal(size=(BATCH, UNITS)).astype("float32")
+    image, weights = attention(hidden, regions, attention.keys(regions))
+    wanted_image, wanted_weights = numpy_attention(attention, hidden, regions)
+    np.testing.assert_allclose(weights, wanted_weights, atol=1e-5)
+    np.testing.assert_allclose(image, wanted_image, atol=1e-5)
+
+
+@pytest.mark.parametrize("implementation", ["custom", "keras"])
+@pytest.mark.parametrize("cell", CELLS)
+def test_the_previous_hidden_state_chooses_what_each_step_sees(cell, implementation):
+    layer = make(cell, implementation)
+    words, regions = example()
+    mask = np.array([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0], [1, 0, 0, 0, 0]], bool)
+    output, images, weights = layer(words, regions, mask=mask, return_attention=True)
+    states = [np.zeros((BATCH, UNITS)) for _ in layer.state_names]
+    for t in range(TIME):
+        image, weight = numpy_attention(layer.attention, states[0], regions)
+        new = numpy_step(cell, layer.equation_weights(), words[:, t], image, states)
+        real = mask[:, t]
+        np.testing.assert_allclose(np.asarray(output)[real, t], new[0][real], atol=1e-5)
+        np.testing.assert_allclose(np.asarray(images)[real, t], image[real], atol=1e-5)
+        np.testing.assert_allclose(np.asarray(weights)[real, t], weight[real], atol=1e-5)
+        states = [np.where(real[:, None], n, old) for n, old in zip(new, states, strict=True)]
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_long_sequences_and_single_steps_give_the_same(cell):
+    custom, theirs = make(cell, "custom"), make(cell, "keras")
+    words, regions = example(UNROLL_LIMIT + 2)
+    wanted = np.asarray(custom(words, regions))
+    np.testing.assert_allclose(theirs(words, regions), wanted, atol=1e-5)
+    for layer in (custom, theirs):
+        prepared, states = layer.prepare_image(regions), layer.initial_state(BATCH)
+        for t in range(4):
+            output, states, _ = layer.step(words[:, t], prepared, states)
+            np.testing.assert_allclose(output, wanted[:, t], atol=1e-5)
+        np.testing.assert_allclose(custom(words[:, :4], regions), wanted[:, :4], atol=1e-5)
+
+
+@pytest.mark.parametrize("implementation", ["custom", "keras"])
+def test_recurrent_dropout_in_training_only(implementation):
+    layer = make("lstm", implementation, recurrent_dropout=0.5, seed=1)
+    words, regions = example()
+    plain = np.asarray(layer(words, regions))
+    np.testing.assert_array_equal(plain, layer(words, regions))
+    trained = np.asarray(layer(words, regions, training=True))
+    np.testing.assert_allclose(trained[:, 0], plain[:, 0], atol=1e-6)  # h_0 = 0: none to drop
+    assert np.abs(trained[:, 1] - plain[:, 1]).max() > 1e-3
+
+
+def test_a_layer_without_attention_has_none_to_return():
+    words, regions = example()
+    with pytest.raises(CaptionerError, match="no attention"):
+        ImageRNN(UNITS)(words, regions[:, 0], return_attention=True)
+    with pytest.raises(CaptionerError, match="attention 'hard': no such attention"):
+        ImageRNN(UNITS, attention="hard")
+
+
+def test_unseen_regions_cost():
+    weights = np.zeros((1, 3, 2), "float32")
+    weights[0, :, 0] = 0.5, 0.25, 1.0  # the last word is padding: region 0 gets 0.75
+    mask = np.array([[True, True, False]])
+    assert float(unseen(weights, mask)) == pytest.approx((0.25**2 + 1) / 2)
+
+
+def decoder_for(**settings):
+    return Decoder(
+        9, 6, units=32, embedding=16, attention="additive", attention_units=SIZE, **settings
+    )
+
+
+@pytest.mark.parametrize(
+    ("cell", "implementation", "layers"),
+    [("lstm", "custom", 1), ("rnn", "keras", 1), ("gru", "custom", 2), ("lstm", "keras", 2)],
+)
+def test_a_few_captions_are_learned_by_heart_and_said_word_for_word(cell, implementation, layers):
+    keras.utils.set_random_seed(0)
+    decoder = decoder_for(cell=cell, implementation=implementation, layers=layers)
+    captions = np.array([[4, 5, 6, 2, 0], [5, 5, 8, 7, 2], [7, 2, 0, 0, 0], [8, 4, 4, 4, 2]])
+    words = np.concatenate([np.full((4, 1), START), captions[:, :-1]], axis=1)
+    words[words == END] = 0
+    regions = rng.normal(size=(4, REGIONS, 6)).astype("float32")
+    inputs = keras.Input((5,), dtype="int32"), keras.Input((REGIONS, 6))
+    model = keras.Model(inputs, decoder(*inputs))
+    model.compile(optimizer=keras.optimizers.Adam(0.02), loss=word_loss)
+    model.fit((words, regions), captions, epochs=100, batch_size=4, verbose=0)
+    assert model.evaluate((words, regions), captions, verbose=0) < 0.1
+    context, state = decoder.start(regions)
+    said, word = [], np.full(4, START)
+    for _ in range(5):
+        log_probs, state = decoder.step(word, context, state)
+        word = np.argmax(log_probs, axis=-1)
+        said.append(word)
+    for row, caption in zip(np.stack(said, 1), captions, strict=True):
+        length = list(caption).index(END) + 1
+        assert list(row[:length]) == list(caption[:length])
+
+
+@pytest.mark.parametrize("attention", ["none", "additive"])
+def test_captions_of_one_picture_share_it(attention):
+    decoder = decoder_for(layers=2) if attention == "additive" else Decoder(9, 6, units=32)
+    words = rng.integers(4, 9, size=(6, 5))
+    images = rng.normal(size=(3, *((REGIONS,) if attention == "additive" else ()), 6))
+    images = images.astype("float32")
+    shared = decoder(words, images)
+    np.testing.assert_allclose(shared, decoder(words, np.repeat(images, 2, axis=0)), atol=1e-5)
+
+
+@pytest.fixture(scope="module")
+def attentive():
+    """An untrained captioner that looks at 2 x 2 regions."""
+    keras.utils.set_random_seed(0)
+    vocabulary = Vocabulary(["a", "dog", "cat", "runs", "on", "grass"])
+    encoder = Encoder("mobilenet_v2", size=64)
+    decoder = Decoder(
+        len(vocabulary), encoder.channels, units=8, embedding=6, image_units=5,
+        attention="additive", attention_units=4, attention_penalty=0.5,
+    )  # fmt: skip
+    return Captioner(encoder, decoder, vocabulary)
+
+
+def pictures(count):
+    return [rng.integers(0, 255, size=(64, 64, 3)).astype("uint8") for _ in range(count)]
+
+
+@pytest.mark.parametrize("method", ["greedy", "beam", "sample"])
+def test_details_tell_where_each_word_looked(attentive, method):
+    captions = attentive.generate(pictures(3), method=method, max_length=6, return_details=True)
+    for caption in captions:
+        assert caption.attention.shape == (len(caption.words), 2, 2)
+        np.testing.assert_allclose(caption.attention.sum(axis=(1, 2)), 1, rtol=1e-5)
+
+
+def test_the_attention_told_is_that_of_the_steps(attentive):
+    [picture] = pictures(1)
+    beams = attentive.generate(
+        picture, method="beam", beam_size=3, n_best=2, max_length=6, return_details=True
+    )
+    regions = attentive.encode(picture[None])
+    decoder = attentive.decoder
+    for caption in beams:
+        (values, keys), states = decoder.start(regions)
+        last = START
+        for word, told in zip(caption.words, caption.attention, strict=True):
+            _, weights = decoder.recurrent[0].attention(states[0], values, keys)
+            np.testing.assert_allclose(told.reshape(-1), weights[0], atol=1e-5)
+            _, states = decoder.step(np.array([last]), [values, keys], states)
+            last = attentive.vocabulary.encode(word)[0]
+
+
+def test_no_details_no_attention(attentive, tiny_captioner):
+    [(_, _, [caption, *_])] = attentive.generate_all(pictures(1))
+    assert caption.attention is None
+    assert tiny_captioner.generate(pictures(1)[0], return_details=True).attention is None
+
+
+def test_a_saved_captioner_looks_the_same_under_either_implementation(attentive, tmp_path):
+    attentive.save(tmp_path / "model.keras")
+    images = pictures(2)
+    wanted = attentive.generate(images, return_details=True)
+    for implementation in ("custom", "keras"):
+        found = load(tmp_path / "model.keras", implementation).generate(images, return_details=True)
+        for one, other in zip(wanted, found, strict=True):
+            assert one.text == other.text
+            np.testing.assert_allclose(one.attention, other.attention, atol=1e-5)
+
+
+def test_the_penalty_is_part_of_the_training_loss_alone(attentive):
+    model = TeacherForcing(attentive)
+    words = np.array([[START, 4, 5, 0], [START, 6, 0, 0]])
+    targets = np.array([[4, 5, END, 0], [6, END, 0, 0]])
+    regions = rng.normal(size=(2, 4, attentive.encoder.channels)).astype("float32")
+    inputs = {"words": words, "image": regions}
+    plain = float(word_loss(targets, model(inputs)))
+    assert float(model.compute_loss(y=targets, y_pred=model(inputs))) == pytest.approx(plain)
+    _, weights = attentive.decoder(words, regions, return_attention=True)
+    logits = model(inputs, training=True)
+    loss = float(model.compute_loss(y=targets, y_pred=logits))
+    penalty = 0.5 * float(unseen(weights, words != 0))
+    assert loss == pytest.approx(float(word_loss(targets, logits)) + penalty, rel=1e-5)
