@@ -6,6 +6,7 @@ which the loss does not count.
 """
 
 from array import array
+from typing import NamedTuple
 
 import numpy as np
 
@@ -71,6 +72,57 @@ class EncodedCaptions:
         return words, targets
 
 
+class Batch(NamedTuple):
+    """Some pictures with an equal number of captions each.
+
+    Attributes:
+        pictures: int array (pictures,).
+        captions: int array (captions,), what `EncodedCaptions.matrix` wants; those of one picture
+            stand together.
+        rows: int. Captions of a full batch, the same for all batches.
+        length: int. Words of a caption, the same for all batches of one bucket.
+    """
+
+    pictures: np.ndarray
+    captions: np.ndarray
+    rows: int
+    length: int
+
+    @property
+    def count(self):
+        """Number of real captions."""
+        return int(np.count_nonzero(self.captions >= 0))
+
+
+def batches_of(encoded, pictures_a_step, captions_each, rng=None):
+    """A pass over captions.
+
+    Args:
+        encoded: EncodedCaptions.
+        pictures_a_step: int. Pictures of a full batch.
+        captions_each: int. With 1 every caption comes, by itself; with more every picture does,
+            see `picture_batches`.
+        rng: numpy Generator that shuffles, or None. Defaults to `None`.
+
+    Returns:
+        list of Batch.
+    """
+    if captions_each == 1:
+        found = [
+            (encoded.pictures[captions], captions, length)
+            for captions, length in caption_batches(encoded, pictures_a_step, rng)
+        ]
+    else:
+        found = picture_batches(encoded, pictures_a_step, captions_each, rng)
+    rows = pictures_a_step * captions_each
+    return [Batch(pictures, captions, rows, length) for pictures, captions, length in found]
+
+
+def bucket_length(length):
+    """The number of words that captions of a length are filled up to."""
+    return -(-length // BUCKET) * BUCKET
+
+
 def caption_batches(encoded, batch_size, rng=None):
     """Batches of single captions of similar length.
 
@@ -118,7 +170,7 @@ def picture_batches(encoded, pictures_per_batch, captions_per_picture, rng=None)
 
 def _bucketed(order, lengths, batch_size, rng):
     """Splits items, in the order given, into batches of one bucket each, and shuffles these."""
-    rounded = -(-lengths // BUCKET) * BUCKET
+    rounded = bucket_length(lengths)
     batches = []
     for length in np.unique(rounded):
         members = order[rounded[order] == length]

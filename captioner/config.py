@@ -71,6 +71,10 @@ class TrainConfig:
     fine_tune_batch_size: int = _setting(16, "pictures a step, each with all its captions")
     fine_tune_learning_rate: float = _setting(3e-4, "largest step of Adam for the decoder then")
     encoder_learning_rate: float = _setting(1e-4, "largest step of Adam for the CNN then")
+    self_critical: int = _setting(
+        0, "passes over the pictures, after all others, with CIDEr-D of sampled captions as reward"
+    )
+    self_critical_learning_rate: float = _setting(1e-4, "largest step of Adam then")
     augment: bool = _setting(
         True, "crop and mirror pictures at random while the CNN learns", (True, False)
     )
@@ -101,7 +105,9 @@ class TrainConfig:
                     "patience": 0, "attention_units": 1, "attention_penalty": 0,
                     "validation_pictures": 1, "min_count": 1, "max_length": 1,
                     "seed": 0, "l2": 0, "clip_norm": 0, "learning_rate": 0,
-                    "fine_tune_learning_rate": 0, "encoder_learning_rate": 0}  # fmt: skip
+                    "self_critical": 0,
+                    "self_critical_learning_rate": 0, "fine_tune_learning_rate": 0,
+                    "encoder_learning_rate": 0}  # fmt: skip
         for name, least in at_least.items():
             if not getattr(self, name) >= least:
                 raise CaptionerError(f"{flag(name)} {getattr(self, name)}: must be {least} or more")

@@ -1,7 +1,9 @@
 """The folder of a training run: settings, history, curves, checkpoints."""
 
 import csv
+import itertools
 import json
+import math
 import os
 
 import numpy as np
@@ -10,7 +12,7 @@ from captioner.config import TrainConfig
 from captioner.errors import CaptionerError
 
 # What resuming may change: none of it alters the course of the run so far.
-FREE_TO_CHANGE = {"out", "cache", "epochs", "fine_tune_epochs", "patience"}
+FREE_TO_CHANGE = {"out", "cache", "epochs", "fine_tune_epochs", "self_critical", "patience"}
 
 
 class RunFolder:
@@ -116,7 +118,9 @@ def _plot(rows, path):
     FigureCanvasAgg(figure)
     loss, score = figure.subplots(1, 2)
     epochs = [row["epoch"] for row in rows]
-    loss.plot(epochs, [row["train_loss"] for row in rows], "o-", markersize=3, label="training")
+    # A stage that learns from rewards has no such loss in training.
+    train_losses = [math.nan if row["train_loss"] == "" else row["train_loss"] for row in rows]
+    loss.plot(epochs, train_losses, "o-", markersize=3, label="training")
     loss.plot(epochs, [row["val_loss"] for row in rows], "o-", markersize=3, label="validation")
     loss.set(xlabel="epoch", ylabel="loss per word", title="Teacher forcing")
     loss.legend()
@@ -127,8 +131,8 @@ def _plot(rows, path):
     score.legend()
     for axes in (loss, score):
         axes.grid(alpha=0.3)
-        fine_tuned = [row["epoch"] for row in rows if row["stage"] == "pixels"]
-        if fine_tuned and fine_tuned[0] > 1:
-            axes.axvline(fine_tuned[0] - 0.5, color="gray", linestyle=":")
+        for before, row in itertools.pairwise(rows):
+            if before["stage"] != row["stage"]:
+                axes.axvline(row["epoch"] - 0.5, color="gray", linestyle=":")
     figure.savefig(path + ".new.png", dpi=110)
     os.replace(path + ".new.png", path)

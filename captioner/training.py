@@ -1,32 +1,30 @@
-"""Teacher forcing: from a data set and settings to a trained captioner.
+"""Training: from a data set and settings to a trained captioner.
 
-A run has one or two stages. In the first the CNN stays as it is, so its features are computed once
-and the decoder learns from them. In the second, with `fine_tune_from`, CNN and decoder learn
-together from pixels. After every epoch the validation pictures are captioned, and the model with
-the best CIDEr is kept.
+A run has up to three stages, see `captioner.stages`. In the first the CNN stays as it is, so its
+features are computed once and the decoder learns from them. In the second, with `fine_tune_from`,
+CNN and decoder learn together from pixels. In the third, with `self_critical`, the decoder learns
+from the scores of its own captions. After every epoch the validation pictures are captioned, and
+the model with the best CIDEr is kept.
 """
 
-import math
 import os
 import time
 
 import keras
 import numpy as np
 from keras import ops
-from tqdm import tqdm
 
 from captioner import metrics
-from captioner.augmentation import augment, may_mirror
-from captioner.batches import EncodedCaptions, caption_batches, picture_batches
+from captioner.batches import EncodedCaptions, batches_of
 from captioner.captioner import Captioner, load
 from captioner.datasets import load_dataset
 from captioner.decoder import Decoder
 from captioner.encoder import Encoder
 from captioner.errors import CaptionerError
 from captioner.features import cached_features
-from captioner.images import ImageError, read_images
 from captioner.run_folder import RunFolder
-from captioner.vocabulary import PAD, Vocabulary
+from captioner.stages import FeatureStage, PixelStage, RewardStage, filled
+from captioner.vocabulary import Vocabulary
 
 CAPTIONS_PER_PICTURE = 5  # of each picture, in one step of the second stage
 PRESET = "flickr8k"
@@ -106,127 +104,6 @@ def _new_encoder(config):
     return encoder
 
 
-class TeacherForcing(keras.Model):
-    """The captioner as it is trained: given the right words so far, predict the next one.
-
-    Args:
-        captioner: Captioner.
-        label_smoothing: float. Share of each target spread over all words (Szegedy et al. 2016,
-            section 7). Validation loss is without it. Defaults to `0.0`.
-
-    Call arguments:
-        inputs: dict with `words` (captions, time) and either `image` (pictures, ...), the CNN's
-            features as `Captioner.see` gives them, or `pixels` (pictures, size, size, 3). Each
-            picture is for an equal number of successive captions.
-    """
-
-    def __init__(self, captioner, label_smoothing=0.0):
-        super().__init__()
-        self.captioner = captioner
-        self.label_smoothing = label_smoothing
-        self.built = True  # the captioner is
-
-    def call(self, inputs, training=False):
-        image = inputs.get("image")
-        if image is None:
-            image = self.captioner.see(inputs["pixels"], training=training)
-        return self.captioner.decoder(inputs["words"], image, training=training)
-
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        """Cross-entropy summed over the real target words, divided by their number."""
-        smoothing = self.label_smoothing if training else 0.0
-        return word_loss(y, y_pred, smoothing) + sum(self.losses)
-
-
-def word_loss(targets, logits, label_smoothing=0.0):
-    """Mean cross-entropy of the target words that are not padding.
-
-    Args:
-        targets: int tensor (captions, time), 0 for padding.
-        logits: tensor (captions, time, vocabulary).
-        label_smoothing: float. Defaults to `0.0`.
-
-    Returns:
-        Scalar tensor.
-    """
-    words = logits.shape[-1]
-    wanted = ops.one_hot(targets, words, dtype="float32") * (1 - label_smoothing)
-    wanted = wanted + label_smoothing / words
-    # One fused operation: arrays of the vocabulary's size take most of the memory of a step.
-    losses = ops.categorical_crossentropy(wanted, ops.cast(logits, "float32"), from_logits=True)
-    mask = ops.cast(ops.not_equal(targets, PAD), "float32")
-    return ops.sum(losses * mask) / ops.maximum(ops.sum(mask), 1.0)
-
-
-class TwoRateAdam(keras.optimizers.Adam):
-    """Adam with smaller steps for some variables; Adam's steps do not follow a scaled gradient.
-
-    Args:
-        slow_variables: list of keras.Variable.
-        slow_factor: float. What their learning rate is multiplied by.
-    """
-
-    def __init__(self, slow_variables=(), slow_factor=1.0, **kwargs):
-        super().__init__(**kwargs)
-        self._slow_variables = {id(variable) for variable in slow_variables}
-        self._slow_factor = slow_factor
-
-    def build(self, variables):
-        super().build(variables)
-        slow = [each for each in variables if id(each) in self._slow_variables]
-        self._slow_numbers = {self._get_variable_index(each) for each in slow}
-
-    def update_step(self, gradient, variable, learning_rate):
-        # On TensorFlow this variable is not Keras' object but the one inside; its number is kept.
-        is_slow = self._get_variable_index(variable) in self._slow_numbers
-        factor = self._slow_factor if is_slow else 1.0
-        super().update_step(gradient, variable, learning_rate * factor)
-
-
-def learning_rate_at(step, steps, peak, schedule="cosine", warmup=0.05):
-    """The learning rate of one step: a linear rise, then a cosine to zero or a constant.
-
-    Args:
-        step: int. From 0.
-        steps: int. Steps in all.
-        peak: float. The largest rate.
-        schedule: `"cosine"` (Loshchilov & Hutter 2017, section 3) or `"constant"`.
-        warmup: float. Share of the steps that the rise takes.
-    """
-    rising = max(1, round(warmup * steps))
-    if step < rising:
-        return peak * (step + 1) / rising
-    if schedule == "constant":
-        return peak
-    return peak * 0.5 * (1 + math.cos(math.pi * (step - rising) / max(1, steps - rising)))
-
-
-class _Compiled:
-    """Keras' step functions of a model, one per shape.
-
-    Keras would trace one function for all shapes, with an unknown number of words, and the time
-    loop could not be written out.
-    """
-
-    def __init__(self, model):
-        self.model = model
-        self._functions = {}
-
-    def train(self, inputs, targets):
-        return self._run("train_function", self.model.train_on_batch, inputs, targets)
-
-    def test(self, inputs, targets):
-        return self._run("test_function", self.model.test_on_batch, inputs, targets)
-
-    def _run(self, kind, run, inputs, targets):
-        key = (kind, targets.shape)
-        setattr(self.model, kind, self._functions.get(key))
-        self.model.reset_metrics()
-        loss = float(run(inputs, targets, return_dict=True)["loss"])
-        self._functions[key] = getattr(self.model, kind)
-        return loss
-
-
 class _Run:
     """One training run: its data, its stages, its books."""
 
@@ -250,21 +127,6 @@ class _Run:
         self.history = []
         self.best_score = -1.0
 
-    def batches(self, encoded, pictures_a_step, rng=None, captions_each=None):
-        """A pass over captions: a list of (picture numbers, caption numbers, length)."""
-        each = captions_each or self.captions_each
-        if each == 1:
-            batches = caption_batches(encoded, pictures_a_step, rng)
-            return [(encoded.pictures[numbers], numbers, length) for numbers, length in batches]
-        return picture_batches(encoded, pictures_a_step, each, rng)
-
-    def inputs(self, encoded, batch, pictures_a_step):
-        """The words of a batch, in a shape that all batches of one length have, and the targets."""
-        pictures, captions, length = batch
-        rows = pictures_a_step * (len(captions) // len(pictures))
-        words, targets = encoded.matrix(captions, rows, length)
-        return {"words": words}, targets
-
     def _encode(self, dataset):
         """Features of a data set, and the data set without the pictures that cannot be read."""
         features, unreadable = cached_features(
@@ -276,6 +138,12 @@ class _Run:
             self.log(f"note: skipped {reason}")
         readable = [n for n in range(len(dataset)) if n not in unreadable]
         return features[readable], dataset.subset(readable)
+
+    def features(self, dataset, cache):
+        """The features of pictures that can all be read, of the CNN as it is now."""
+        return cached_features(self.captioner, dataset.image_paths, cache, progress=self.progress)[
+            0
+        ]
 
     def report_sizes(self):
         captioner, config = self.captioner, self.config
@@ -295,9 +163,11 @@ class _Run:
         )
 
     def go(self):
-        stages = [_FeatureStage(self)] if self.config.epochs else []
+        stages = [FeatureStage(self)] if self.config.epochs else []
         if self.config.fine_tune_from != "none" and self.config.fine_tune_epochs:
-            stages.append(_PixelStage(self))
+            stages.append(PixelStage(self))
+        if self.config.self_critical:
+            stages.append(RewardStage(self))
         if not stages:
             raise CaptionerError("0 epochs: nothing to train; give --epochs 1 or more")
         stored = self.folder.load_state()
@@ -314,10 +184,11 @@ class _Run:
             if stored and number == first:
                 self._restore(stage, *stored)
             self._run_stage(stage)
+            stage.after()
         self.log(f"best CIDEr {self.best_score:.4f}: {self.folder.best}")
 
     def _take_best(self):
-        """The second stage goes on from the best epoch of the first."""
+        """A stage goes on from the best epoch of those before it."""
         best = load(self.folder.best)
         self.captioner.encoder.set_weights(best.encoder.get_weights())
         self.captioner.decoder.set_weights(best.decoder.get_weights())
@@ -337,13 +208,14 @@ class _Run:
 
     def _run_epoch(self, stage, epoch):
         start = time.time()
-        train_loss = stage.run_epoch(epoch)
+        told = stage.run_epoch(epoch)
         trained = time.time()
         val_features = stage.validation_features()
         row = {
             "epoch": len(self.history) + 1,
             "stage": stage.name,
-            "train_loss": train_loss,
+            "train_loss": told.get("train_loss", ""),
+            "reward": told.get("reward", ""),
             "val_loss": self._validation_loss(stage, val_features),
             **self._validation_scores(val_features),
             "learning_rate": float(stage.optimizer.learning_rate),
@@ -351,19 +223,21 @@ class _Run:
             "seconds": round(time.time() - start, 1),
         }
         self.history.append(row)
+        [(name, value)] = told.items()
         self.log(
-            "epoch {epoch} ({stage}): loss {train_loss:.3f}, validation {val_loss:.3f}, "
-            "CIDEr {CIDEr:.4f}, BLEU-4 {BLEU-4:.4f}, {seconds:.0f} s".format(**row)
+            f"epoch {row['epoch']} ({stage.name}): {name.removeprefix('train_')} {value:.3f}, "
+            f"validation loss {row['val_loss']:.3f}, CIDEr {row['CIDEr']:.4f}, "
+            f"BLEU-4 {row['BLEU-4']:.4f}, {row['seconds']:.0f} s"
         )
         self._keep(stage, row)
 
     def _validation_loss(self, stage, features):
         total = words = 0
-        for batch in self.batches(self.val_captions, self.pictures_a_step):
-            inputs, targets = self.inputs(self.val_captions, batch, self.pictures_a_step)
-            inputs["image"] = _filled(features[batch[0]], self.pictures_a_step)
+        for batch in batches_of(self.val_captions, self.pictures_a_step, self.captions_each):
+            inputs, targets = self.val_captions.matrix(batch.captions, batch.rows, batch.length)
+            image = filled(features[batch.pictures], self.pictures_a_step)
             count = np.count_nonzero(targets)
-            loss = stage.compiled.test(inputs, targets)
+            loss = stage.compiled.test({"words": inputs, "image": image}, targets)
             total, words = total + loss * count, words + count
         return total / words
 
@@ -371,7 +245,7 @@ class _Run:
         """Greedy captions of the validation pictures against their references."""
         captions = {}
         for start in range(0, len(features), 64):
-            batch = _filled(features[start : start + 64], 64)
+            batch = filled(features[start : start + 64], 64)
             found = self.captioner.decode(batch, method="greedy", max_length=30)
             names = self.validation.image_ids[start : start + 64]
             for name, caption in zip(names, found, strict=False):  # the last batch is padded
@@ -405,141 +279,6 @@ class _Run:
             variable.assign(arrays[f"optimizer_{n}"])
 
 
-class _Stage:
-    """What both stages share: an epoch of steps over pictures with their captions."""
-
-    def __init__(self, run):
-        self.run = run
-
-    def compile(self, optimizer):
-        """Makes the model to train. XLA is off: on CPUs it makes the recurrence half as fast, the
-        CNN a quarter, and takes many seconds to compile each shape (measured)."""
-        self.optimizer = optimizer
-        self.model = TeacherForcing(self.run.captioner, self.run.config.label_smoothing)
-        self.model.compile(optimizer=optimizer, jit_compile=False)
-        optimizer.build(self.model.trainable_variables)
-        self.compiled = _Compiled(self.model)
-
-    def run_epoch(self, epoch):
-        run, config = self.run, self.run.config
-        rng = np.random.default_rng([config.seed, self.number, epoch])
-        batches = run.batches(run.train_captions, self.pictures_a_step, rng, self.captions_each)
-        images = self.images([pictures for pictures, _, _ in batches], rng)
-        captions = sum(np.count_nonzero(captions >= 0) for _, captions, _ in batches)
-        losses = _Losses(f"epoch {epoch + 1}/{self.epochs}", captions, run)
-        for step, batch in enumerate(batches, epoch * len(batches)):
-            self.optimizer.learning_rate = learning_rate_at(
-                step,
-                self.epochs * len(batches),
-                self.learning_rate,
-                config.schedule,
-                config.warmup,
-            )
-            inputs, targets = run.inputs(run.train_captions, batch, self.pictures_a_step)
-            loss = self.compiled.train({**inputs, **next(images)}, targets)
-            losses.add(loss, np.count_nonzero(targets), np.count_nonzero(batch[1] >= 0), step)
-        return losses.mean()
-
-
-class _FeatureStage(_Stage):
-    """The decoder learns from stored features."""
-
-    name, number = "features", 0
-
-    def prepare(self):
-        run, config = self.run, self.run.config
-        self.epochs, self.learning_rate = config.epochs, config.learning_rate
-        self.pictures_a_step, self.captions_each = run.pictures_a_step, run.captions_each
-        run.captioner.encoder.freeze()
-        self.compile(keras.optimizers.Adam(global_clipnorm=config.clip_norm or None))
-
-    def images(self, batches, rng):
-        for pictures in batches:
-            yield {"image": _filled(self.run.train_features[pictures], self.pictures_a_step)}
-
-    def validation_features(self):
-        return self.run.val_features
-
-
-class _PixelStage(_Stage):
-    """CNN and decoder learn together, each picture with all its captions."""
-
-    name, number = "pixels", 1
-
-    def prepare(self):
-        run, config = self.run, self.run.config
-        self.epochs, self.learning_rate = config.fine_tune_epochs, config.fine_tune_learning_rate
-        self.pictures_a_step = config.fine_tune_batch_size
-        self.captions_each = run.captions_a_picture
-        encoder = run.captioner.encoder
-        encoder.unfreeze_from(config.fine_tune_from)
-        self.compile(
-            TwoRateAdam(
-                slow_variables=encoder.trainable_variables,
-                slow_factor=config.encoder_learning_rate / (config.fine_tune_learning_rate or 1.0),
-                global_clipnorm=config.clip_norm or None,
-            )
-        )
-        self.mirrored = [may_mirror(captions) for captions in run.training.captions]
-        self.log_trainable()
-
-    def log_trainable(self):
-        layers = [layer for layer in self.run.captioner.encoder.network.layers if layer.trainable]
-        count = sum(layer.count_params() for layer in layers)
-        self.run.log(f"fine-tuning {count:,} weights of the CNN, batch normalisation left as it is")
-
-    def images(self, batches, rng):
-        """The pictures of each batch, read ahead while the one before is learned from."""
-        paths = self.run.training.image_paths
-        size = (self.run.captioner.encoder.size,) * 2
-        read = read_images((paths[number] for pictures in batches for number in pictures), size)
-        for pictures in batches:
-            batch = []
-            for number in pictures:
-                result = next(read)[2]
-                if isinstance(result, ImageError):
-                    raise result
-                if self.run.config.augment:
-                    result = augment(result, self.mirrored[number], rng)
-                batch.append(result)
-            yield {"pixels": _filled(np.stack(batch), self.pictures_a_step)}
-
-    def validation_features(self):
-        run = self.run
-        size = (run.captioner.encoder.size,) * 2
-        read = read_images(run.validation.image_paths, size)
-        features = []
-        while batch := [result for _, (_, _, result) in zip(range(64), read, strict=False)]:
-            features.append(run.captioner.encode(np.stack(batch), 64).astype("float16"))
-        return np.concatenate(features)
-
-
-class _Losses:
-    """The mean loss per word of an epoch, and its progress bar."""
-
-    def __init__(self, title, captions, run):
-        self._sum = self._words = 0
-        self._bar = tqdm(
-            total=captions, unit="caption", desc=title, disable=not run.progress, leave=False
-        )
-
-    def add(self, loss, words, captions, step):
-        if not math.isfinite(loss):
-            self._bar.close()
-            raise CaptionerError(
-                f"step {step}: the loss is {loss}; the last epoch's checkpoint is kept; lower "
-                "--learning-rate"
-            )
-        self._sum += loss * words
-        self._words += words
-        self._bar.update(captions)
-        self._bar.set_postfix(loss=f"{self._sum / self._words:.3f}", refresh=False)
-
-    def mean(self):
-        self._bar.close()
-        return self._sum / self._words
-
-
 def _without_folders(config):
     """The settings as a shipped model should tell them: whose disk is nobody's business."""
     paths = ("data", "images", "out", "cache", "encoder_weights")
@@ -549,14 +288,3 @@ def _without_folders(config):
 
 def _values(variables):
     return [ops.convert_to_numpy(variable) for variable in variables]
-
-
-def _filled(array, rows):
-    """The array with rows of zeros added, so that every batch has the same shape."""
-    missing = rows - len(array)
-    array = np.asarray(array)
-    if array.dtype == np.float16:
-        array = array.astype(np.float32)
-    if not missing:
-        return array
-    return np.concatenate([array, np.zeros((missing, *array.shape[1:]), array.dtype)])

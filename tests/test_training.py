@@ -13,7 +13,8 @@ from captioner.batches import EncodedCaptions, caption_batches, picture_batches
 from captioner.config import read_config_file
 from captioner.decoder import Decoder
 from captioner.errors import CaptionerError
-from captioner.training import TeacherForcing, TwoRateAdam, learning_rate_at, word_loss
+from captioner.optimizers import TwoRateAdam, learning_rate_at
+from captioner.teacher_forcing import TeacherForcing, word_loss
 from captioner.vocabulary import END, START, Vocabulary
 from tests.datasets import coco_document, write_json
 
@@ -214,6 +215,26 @@ def test_the_best_model_is_a_captioner(run):
     model = load(os.path.join(settings["out"], "best.keras"))
     image = os.path.join(settings["data"], "train0.png")
     assert set(model.generate(image).split()) <= {"a", "red", "blue", "field", "everywhere"}
+
+
+def test_all_three_stages_with_attention(run, tmp_path):
+    settings = {
+        **run[0], "out": str(tmp_path / "run"), "attention": "additive", "attention_units": 8,
+        "epochs": 1, "self_critical": 1,
+    }  # fmt: skip
+    lines = []
+    model = train(TrainConfig(**settings), log=lines.append, progress=False)
+    rows = history(settings["out"])
+    assert [row["stage"] for row in rows] == ["features", "pixels", "rewards"]
+    assert [row["reward"] == "" for row in rows] == [True, True, False]
+    assert [row["train_loss"] == "" for row in rows] == [False, False, True]
+    assert any("samples for" in line for line in lines)
+    assert "features" not in os.listdir(settings["out"])
+    picture = os.path.join(settings["data"], "train0.png")
+    caption = model.generate(picture, return_details=True)
+    assert caption.attention.shape == (len(caption.words), 7, 7)
+    train(TrainConfig(**{**settings, "self_critical": 2}), resume=True, progress=False)
+    assert history(settings["out"])[-1]["stage"] == "rewards"
 
 
 def test_nothing_to_train(run):

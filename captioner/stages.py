@@ -1,0 +1,278 @@
+"""The stages of a training run: from stored features, from pixels, from rewards."""
+
+import math
+import os
+import shutil
+import time
+
+import keras
+import numpy as np
+from tqdm import tqdm
+
+from captioner.augmentation import augment, may_mirror
+from captioner.batches import batches_of, bucket_length
+from captioner.errors import CaptionerError
+from captioner.images import ImageError, read_images
+from captioner.optimizers import TwoRateAdam, learning_rate_at
+from captioner.self_critical import (
+    LONGEST,
+    SAMPLES,
+    Reward,
+    Sampler,
+    SelfCritical,
+    advantages,
+    as_inputs,
+)
+from captioner.teacher_forcing import TeacherForcing
+
+
+class _Stage:
+    """What the stages share: a compiled model, and an epoch of steps of teacher forcing."""
+
+    def __init__(self, run):
+        self.run = run
+
+    def compile(self, model, optimizer):
+        """XLA is off: on CPUs it makes the recurrence half as fast, the CNN a quarter, and takes
+        many seconds to compile each shape (measured)."""
+        self.model, self.optimizer = model, optimizer
+        model.compile(optimizer=optimizer, jit_compile=False)
+        optimizer.build(model.trainable_variables)
+        self.compiled = CompiledSteps(model)
+
+    def set_learning_rate(self, step, steps_an_epoch):
+        config = self.run.config
+        self.optimizer.learning_rate = learning_rate_at(
+            step,
+            self.epochs * steps_an_epoch,
+            self.learning_rate,
+            config.schedule,
+            config.warmup,
+        )
+
+    def run_epoch(self, epoch):
+        """Learns from every picture once.
+
+        Returns:
+            dict of what history.csv should tell.
+        """
+        run = self.run
+        rng = np.random.default_rng([run.config.seed, self.number, epoch])
+        batches = batches_of(run.train_captions, self.pictures_a_step, self.captions_each, rng)
+        images = self.images([batch.pictures for batch in batches], rng)
+        captions = sum(batch.count for batch in batches)
+        losses = Progress(f"epoch {epoch + 1}/{self.epochs}", captions, "loss", run.progress)
+        for step, batch in enumerate(batches, epoch * len(batches)):
+            self.set_learning_rate(step, len(batches))
+            words, targets = run.train_captions.matrix(batch.captions, batch.rows, batch.length)
+            loss = self.compiled.train({"words": words, **next(images)}, targets)
+            require_finite(loss, step)
+            losses.add(loss, np.count_nonzero(targets), batch.count)
+        return {"train_loss": losses.close()}
+
+    def after(self):
+        """Tidies up when the stage is over."""
+
+
+class FeatureStage(_Stage):
+    """The decoder learns from stored features."""
+
+    name, number = "features", 0
+
+    def prepare(self):
+        run, config = self.run, self.run.config
+        self.epochs, self.learning_rate = config.epochs, config.learning_rate
+        self.pictures_a_step, self.captions_each = run.pictures_a_step, run.captions_each
+        run.captioner.encoder.freeze()
+        model = TeacherForcing(run.captioner, config.label_smoothing)
+        self.compile(model, keras.optimizers.Adam(global_clipnorm=config.clip_norm or None))
+
+    def images(self, batches, rng):
+        for pictures in batches:
+            yield {"image": filled(self.run.train_features[pictures], self.pictures_a_step)}
+
+    def validation_features(self):
+        return self.run.val_features
+
+
+class PixelStage(_Stage):
+    """CNN and decoder learn together, each picture with all its captions."""
+
+    name, number = "pixels", 1
+
+    def prepare(self):
+        run, config = self.run, self.run.config
+        self.epochs, self.learning_rate = config.fine_tune_epochs, config.fine_tune_learning_rate
+        self.pictures_a_step = config.fine_tune_batch_size
+        self.captions_each = run.captions_a_picture
+        encoder = run.captioner.encoder
+        encoder.unfreeze_from(config.fine_tune_from)
+        self.compile(
+            TeacherForcing(run.captioner, config.label_smoothing),
+            TwoRateAdam(
+                slow_variables=encoder.trainable_variables,
+                slow_factor=config.encoder_learning_rate / (config.fine_tune_learning_rate or 1.0),
+                global_clipnorm=config.clip_norm or None,
+            ),
+        )
+        self.mirrored = [may_mirror(captions) for captions in run.training.captions]
+        self.log_trainable()
+
+    def log_trainable(self):
+        layers = [layer for layer in self.run.captioner.encoder.network.layers if layer.trainable]
+        count = sum(layer.count_params() for layer in layers)
+        self.run.log(f"fine-tuning {count:,} weights of the CNN, batch normalisation left as it is")
+
+    def images(self, batches, rng):
+        """The pictures of each batch, read ahead while the one before is learned from."""
+        paths = self.run.training.image_paths
+        size = (self.run.captioner.encoder.size,) * 2
+        read = read_images((paths[number] for pictures in batches for number in pictures), size)
+        for pictures in batches:
+            batch = []
+            for number in pictures:
+                result = next(read)[2]
+                if isinstance(result, ImageError):
+                    raise result
+                if self.run.config.augment:
+                    result = augment(result, self.mirrored[number], rng)
+                batch.append(result)
+            yield {"pixels": filled(np.stack(batch), self.pictures_a_step)}
+
+    def validation_features(self):
+        run = self.run
+        size = (run.captioner.encoder.size,) * 2
+        read = read_images(run.validation.image_paths, size)
+        features = []
+        while batch := [result for _, (_, _, result) in zip(range(64), read, strict=False)]:
+            features.append(run.captioner.encode(np.stack(batch), 64).astype("float16"))
+        return np.concatenate(features)
+
+
+class RewardStage(_Stage):
+    """The decoder learns from its own captions, see `captioner.self_critical`."""
+
+    name, number = "rewards", 2
+
+    def prepare(self):
+        run, config = self.run, self.run.config
+        self.epochs, self.learning_rate = config.self_critical, config.self_critical_learning_rate
+        self.pictures_a_step = max(1, config.batch_size // SAMPLES)
+        run.captioner.encoder.freeze()
+        # A fine-tuned CNN is this run's own, and so are its features, until they have served.
+        self.cache = os.path.join(run.folder.path, "features")
+        self.features = run.features(run.training, self.cache)
+        self.val_features = run.features(run.validation, self.cache)
+        self.sampler = Sampler(run.captioner)
+        self.reward = Reward(run.training.captions, run.captioner.vocabulary)
+        self.compile(
+            SelfCritical(run.captioner),
+            keras.optimizers.Adam(global_clipnorm=config.clip_norm or None),
+        )
+
+    def run_epoch(self, epoch):
+        run, pictures_a_step = self.run, self.pictures_a_step
+        rng = np.random.default_rng([run.config.seed, self.number, epoch])
+        order = rng.permutation(len(run.training))
+        batches = np.split(order, range(pictures_a_step, len(order), pictures_a_step))
+        captions = len(order) * SAMPLES
+        rewards = Progress(f"epoch {epoch + 1}/{self.epochs}", captions, "reward", run.progress)
+        start, scoring = time.time(), 0.0
+        for step, pictures in enumerate(batches, epoch * len(batches)):
+            self.set_learning_rate(step, len(batches))
+            image = filled(self.features[pictures], pictures_a_step)
+            chance = rng.random((pictures_a_step * SAMPLES, LONGEST), dtype="float32")
+            words = self.sampler.predict_on_batch({"image": image, "chance": chance})
+            asked = time.time()
+            real = words[: len(pictures) * SAMPLES]
+            scores = self.reward(np.repeat(pictures, SAMPLES), real).reshape(-1, SAMPLES)
+            scoring += time.time() - asked
+            gain = filled(advantages(scores).reshape(-1).astype("float32"), len(words))
+            inputs, targets = as_inputs(words, bucket_length(np.count_nonzero(real, axis=1).max()))
+            loss = self.compiled.train({"words": inputs, "image": image}, targets, gain)
+            require_finite(loss, step)
+            rewards.add(scores.mean(), len(real), len(real))
+        share = 100 * scoring / (time.time() - start)
+        self._show(pictures[0], real[:SAMPLES], scores[0])
+        run.log(f"computing the rewards took {share:.0f} % of the epoch's time")
+        return {"reward": rewards.close()}
+
+    def _show(self, picture, words, scores):
+        """Logs the samples of one picture, best first."""
+        self.run.log(f"samples for {self.run.training.image_ids[picture]}:")
+        for n in np.argsort(-scores):
+            text = self.run.captioner.vocabulary.decode(words[n])
+            self.run.log(f"  reward {scores[n]:.2f}  {text}")
+
+    def validation_features(self):
+        return self.val_features
+
+    def after(self):
+        shutil.rmtree(self.cache, ignore_errors=True)
+
+
+class CompiledSteps:
+    """Keras' step functions of a model, one per shape.
+
+    Keras would trace one function for all shapes, with an unknown number of words, and the time
+    loop could not be written out.
+    """
+
+    def __init__(self, model):
+        self.model = model
+        self._functions = {}
+
+    def train(self, inputs, targets, weights=None):
+        return self._run("train_function", self.model.train_on_batch, inputs, targets, weights)
+
+    def test(self, inputs, targets):
+        return self._run("test_function", self.model.test_on_batch, inputs, targets)
+
+    def _run(self, kind, run, inputs, targets, weights=None):
+        key = (kind, targets.shape)
+        setattr(self.model, kind, self._functions.get(key))
+        self.model.reset_metrics()
+        loss = float(run(inputs, targets, sample_weight=weights, return_dict=True)["loss"])
+        self._functions[key] = getattr(self.model, kind)
+        return loss
+
+
+def require_finite(loss, step):
+    """Raises CaptionerError where a loss is no number."""
+    if not math.isfinite(loss):
+        raise CaptionerError(
+            f"step {step}: the loss is {loss}; the last epoch's checkpoint is kept; lower "
+            "--learning-rate"
+        )
+
+
+class Progress:
+    """The weighted mean of a number over an epoch, and its progress bar."""
+
+    def __init__(self, title, captions, label, shown):
+        self._sum = self._weights = 0
+        self._label = label
+        self._bar = tqdm(total=captions, unit="caption", desc=title, disable=not shown, leave=False)
+
+    def add(self, value, weight, captions):
+        self._sum += value * weight
+        self._weights += weight
+        self._bar.update(captions)
+        mean = f"{self._sum / self._weights:.3f}"
+        self._bar.set_postfix({self._label: mean}, refresh=False)
+
+    def close(self):
+        """Ends the bar; returns the mean."""
+        self._bar.close()
+        return float(self._sum / self._weights)
+
+
+def filled(array, rows):
+    """The array with rows of zeros added, so that every batch has the same shape."""
+    missing = rows - len(array)
+    array = np.asarray(array)
+    if array.dtype == np.float16:
+        array = array.astype(np.float32)
+    if not missing:
+        return array
+    return np.concatenate([array, np.zeros((missing, *array.shape[1:]), array.dtype)])
