@@ -9,12 +9,13 @@ import importlib
 __version__ = "0.1.0"
 
 _HOME = {
-    "Caption": "captioner.captioner",
+    "Caption": "captioner.generation",
     "Captioner": "captioner.captioner",
     "CaptionerError": "captioner.errors",
     "CaptionDataset": "captioner.datasets",
     "Decoder": "captioner.decoder",
     "Encoder": "captioner.encoder",
+    "Ensemble": "captioner.ensemble",
     "ImageError": "captioner.images",
     "ImageRNN": "captioner.recurrent",
     "TrainConfig": "captioner.config",

@@ -5,45 +5,22 @@ import math
 import os
 import tempfile
 import zipfile
-from typing import NamedTuple
 
 import h5py
 import keras
 import numpy as np
 
-from captioner import decoding
 from captioner.decoder import Decoder
 from captioner.encoder import Encoder
 from captioner.errors import CaptionerError
-from captioner.images import ImageError, read_images
+from captioner.generation import Generation
 from captioner.vocabulary import PAD, START, Vocabulary
 
 PRESETS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "presets")
-METHODS = ("greedy", "beam", "sample")
-
-
-class Caption(NamedTuple):
-    """What `generate(return_details=True)` says of one caption.
-
-    Attributes:
-        text: str. The sentence.
-        score: float. Log-probability, normalised by length (see `decoding.beam`).
-        words: tuple of str. The words one by one.
-        word_scores: tuple of float. Log-probability of each word, the end of the caption last.
-        attention: float array (words, height, width), where each word looked: the weights of the
-            CNN's regions, which sum to 1. None for models without attention, and where no details
-            were asked for.
-    """
-
-    text: str
-    score: float
-    words: tuple
-    word_scores: tuple
-    attention: object = None
 
 
 @keras.saving.register_keras_serializable(package="captioner")
-class Captioner(keras.Model):
+class Captioner(Generation, keras.Model):
     """An image captioner: a CNN, a recurrent decoder and the words it knows.
 
     Args:
@@ -107,115 +84,30 @@ class Captioner(keras.Model):
         channels, regions = self.encoder.channels, self.encoder.regions
         return (channels,) if self.decoder.attention == "none" else (regions, channels)
 
-    def generate(self, images, return_details=False, batch_size=32, **settings):
-        """Captions pictures.
-
-        Args:
-            images: a path, PIL image or array (height, width, 3), or a list of them.
-            return_details: bool. Whether to return `Caption` tuples instead of strings.
-                Defaults to `False`.
-            batch_size: int. Pictures captioned at a time. Defaults to `32`.
-            **settings: method ("greedy", "beam" or "sample"), beam_size, length_penalty, n_best,
-                max_length, no_repeat_ngram, temperature, top_k, top_p, seed; see
-                `captioner.decoding`. Defaults to those stored in the model.
-
-        Returns:
-            One caption for one picture, a list of captions for a list. With `n_best` above 1 each
-            caption is a list, best first.
-
-        Raises:
-            ImageError: A picture cannot be read. `generate_all` goes on past such pictures.
-        """
-        is_single = not isinstance(images, (list, tuple))
-        results = []
-        for _, _, result in self.generate_all(
-            [images] if is_single else images, batch_size, return_details, **settings
-        ):
-            if isinstance(result, ImageError):
-                raise result
-            results.append(result)
-        n_best = settings.get("n_best") or 1
-        captions = [_presented(each, n_best, return_details) for each in results]
-        return captions[0] if is_single else captions
-
-    def generate_all(self, images, batch_size=32, with_attention=False, **settings):
-        """Captions any number of pictures, one batch in memory at a time; errors do not stop it.
-
-        Args:
-            images: iterable of paths, PIL images or arrays.
-            batch_size, settings: as in `generate`.
-            with_attention: bool. Whether to tell where each word looked. Defaults to `False`.
-
-        Yields:
-            (index, image, list of `Caption`, best first, or the `ImageError`), in input order.
-        """
-        search = self._search_settings(settings) | {"with_attention": with_attention}
-        _require(batch_size >= 1, f"batch size {batch_size}: must be 1 or more")
-        size = (self.encoder.size, self.encoder.size)
-        batch = []
-        for item in read_images(images, size):
-            batch.append(item)
-            if len(batch) == batch_size:
-                yield from self._caption_batch(batch, batch_size, search)
-                batch = []
-        if batch:
-            yield from self._caption_batch(batch, batch_size, search)
-
-    def _caption_batch(self, batch, batch_size, search):
-        readable = [item for item in batch if not isinstance(item[2], ImageError)]
-        captions = iter(())
-        if readable:
-            pixels = np.stack([pixels for _, _, pixels in readable])
-            image = self.encode(pixels, batch_size)
-            captions = iter(self.decode(image, first_picture=readable[0][0], **search))
-        for index, source, result in batch:
-            failed = isinstance(result, ImageError)
-            yield index, source, result if failed else next(captions)
-
     def encode(self, pixels, batch_size=32):
         """What `see` gives, as an array, for any number of pictures."""
         return _in_batches(self._networks().encode, pixels, batch_size)
 
-    def decode(self, image, method="beam", first_picture=0, with_attention=False, **settings):
-        """Captions for pictures already encoded.
+    @property
+    def picture_size(self):
+        """Height and width, in pixels, of the pictures the encoder takes."""
+        return self.encoder.size
 
-        Args:
-            image: array (pictures, ...), from `encode`.
-            method: str. Defaults to `"beam"`.
-            first_picture: int. See `decoding.sample`. Defaults to `0`.
-            with_attention: bool. Whether to tell where each word looked. Defaults to `False`.
-            **settings: arguments of the search in `captioner.decoding`.
+    def start(self, image):
+        """`Decoder.start`, compiled, from arrays to arrays."""
+        return self._networks().start(np.asarray(image, "float32"))
 
-        Returns:
-            list (pictures) of lists of `Caption`, best first.
-        """
-        networks = self._networks()
-        rows = settings.get("beam_size", 1) if method == "beam" else 1
-        context, state = networks.start(np.asarray(image, "float32"))
-        context = [np.repeat(each, rows, axis=0) for each in context]
-
-        def step(words, state):
-            return networks.step(words, context, state)
-
-        if method == "sample":
-            settings["first_picture"] = first_picture
-        search = {"greedy": decoding.greedy, "beam": decoding.beam, "sample": decoding.sample}
-        found = search[method](step, state, **settings)
-        captions = [[self._caption(each) for each in hypotheses] for hypotheses in found]
-        if with_attention and self.decoder.attention != "none":
-            return self._with_attention(image, found, captions)
-        return captions
-
-    def _caption(self, hypothesis):
-        text = self.vocabulary.decode(hypothesis.words)
-        words = tuple(self.vocabulary.word(each) for each in hypothesis.words)
-        return Caption(text, hypothesis.score, words, hypothesis.word_scores)
+    def step(self, words, context, state):
+        """`Decoder.step`, compiled, from arrays to arrays."""
+        return self._networks().step(words, context, state)
 
     def _with_attention(self, image, found, captions):
         """Adds where each word looked, by showing the finished captions to the decoder once more.
 
         The searches need not carry it along then, and know nothing of networks.
         """
+        if self.decoder.attention == "none":
+            return captions
         n_best = max(len(hypotheses) for hypotheses in found)
         longest = max(len(each.words) for hypotheses in found for each in hypotheses)
         words = np.full((len(found), n_best, longest + 1), PAD, "int32")
@@ -233,29 +125,6 @@ class Captioner(keras.Model):
             ]
             for picture, group in enumerate(captions)
         ]
-
-    def _search_settings(self, given):
-        """The settings of one search: those given, else those stored, none that it ignores."""
-        given = {name: value for name, value in given.items() if value is not None}
-        unknown = set(given) - SEARCH_SETTINGS["beam"] - SEARCH_SETTINGS["sample"] - {"method"}
-        _require(
-            not unknown, f"{', '.join(sorted(unknown))}: no such setting of generate; see its help"
-        )
-        method = given.pop("method", self.generation["method"])
-        _require(
-            method in METHODS, f"method {method!r}: no such method; choose {', '.join(METHODS)}"
-        )
-        allowed = SEARCH_SETTINGS[method]
-        misplaced = [f"{each} {given[each]}" for each in sorted(set(given) - allowed)]
-        harmless = misplaced == ["n_best 1"]
-        _require(
-            not misplaced or harmless,
-            f"{', '.join(misplaced)}: has no meaning with method {method}; leave it out",
-        )
-        settings = {**self.generation, **given}
-        if method == "beam" and "n_best" in given and "beam_size" not in given:
-            settings["beam_size"] = max(settings["beam_size"], given["n_best"])
-        return {"method": method, **{key: settings[key] for key in allowed & set(settings)}}
 
     def _networks(self):
         if self._network is None:
@@ -392,13 +261,6 @@ class _Compiled(keras.Model):
         return self._function(inputs)
 
 
-SEARCH_SETTINGS = {
-    "greedy": {"max_length", "no_repeat_ngram"},
-    "beam": {"max_length", "no_repeat_ngram", "beam_size", "length_penalty", "n_best"},
-    "sample": {"max_length", "no_repeat_ngram", "temperature", "top_k", "top_p", "seed"},
-}
-
-
 def _in_batches(function, array, batch_size):
     """Runs a function over slices of one size, padding the last, and joins the results.
 
@@ -412,11 +274,6 @@ def _in_batches(function, array, batch_size):
             part = np.concatenate([part, np.repeat(part[-1:], missing, axis=0)])
         outputs.append(function(part)[: len(array) - start])
     return np.concatenate(outputs)
-
-
-def _presented(captions, n_best, return_details):
-    chosen = captions if return_details else [each.text for each in captions]
-    return chosen[:n_best] if n_best > 1 else chosen[0]
 
 
 def _halve(path):

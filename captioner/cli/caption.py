@@ -24,7 +24,10 @@ def add_arguments(parser):
         "paths", nargs="+", metavar="PATH", help="picture, folder or glob; - reads paths from stdin"
     )
     parser.add_argument(
-        "--model", default="flickr8k", metavar="NAME|FILE", help="captioner (default: flickr8k)"
+        "--model",
+        action="append",
+        metavar="NAME|FILE",
+        help="captioner (default: flickr8k); given more than once: their average at every word",
     )
     parser.add_argument(
         "--format", default="text", choices=sorted(WRITERS), help="output format (default: text)"
@@ -45,9 +48,9 @@ def run(options):
     if not paths:
         raise CaptionerError("no pictures to caption")
     start_backend()  # slow; wrong paths are told at once
-    from captioner.captioner import load
+    from captioner.ensemble import load_models
 
-    model = load(options.model)
+    model = load_models(options.model or ["flickr8k"])
     failed = len(problems)
     quiet = len(paths) == 1 or not sys.stderr.isatty()
     bar = tqdm(total=len(paths), unit="picture", disable=quiet, leave=False)

@@ -21,7 +21,12 @@ from captioner.images import ImageError
 
 
 def add_arguments(parser):
-    parser.add_argument("--model", metavar="NAME|FILE", help="captioner to score")
+    parser.add_argument(
+        "--model",
+        action="append",
+        metavar="NAME|FILE",
+        help="captioner to score; given more than once: their average at every word",
+    )
     parser.add_argument("--data", required=True, help="annotation file, or folder of a data set")
     parser.add_argument("--images", help="folder of the pictures")
     parser.add_argument(
@@ -63,9 +68,9 @@ def run(options):
 
 def _write_captions(options, dataset, settings):
     start_backend()
-    from captioner.captioner import load
+    from captioner.ensemble import load_models
 
-    model = load(options.model)
+    model = load_models(options.model)
     captions = {}
     found = model.generate_all(dataset.image_paths, options.batch_size, **settings)
     bar = tqdm(found, total=len(dataset), unit="picture", disable=not sys.stderr.isatty())

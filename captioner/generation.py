@@ -1,0 +1,182 @@
+"""From pictures to sentences: what a captioner and an ensemble of them have in common."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from captioner import decoding
+from captioner.errors import CaptionerError
+from captioner.images import ImageError, read_images
+
+METHODS = ("greedy", "beam", "sample")
+SEARCH_SETTINGS = {
+    "greedy": {"max_length", "no_repeat_ngram"},
+    "beam": {"max_length", "no_repeat_ngram", "beam_size", "length_penalty", "n_best"},
+    "sample": {"max_length", "no_repeat_ngram", "temperature", "top_k", "top_p", "seed"},
+}
+
+
+class Caption(NamedTuple):
+    """What `generate(return_details=True)` says of one caption.
+
+    Attributes:
+        text: str. The sentence.
+        score: float. Log-probability, normalised by length (see `decoding.beam`).
+        words: tuple of str. The words one by one.
+        word_scores: tuple of float. Log-probability of each word, the end of the caption last.
+        attention: float array (words, height, width), where each word looked: the weights of the
+            CNN's regions, which sum to 1. None for models without attention, and where no details
+            were asked for.
+    """
+
+    text: str
+    score: float
+    words: tuple
+    word_scores: tuple
+    attention: object = None
+
+
+class Generation:
+    """Captions pictures with whatever can encode them and go a word further.
+
+    A subclass has `vocabulary`; `generation`, a dict of the settings taken when none are given;
+    `picture_size`, in pixels; and three methods, here in NumPy:
+
+    - `encode(pixels (pictures, size, size, 3), batch_size)` -> what `start` takes;
+    - `start(image)` -> (context, state), two lists of arrays with one row a picture;
+    - `step(words (rows,), context, state)` -> (log-probabilities (rows, vocabulary), state).
+    """
+
+    def generate(self, images, return_details=False, batch_size=32, **settings):
+        """Captions pictures.
+
+        Args:
+            images: a path, PIL image or array (height, width, 3), or a list of them.
+            return_details: bool. Whether to return `Caption` tuples instead of strings.
+                Defaults to `False`.
+            batch_size: int. Pictures captioned at a time. Defaults to `32`.
+            **settings: method ("greedy", "beam" or "sample"), beam_size, length_penalty, n_best,
+                max_length, no_repeat_ngram, temperature, top_k, top_p, seed; see
+                `captioner.decoding`. Defaults to those stored in the model.
+
+        Returns:
+            One caption for one picture, a list of captions for a list. With `n_best` above 1 each
+            caption is a list, best first.
+
+        Raises:
+            ImageError: A picture cannot be read. `generate_all` goes on past such pictures.
+        """
+        is_single = not isinstance(images, (list, tuple))
+        results = []
+        for _, _, result in self.generate_all(
+            [images] if is_single else images, batch_size, return_details, **settings
+        ):
+            if isinstance(result, ImageError):
+                raise result
+            results.append(result)
+        n_best = settings.get("n_best") or 1
+        captions = [_presented(each, n_best, return_details) for each in results]
+        return captions[0] if is_single else captions
+
+    def generate_all(self, images, batch_size=32, with_attention=False, **settings):
+        """Captions any number of pictures, one batch in memory at a time; errors do not stop it.
+
+        Args:
+            images: iterable of paths, PIL images or arrays.
+            batch_size, settings: as in `generate`.
+            with_attention: bool. Whether to tell where each word looked. Defaults to `False`.
+
+        Yields:
+            (index, image, list of `Caption`, best first, or the `ImageError`), in input order.
+        """
+        search = self._search_settings(settings) | {"with_attention": with_attention}
+        _require(batch_size >= 1, f"batch size {batch_size}: must be 1 or more")
+        size = (self.picture_size, self.picture_size)
+        batch = []
+        for item in read_images(images, size):
+            batch.append(item)
+            if len(batch) == batch_size:
+                yield from self._caption_batch(batch, batch_size, search)
+                batch = []
+        if batch:
+            yield from self._caption_batch(batch, batch_size, search)
+
+    def _caption_batch(self, batch, batch_size, search):
+        readable = [item for item in batch if not isinstance(item[2], ImageError)]
+        captions = iter(())
+        if readable:
+            pixels = np.stack([pixels for _, _, pixels in readable])
+            image = self.encode(pixels, batch_size)
+            captions = iter(self.decode(image, first_picture=readable[0][0], **search))
+        for index, source, result in batch:
+            failed = isinstance(result, ImageError)
+            yield index, source, result if failed else next(captions)
+
+    def decode(self, image, method="beam", first_picture=0, with_attention=False, **settings):
+        """Captions for pictures already encoded.
+
+        Args:
+            image: what `encode` gave.
+            method: str. Defaults to `"beam"`.
+            first_picture: int. See `decoding.sample`. Defaults to `0`.
+            with_attention: bool. Whether to tell where each word looked. Defaults to `False`.
+            **settings: arguments of the search in `captioner.decoding`.
+
+        Returns:
+            list (pictures) of lists of `Caption`, best first.
+        """
+        rows = settings.get("beam_size", 1) if method == "beam" else 1
+        context, state = self.start(image)
+        context = [np.repeat(each, rows, axis=0) for each in context]
+
+        def step(words, state):
+            return self.step(words, context, state)
+
+        if method == "sample":
+            settings["first_picture"] = first_picture
+        search = {"greedy": decoding.greedy, "beam": decoding.beam, "sample": decoding.sample}
+        found = search[method](step, state, **settings)
+        captions = [[self._caption(each) for each in hypotheses] for hypotheses in found]
+        return self._with_attention(image, found, captions) if with_attention else captions
+
+    def _caption(self, hypothesis):
+        text = self.vocabulary.decode(hypothesis.words)
+        words = tuple(self.vocabulary.word(each) for each in hypothesis.words)
+        return Caption(text, hypothesis.score, words, hypothesis.word_scores)
+
+    def _with_attention(self, image, found, captions):
+        """The captions, with where each word looked if that can be told."""
+        return captions
+
+    def _search_settings(self, given):
+        """The settings of one search: those given, else those stored, none that it ignores."""
+        given = {name: value for name, value in given.items() if value is not None}
+        unknown = set(given) - SEARCH_SETTINGS["beam"] - SEARCH_SETTINGS["sample"] - {"method"}
+        _require(
+            not unknown, f"{', '.join(sorted(unknown))}: no such setting of generate; see its help"
+        )
+        method = given.pop("method", self.generation["method"])
+        _require(
+            method in METHODS, f"method {method!r}: no such method; choose {', '.join(METHODS)}"
+        )
+        allowed = SEARCH_SETTINGS[method]
+        misplaced = [f"{each} {given[each]}" for each in sorted(set(given) - allowed)]
+        harmless = misplaced == ["n_best 1"]
+        _require(
+            not misplaced or harmless,
+            f"{', '.join(misplaced)}: has no meaning with method {method}; leave it out",
+        )
+        settings = {**self.generation, **given}
+        if method == "beam" and "n_best" in given and "beam_size" not in given:
+            settings["beam_size"] = max(settings["beam_size"], given["n_best"])
+        return {"method": method, **{key: settings[key] for key in allowed & set(settings)}}
+
+
+def _presented(captions, n_best, return_details):
+    chosen = captions if return_details else [each.text for each in captions]
+    return chosen[:n_best] if n_best > 1 else chosen[0]
+
+
+def _require(condition, message):
+    if not condition:
+        raise CaptionerError(message)
