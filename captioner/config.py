@@ -64,6 +64,16 @@ class TrainConfig:
     l2: float = _setting(0.0, "weight of the squared recurrent matrices in the loss")
     label_smoothing: float = _setting(0.1, "share of each target spread over all words")
 
+    scheduled_sampling: float = _setting(
+        0.0, "share of the given words replaced, at the end, by what the model itself would say"
+    )
+    ema: float = _setting(
+        0.0, "weight averaging: keep the moving average of the weights, with this momentum"
+    )
+    init_from: str = _setting(
+        "", "captioner to start from; its words, sizes and CNN are taken, new words join"
+    )
+
     epochs: int = _setting(15, "passes over the captions with the CNN as it is")
     batch_size: int = _setting(128, "captions a step")
     learning_rate: float = _setting(2e-3, "largest step of Adam")
@@ -79,7 +89,9 @@ class TrainConfig:
         True, "crop and mirror pictures at random while the CNN learns", (True, False)
     )
     schedule: str = _setting(
-        "cosine", "learning rate over the steps, after the warm-up", ("cosine", "constant")
+        "cosine",
+        "learning rate after the warm-up; plateau halves it after 2 epochs without a better score",
+        ("cosine", "plateau", "constant"),
     )
     warmup: float = _setting(0.05, "share of the steps over which the learning rate rises")
     clip_norm: float = _setting(5.0, "largest norm of all gradients together")
@@ -112,7 +124,7 @@ class TrainConfig:
             if not getattr(self, name) >= least:
                 raise CaptionerError(f"{flag(name)} {getattr(self, name)}: must be {least} or more")
         for name in ("dropout", "word_dropout", "image_dropout", "recurrent_dropout",
-                     "label_smoothing", "warmup"):  # fmt: skip
+                     "label_smoothing", "warmup", "scheduled_sampling", "ema"):  # fmt: skip
             if not 0 <= getattr(self, name) < 1:
                 raise CaptionerError(
                     f"{flag(name)} {getattr(self, name)}: must be at least 0 and below 1"

@@ -201,6 +201,26 @@ class Decoder(keras.layers.Layer):
             if mine.attention is not None:
                 mine.attention.set_weights(theirs.attention.get_weights())
 
+    def with_vocabulary_size(self, size):
+        """A decoder with as much learned that has room for more words, after those it knows.
+
+        A new word starts as likely as the mean of the others.
+        """
+        wider = Decoder.from_config({**self.get_config(), "vocabulary_size": size})
+        known = self.vocabulary_size
+        for new, old in zip(wider.weights, self.weights, strict=True):
+            value, old_value = ops.convert_to_numpy(new).copy(), ops.convert_to_numpy(old)
+            if old is self.word_vectors.embeddings:
+                value[:known] = old_value
+            elif old is self.logits.kernel:
+                value[:, :known] = old_value
+            elif old is self.logits.bias:
+                value[:known], value[known:] = old_value, old_value[4:].mean()
+            else:
+                value = old_value
+            new.assign(value)
+        return wider
+
     def get_config(self):
         names = (
             "vocabulary_size image_features units embedding image_units cell implementation layers "

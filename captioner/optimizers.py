@@ -1,4 +1,4 @@
-"""Adam with two learning rates, and the learning rate over the steps."""
+"""Adam with two learning rates, and the learning rate over steps and epochs."""
 
 import math
 
@@ -31,18 +31,40 @@ class TwoRateAdam(keras.optimizers.Adam):
 
 
 def learning_rate_at(step, steps, peak, schedule="cosine", warmup=0.05):
-    """The learning rate of one step: a linear rise, then a cosine to zero or a constant.
+    """The learning rate of one step: a linear rise, then a cosine to zero, or the peak.
 
     Args:
         step: int. From 0.
         steps: int. Steps in all.
         peak: float. The largest rate.
-        schedule: `"cosine"` (Loshchilov & Hutter 2017, section 3) or `"constant"`.
+        schedule: `"cosine"` (Loshchilov & Hutter 2017, section 3), `"constant"`, or `"plateau"`,
+            constant here too: see `plateau_factor`.
         warmup: float. Share of the steps that the rise takes.
     """
     rising = max(1, round(warmup * steps))
     if step < rising:
         return peak * (step + 1) / rising
-    if schedule == "constant":
+    if schedule != "cosine":
         return peak
     return peak * 0.5 * (1 + math.cos(math.pi * (step - rising) / max(1, steps - rising)))
+
+
+def plateau_factor(scores, patience=2, factor=0.5):
+    """What the learning rate is multiplied by after epochs of these scores.
+
+    Args:
+        scores: list of float, the higher the better.
+        patience: int. After so many epochs in a row without a new best the rate falls.
+        factor: float. What it then is multiplied by.
+
+    Example:
+    >>> plateau_factor([0.3, 0.4, 0.35, 0.39])
+    0.5
+    """
+    best, waited, result = float("-inf"), 0, 1.0
+    for score in scores:
+        waited = 0 if score > best else waited + 1
+        best = max(best, score)
+        if waited == patience:
+            waited, result = 0, result * factor
+    return result

@@ -13,14 +13,12 @@ import numpy as np
 from keras import ops
 
 from captioner.metrics.cider import CiderD
-from captioner.teacher_forcing import TeacherForcing, word_loss
-from captioner.vocabulary import END, PAD, START, UNKNOWN, tokenize
+from captioner.teacher_forcing import TeacherForcing, forbid, word_loss
+from captioner.vocabulary import END, PAD, START, tokenize
 
 SAMPLES = 5  # captions of each picture
 LONGEST = 24  # words of a sample, its end included
 END_WORD = "<end>"
-NEVER_SAID = (PAD, START, UNKNOWN)
-IMPOSSIBLE = -1e9  # added to a logit
 
 
 class Sampler(keras.Model):
@@ -59,12 +57,6 @@ class Sampler(keras.Model):
             ended = ops.logical_or(ended, ops.equal(word, END))
             words.append(word)
         return ops.stack(words, axis=1)
-
-
-def forbid(logits):
-    """The logits (..., vocabulary) with padding, start and unknown made impossible."""
-    words = np.arange(logits.shape[-1])
-    return logits + np.where(np.isin(words, NEVER_SAID), IMPOSSIBLE, 0).astype("float32")
 
 
 def draw(logits, chance):

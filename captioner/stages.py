@@ -7,13 +7,14 @@ import time
 
 import keras
 import numpy as np
+from keras import ops
 from tqdm import tqdm
 
 from captioner.augmentation import augment, may_mirror
 from captioner.batches import batches_of, bucket_length
 from captioner.errors import CaptionerError
 from captioner.images import ImageError, read_images
-from captioner.optimizers import TwoRateAdam, learning_rate_at
+from captioner.optimizers import TwoRateAdam, learning_rate_at, plateau_factor
 from captioner.self_critical import (
     LONGEST,
     SAMPLES,
@@ -40,6 +41,17 @@ class _Stage:
         optimizer.build(model.trainable_variables)
         self.compiled = CompiledSteps(model)
 
+    def teacher(self):
+        config = self.run.config
+        return TeacherForcing(
+            self.run.captioner, config.label_smoothing, config.scheduled_sampling, config.seed
+        )
+
+    def optimizer_settings(self):
+        config = self.run.config
+        average = {"use_ema": True, "ema_momentum": config.ema} if config.ema else {}
+        return {"global_clipnorm": config.clip_norm or None, **average}
+
     def set_learning_rate(self, step, steps_an_epoch):
         config = self.run.config
         self.optimizer.learning_rate = learning_rate_at(
@@ -49,6 +61,23 @@ class _Stage:
             config.schedule,
             config.warmup,
         )
+        if config.schedule == "plateau":
+            self.optimizer.learning_rate *= plateau_factor(self.run.scores(self))
+
+    def average_weights(self):
+        """Puts the moving averages of the weights in their place, where they are kept.
+
+        Returns:
+            What `put_back` wants, the weights as the next step needs them.
+        """
+        variables = self.model.trainable_variables
+        weights = [ops.convert_to_numpy(variable) for variable in variables]
+        self.optimizer.finalize_variable_values(variables)
+        return weights
+
+    def put_back(self, weights):
+        for variable, weight in zip(self.model.trainable_variables, weights, strict=True):
+            variable.assign(weight)
 
     def run_epoch(self, epoch):
         """Learns from every picture once.
@@ -64,6 +93,7 @@ class _Stage:
         losses = Progress(f"epoch {epoch + 1}/{self.epochs}", captions, "loss", run.progress)
         for step, batch in enumerate(batches, epoch * len(batches)):
             self.set_learning_rate(step, len(batches))
+            self.model.set_sampling(step / (self.epochs * len(batches)))
             words, targets = run.train_captions.matrix(batch.captions, batch.rows, batch.length)
             loss = self.compiled.train({"words": words, **next(images)}, targets)
             require_finite(loss, step)
@@ -84,8 +114,7 @@ class FeatureStage(_Stage):
         self.epochs, self.learning_rate = config.epochs, config.learning_rate
         self.pictures_a_step, self.captions_each = run.pictures_a_step, run.captions_each
         run.captioner.encoder.freeze()
-        model = TeacherForcing(run.captioner, config.label_smoothing)
-        self.compile(model, keras.optimizers.Adam(global_clipnorm=config.clip_norm or None))
+        self.compile(self.teacher(), keras.optimizers.Adam(**self.optimizer_settings()))
 
     def images(self, batches, rng):
         for pictures in batches:
@@ -108,11 +137,11 @@ class PixelStage(_Stage):
         encoder = run.captioner.encoder
         encoder.unfreeze_from(config.fine_tune_from)
         self.compile(
-            TeacherForcing(run.captioner, config.label_smoothing),
+            self.teacher(),
             TwoRateAdam(
                 slow_variables=encoder.trainable_variables,
                 slow_factor=config.encoder_learning_rate / (config.fine_tune_learning_rate or 1.0),
-                global_clipnorm=config.clip_norm or None,
+                **self.optimizer_settings(),
             ),
         )
         self.mirrored = [may_mirror(captions) for captions in run.training.captions]
@@ -167,7 +196,7 @@ class RewardStage(_Stage):
         self.reward = Reward(run.training.captions, run.captioner.vocabulary)
         self.compile(
             SelfCritical(run.captioner),
-            keras.optimizers.Adam(global_clipnorm=config.clip_norm or None),
+            keras.optimizers.Adam(**self.optimizer_settings()),
         )
 
     def run_epoch(self, epoch):

@@ -1,9 +1,13 @@
 """Teacher forcing: the loss of the next word, given the right words so far."""
 
 import keras
+import numpy as np
 from keras import ops
 
-from captioner.vocabulary import PAD
+from captioner.vocabulary import PAD, START, UNKNOWN
+
+NEVER_SAID = (PAD, START, UNKNOWN)
+IMPOSSIBLE = -1e9  # added to a logit
 
 
 class TeacherForcing(keras.Model):
@@ -13,6 +17,11 @@ class TeacherForcing(keras.Model):
         captioner: Captioner.
         label_smoothing: float. Share of each target spread over all words (Szegedy et al. 2016,
             section 7). Validation loss is without it. Defaults to `0.0`.
+        scheduled_sampling: float. Share of the given words replaced, in training, by what the model
+            itself would have said there, so that it learns to go on from its own mistakes (Bengio
+            et al. 2015; in one pass for all words, Mihaylova & Martins 2019). `set_sampling` says
+            how much of it applies now. Defaults to `0.0`.
+        seed: int or None. Seed of the sampled words. Defaults to `None`.
 
     Call arguments:
         inputs: dict with `words` (captions, time) and either `image` (pictures, ...), the CNN's
@@ -20,17 +29,48 @@ class TeacherForcing(keras.Model):
             picture is for an equal number of successive captions.
     """
 
-    def __init__(self, captioner, label_smoothing=0.0):
+    def __init__(self, captioner, label_smoothing=0.0, scheduled_sampling=0.0, seed=None):
         super().__init__()
         self.captioner = captioner
         self.label_smoothing = label_smoothing
+        self.scheduled_sampling = scheduled_sampling
+        if scheduled_sampling:
+            self.seed_generator = keras.random.SeedGenerator(seed)
+            self.sampled_share = self.add_weight(
+                name="sampled_share", shape=(), initializer="zeros", trainable=False
+            )
         self.built = True  # the captioner is
 
     def call(self, inputs, training=False):
         image = inputs.get("image")
         if image is None:
             image = self.captioner.see(inputs["pixels"], training=training)
-        return self.captioner.decoder(inputs["words"], image, training=training)
+        words = inputs["words"]
+        if training and self.scheduled_sampling:
+            words = self._partly_sampled(words, image)
+        return self.captioner.decoder(words, image, training=training)
+
+    def set_sampling(self, progress):
+        """Sets how much of scheduled sampling applies: it rises in a line from 0 to all of it.
+
+        Args:
+            progress: float, 0 at the start of the training and 1 at its end.
+        """
+        if self.scheduled_sampling:
+            self.sampled_share.assign(self.scheduled_sampling * progress)
+
+    def _partly_sampled(self, words, image):
+        """The words, some replaced by those drawn from the model after the right words so far."""
+        logits = forbid(self.captioner.decoder(words, image))
+        batch, time, vocabulary = logits.shape
+        drawn = keras.random.categorical(
+            ops.reshape(logits, (-1, vocabulary)), 1, seed=self.seed_generator
+        )
+        drawn = ops.reshape(ops.cast(drawn, words.dtype), (batch, time))
+        drawn = ops.concatenate([words[:, :1], drawn[:, :-1]], axis=1)  # start stays the first
+        chance = keras.random.uniform((batch, time), seed=self.seed_generator)
+        replaced = ops.logical_and(chance < self.sampled_share, ops.not_equal(words, PAD))
+        return ops.stop_gradient(ops.where(replaced, drawn, words))
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """Cross-entropy summed over the real target words, divided by their number."""
@@ -60,3 +100,9 @@ def word_loss(targets, logits, label_smoothing=0.0, weights=None):
     if weights is not None:
         losses = losses * weights[:, None]
     return ops.sum(losses * mask) / ops.maximum(ops.sum(mask), 1.0)
+
+
+def forbid(logits):
+    """The logits (..., vocabulary) with padding, start and unknown made impossible."""
+    words = np.arange(logits.shape[-1])
+    return logits + np.where(np.isin(words, NEVER_SAID), IMPOSSIBLE, 0).astype("float32")

@@ -67,6 +67,8 @@ def new_captioner(config, training):
     """An untrained captioner: vocabulary from the training captions, encoder weights as told."""
     captions = (text for texts in training.captions for text in texts)
     vocabulary = Vocabulary.build(captions, min_count=config.min_count)
+    if config.init_from:
+        return extended(load(config.init_from), vocabulary, config)
     encoder = _new_encoder(config)
     decoder = Decoder(
         vocabulary_size=len(vocabulary),
@@ -88,6 +90,26 @@ def new_captioner(config, training):
         attention_penalty=config.attention_penalty,
     )
     return Captioner(encoder, decoder, vocabulary)
+
+
+def extended(source, vocabulary, config):
+    """A captioner that knows what another does, and more words.
+
+    Args:
+        source: Captioner. Its CNN and the sizes of its decoder are taken.
+        vocabulary: Vocabulary. Those of its words that the source lacks come after the source's.
+        config: TrainConfig. Its dropouts, L2, implementation and seed are taken.
+    """
+    known = source.vocabulary
+    words = [*known.words, *(word for word in vocabulary.words if word not in known)]
+    taken = ("implementation", "word_dropout", "image_dropout", "recurrent_dropout", "dropout",
+             "l2", "seed", "attention_penalty")  # fmt: skip
+    settings = source.decoder.get_config() | {name: getattr(config, name) for name in taken}
+    decoder = Decoder.from_config(settings | {"vocabulary_size": len(known.words) + 4})
+    decoder.copy_weights_from(source.decoder)
+    if len(words) > len(known.words):
+        decoder = decoder.with_vocabulary_size(len(words) + 4)
+    return Captioner(source.encoder, decoder, Vocabulary(words), source.generation)
 
 
 def _new_encoder(config):
@@ -122,7 +144,8 @@ class _Run:
             CAPTIONS_PER_PICTURE, max(len(captions) for captions in self.training.captions)
         )
         # One vector a picture costs nothing to repeat; regions are prepared once for all captions.
-        self.captions_each = 1 if config.attention == "none" else self.captions_a_picture
+        attends = captioner.decoder.attention != "none"
+        self.captions_each = self.captions_a_picture if attends else 1
         self.pictures_a_step = max(1, config.batch_size // self.captions_each)
         self.history = []
         self.best_score = -1.0
@@ -201,8 +224,12 @@ class _Run:
                 return
             self._run_epoch(stage, epoch)
 
+    def scores(self, stage):
+        """The validation CIDEr of the stage's epochs so far."""
+        return [row["CIDEr"] for row in self.history if row["stage"] == stage.name]
+
     def _is_stuck(self, stage):
-        scores = [row["CIDEr"] for row in self.history if row["stage"] == stage.name]
+        scores = self.scores(stage)
         patience = self.config.patience
         return bool(patience and scores and len(scores) - 1 - int(np.argmax(scores)) >= patience)
 
@@ -210,6 +237,7 @@ class _Run:
         start = time.time()
         told = stage.run_epoch(epoch)
         trained = time.time()
+        weights = stage.average_weights()
         val_features = stage.validation_features()
         row = {
             "epoch": len(self.history) + 1,
@@ -229,7 +257,9 @@ class _Run:
             f"validation loss {row['val_loss']:.3f}, CIDEr {row['CIDEr']:.4f}, "
             f"BLEU-4 {row['BLEU-4']:.4f}, {row['seconds']:.0f} s"
         )
-        self._keep(stage, row)
+        self._save_models(row)
+        stage.put_back(weights)
+        self._save_books(stage, row)
 
     def _validation_loss(self, stage, features):
         total = words = 0
@@ -253,7 +283,7 @@ class _Run:
         scores = metrics.score(self.validation.references(), captions, ["bleu", "cider"])
         return {"CIDEr": scores["CIDEr"], "BLEU-4": scores["BLEU-4"]}
 
-    def _keep(self, stage, row):
+    def _save_models(self, row):
         self.captioner.about = {
             "trained_with": _without_folders(self.config),
             "epoch": row["epoch"],
@@ -263,6 +293,8 @@ class _Run:
         if row["CIDEr"] > self.best_score:
             self.best_score = row["CIDEr"]
             self.captioner.save(self.folder.best)
+
+    def _save_books(self, stage, row):
         self.folder.save_history(self.history)
         self.folder.log_scalars(row)
         arrays = {f"model_{n}": value for n, value in enumerate(_values(stage.model.variables))}

@@ -14,10 +14,9 @@ from captioner.self_critical import (
     advantages,
     as_inputs,
     draw,
-    forbid,
 )
 from captioner.stages import CompiledSteps
-from captioner.teacher_forcing import TeacherForcing
+from captioner.teacher_forcing import TeacherForcing, forbid
 from captioner.vocabulary import END, PAD, START, UNKNOWN
 
 SAYINGS = ["a red dog runs", "two cats", "a boy with a ball", "one blue bus"]

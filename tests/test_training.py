@@ -3,18 +3,22 @@
 import csv
 import json
 import os
+from types import SimpleNamespace
 
 import keras
 import numpy as np
 import pytest
+from keras import ops
 
-from captioner import TrainConfig, load, train
+from captioner import Captioner, Encoder, TrainConfig, load, train
 from captioner.batches import EncodedCaptions, caption_batches, picture_batches
 from captioner.config import read_config_file
 from captioner.decoder import Decoder
 from captioner.errors import CaptionerError
-from captioner.optimizers import TwoRateAdam, learning_rate_at
+from captioner.optimizers import TwoRateAdam, learning_rate_at, plateau_factor
+from captioner.stages import _Stage
 from captioner.teacher_forcing import TeacherForcing, word_loss
+from captioner.training import extended
 from captioner.vocabulary import END, START, Vocabulary
 from tests.datasets import coco_document, write_json
 
@@ -114,6 +118,89 @@ def test_learning_rate_rises_then_falls():
     assert rates[10:] == sorted(rates[10:], reverse=True)
     assert rates[-1] < 0.001
     assert learning_rate_at(90, 100, 1.0, "constant", 0.1) == 1.0
+
+
+def test_the_learning_rate_halves_on_a_plateau():
+    assert plateau_factor([]) == plateau_factor([0.1, 0.2, 0.1]) == 1
+    assert plateau_factor([0.1, 0.2, 0.1, 0.2]) == 0.5  # equal is no better
+    assert plateau_factor([0.1, 0.2, 0.1, 0.2, 0.1]) == 0.5  # the wait begins anew
+    assert plateau_factor([0.2, 0.1, 0.1, 0.3, 0.1, 0.1]) == 0.25
+    assert learning_rate_at(90, 100, 1.0, "plateau", 0.1) == 1.0
+
+
+def stage_of(captioner, **settings):
+    """A stage that is ready to train a captioner from features, with no run around it."""
+    stage = _Stage(SimpleNamespace(captioner=captioner, config=TrainConfig(**settings)))
+    captioner.encoder.freeze()
+    stage.compile(stage.teacher(), keras.optimizers.Adam(0.01, **stage.optimizer_settings()))
+    return stage
+
+
+def an_example(captioner, pictures=4, time=5):
+    words = rng.integers(4, len(captioner.vocabulary), size=(pictures, time)).astype("int32")
+    image = rng.normal(size=(pictures, *captioner.image_shape)).astype("float32")
+    return {"words": words, "image": image}, np.roll(words, -1, axis=1)
+
+
+def test_weight_averaging_keeps_the_moving_average(tiny_captioner):
+    stage = stage_of(tiny_captioner, ema=0.75)
+    variable = tiny_captioner.decoder.logits.kernel
+    inputs, targets = an_example(tiny_captioner)
+    passed = []
+    for _ in range(3):
+        stage.compiled.train(inputs, targets)
+        passed.append(ops.convert_to_numpy(variable).copy())
+    weights = stage.average_weights()
+    wanted = 0.75 * (0.75 * passed[0] + 0.25 * passed[1]) + 0.25 * passed[2]
+    np.testing.assert_allclose(variable, wanted, atol=1e-6)
+    stage.put_back(weights)
+    np.testing.assert_array_equal(variable, passed[-1])
+
+
+def test_without_averaging_the_weights_stay(tiny_captioner):
+    stage = stage_of(tiny_captioner)
+    before = tiny_captioner.decoder.get_weights()
+    stage.put_back(stage.average_weights())
+    for one, other in zip(before, tiny_captioner.decoder.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_scheduled_sampling_replaces_a_share_of_the_words(tiny_captioner):
+    model = TeacherForcing(tiny_captioner, scheduled_sampling=0.8, seed=1)
+    words = np.full((64, 12), 4, "int32")
+    words[:, 0], words[:, 9:] = START, 0
+    image = rng.normal(size=(64, *tiny_captioner.image_shape)).astype("float32")
+    model.set_sampling(0.0)
+    np.testing.assert_array_equal(model._partly_sampled(words, image), words)
+    model.set_sampling(0.5)
+    mixed = np.asarray(model._partly_sampled(words, image))
+    np.testing.assert_array_equal(mixed[:, [0, 9, 10, 11]], words[:, [0, 9, 10, 11]])
+    # Of 0.4 drawn anew, the words being about equally likely, one in eight is what it was: 0.35.
+    assert (mixed[:, 1:9] != 4).mean() == pytest.approx(0.35, abs=0.06)
+    assert not np.isin(mixed[:, 1:9], [0, START, 3]).any()
+
+
+def test_scheduled_sampling_acts_in_training_only(tiny_captioner):
+    model = TeacherForcing(tiny_captioner, scheduled_sampling=0.9, seed=1)
+    model.set_sampling(1.0)
+    inputs, _ = an_example(tiny_captioner, 16, 8)
+    plain = np.asarray(model(inputs))
+    np.testing.assert_array_equal(plain, tiny_captioner.decoder(inputs["words"], inputs["image"]))
+    assert np.abs(np.asarray(model(inputs, training=True)) - plain).max() > 1e-5
+
+
+@pytest.mark.parametrize("attention", ["none", "additive"])
+def test_a_captioner_goes_on_with_new_words(attention):
+    keras.utils.set_random_seed(0)
+    decoder = Decoder(6, 1280, units=8, embedding=6, attention=attention, layers=2)
+    source = Captioner(Encoder("mobilenet_v2", size=32), decoder, Vocabulary(["a", "dog"]))
+    made = extended(source, Vocabulary(["un", "a", "chien"]), TrainConfig(dropout=0.4))
+    assert made.vocabulary.words == ["a", "dog", "un", "chien"]
+    assert made.decoder.dropout == 0.4
+    inputs, _ = an_example(source)
+    before, after = (each.decoder(inputs["words"], inputs["image"]) for each in (source, made))
+    np.testing.assert_allclose(np.asarray(after)[..., :6], before, atol=1e-6)
+    assert after.shape[-1] == 8
 
 
 def test_slow_variables_move_less():
@@ -220,7 +307,8 @@ def test_the_best_model_is_a_captioner(run):
 def test_all_three_stages_with_attention(run, tmp_path):
     settings = {
         **run[0], "out": str(tmp_path / "run"), "attention": "additive", "attention_units": 8,
-        "epochs": 1, "self_critical": 1,
+        "epochs": 1, "self_critical": 1, "ema": 0.9, "schedule": "plateau",
+        "scheduled_sampling": 0.2,
     }  # fmt: skip
     lines = []
     model = train(TrainConfig(**settings), log=lines.append, progress=False)
