@@ -1,6 +1,6 @@
 """Draws the README's picture, the sample photographs with their captions:
 
-    python -m docs.make_picture docs/captions.png
+python -m docs.make_picture docs/captions.png
 """
 
 import sys
