@@ -74,6 +74,10 @@ class TrainConfig:
         "", "captioner to start from; its words, sizes and CNN are taken, new words join"
     )
 
+    text: str = _setting(
+        "", "file of captions without pictures, one a line, for the decoder to learn from first"
+    )
+    text_epochs: int = _setting(2, "passes over these")
     epochs: int = _setting(15, "passes over the captions with the CNN as it is")
     batch_size: int = _setting(128, "captions a step")
     learning_rate: float = _setting(2e-3, "largest step of Adam")
@@ -113,6 +117,7 @@ class TrainConfig:
 
     def _check_ranges(self):
         at_least = {"layers": 1, "units": 1, "embedding": 1, "image_units": 0, "epochs": 0,
+                    "text_epochs": 0,
                     "batch_size": 1, "fine_tune_epochs": 0, "fine_tune_batch_size": 1,
                     "patience": 0, "attention_units": 1, "attention_penalty": 0,
                     "validation_pictures": 1, "min_count": 1, "max_length": 1,

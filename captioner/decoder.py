@@ -37,7 +37,8 @@ class Decoder(keras.layers.Layer):
     Call arguments:
         words: int tensor (batch, time), the caption so far, the start id first, 0 for padding.
         image: tensor (pictures, image_features), with attention (pictures, regions,
-            image_features); each picture for an equal number of successive captions.
+            image_features); each picture for an equal number of successive captions. None for
+            captions without pictures: i is 0 then.
         return_attention: bool. Whether to return (logits, weights), the weights of the regions at
             each step, (batch, time, regions). Defaults to `False`.
 
@@ -123,7 +124,11 @@ class Decoder(keras.layers.Layer):
 
     def call(self, words, image, training=False, return_attention=False):
         mask = ops.not_equal(words, 0)  # (batch, time)
-        image = _for_each_caption(self._image_vector(image, training), words)
+        is_seen = image is not None
+        if not is_seen:
+            image = self._no_image(ops.shape(words)[0])
+        else:
+            image = _for_each_caption(self._image_vector(image, training), words)
         output = self.drop_words(self.word_vectors(words), training=training)
         weights = None
         for layer in self.recurrent:
@@ -134,7 +139,7 @@ class Decoder(keras.layers.Layer):
                     output, image, mask=mask, training=training, return_attention=True
                 )
             output = self.drop_output(output, training=training)
-        if training and weights is not None and self.attention_penalty:
+        if training and is_seen and weights is not None and self.attention_penalty:
             self.add_loss(self.attention_penalty * unseen(weights, mask))
         logits = self.logits(output)
         return (logits, weights) if return_attention else logits
@@ -145,6 +150,11 @@ class Decoder(keras.layers.Layer):
         if not self.image_units:
             return image
         return self.image_projection(self.image_norm(image))
+
+    def _no_image(self, captions):
+        size = self.image_units or self.image_features
+        regions = () if self.attention == "none" else (1,)
+        return ops.zeros((captions, *regions, size), self.compute_dtype)
 
     def start(self, image):
         """What generating needs, for pictures as `call` takes them.

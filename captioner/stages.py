@@ -1,4 +1,4 @@
-"""The stages of a training run: from stored features, from pixels, from rewards."""
+"""The stages of a training run: from text, from stored features, from pixels, from rewards."""
 
 import math
 import os
@@ -11,7 +11,7 @@ from keras import ops
 from tqdm import tqdm
 
 from captioner.augmentation import augment, may_mirror
-from captioner.batches import batches_of, bucket_length
+from captioner.batches import EncodedCaptions, batches_of, bucket_length
 from captioner.errors import CaptionerError
 from captioner.images import ImageError, read_images
 from captioner.optimizers import TwoRateAdam, learning_rate_at, plateau_factor
@@ -32,6 +32,7 @@ class _Stage:
 
     def __init__(self, run):
         self.run = run
+        self.captions = run.train_captions
 
     def compile(self, model, optimizer):
         """XLA is off: on CPUs it makes the recurrence half as fast, the CNN a quarter, and takes
@@ -87,14 +88,14 @@ class _Stage:
         """
         run = self.run
         rng = np.random.default_rng([run.config.seed, self.number, epoch])
-        batches = batches_of(run.train_captions, self.pictures_a_step, self.captions_each, rng)
+        batches = batches_of(self.captions, self.pictures_a_step, self.captions_each, rng)
         images = self.images([batch.pictures for batch in batches], rng)
         captions = sum(batch.count for batch in batches)
         losses = Progress(f"epoch {epoch + 1}/{self.epochs}", captions, "loss", run.progress)
         for step, batch in enumerate(batches, epoch * len(batches)):
             self.set_learning_rate(step, len(batches))
             self.model.set_sampling(step / (self.epochs * len(batches)))
-            words, targets = run.train_captions.matrix(batch.captions, batch.rows, batch.length)
+            words, targets = self.captions.matrix(batch.captions, batch.rows, batch.length)
             loss = self.compiled.train({"words": words, **next(images)}, targets)
             require_finite(loss, step)
             losses.add(loss, np.count_nonzero(targets), batch.count)
@@ -102,6 +103,27 @@ class _Stage:
 
     def after(self):
         """Tidies up when the stage is over."""
+
+
+class TextStage(_Stage):
+    """The decoder learns from captions without pictures: i = 0."""
+
+    name, number = "text", 3
+
+    def prepare(self):
+        run, config = self.run, self.run.config
+        self.epochs, self.learning_rate = config.text_epochs, config.learning_rate
+        run.captioner.encoder.freeze()
+        lines = [[line] for line in read_lines(config.text)]
+        self.captions = EncodedCaptions(lines, run.captioner.vocabulary, config.max_length)
+        self.pictures_a_step, self.captions_each = config.batch_size, 1
+        self.compile(self.teacher(), keras.optimizers.Adam(**self.optimizer_settings()))
+
+    def images(self, batches, rng):
+        return ({} for _ in batches)
+
+    def validation_features(self):
+        return None
 
 
 class FeatureStage(_Stage):
@@ -188,10 +210,12 @@ class RewardStage(_Stage):
         self.epochs, self.learning_rate = config.self_critical, config.self_critical_learning_rate
         self.pictures_a_step = max(1, config.batch_size // SAMPLES)
         run.captioner.encoder.freeze()
-        # A fine-tuned CNN is this run's own, and so are its features, until they have served.
         self.cache = os.path.join(run.folder.path, "features")
-        self.features = run.features(run.training, self.cache)
-        self.val_features = run.features(run.validation, self.cache)
+        self.features, self.val_features = run.train_features, run.val_features
+        if config.fine_tune_from != "none":
+            # The CNN is this run's own now, and so are its features, until they have served.
+            self.features = run.features(run.training, self.cache)
+            self.val_features = run.features(run.validation, self.cache)
         self.sampler = Sampler(run.captioner)
         self.reward = Reward(run.training.captions, run.captioner.vocabulary)
         self.compile(
@@ -294,6 +318,24 @@ class Progress:
         """Ends the bar; returns the mean."""
         self._bar.close()
         return float(self._sum / self._weights)
+
+
+def read_lines(path):
+    """The lines of a text file that are not empty.
+
+    Raises:
+        CaptionerError: The file cannot be read, is not UTF-8, or has no such line.
+    """
+    try:
+        with open(path, encoding="utf-8-sig") as file:
+            lines = [line.strip() for line in file if line.strip()]
+    except OSError as error:
+        raise CaptionerError(f"{path}: {error.strerror}; give a file of captions") from error
+    except UnicodeDecodeError as error:
+        raise CaptionerError(f"{path}: not UTF-8 text ({error.reason})") from error
+    if not lines:
+        raise CaptionerError(f"{path}: no captions in it; give one a line")
+    return lines
 
 
 def filled(array, rows):

@@ -26,7 +26,7 @@ class TeacherForcing(keras.Model):
     Call arguments:
         inputs: dict with `words` (captions, time) and either `image` (pictures, ...), the CNN's
             features as `Captioner.see` gives them, or `pixels` (pictures, size, size, 3). Each
-            picture is for an equal number of successive captions.
+            picture is for an equal number of successive captions. With neither there is no picture.
     """
 
     def __init__(self, captioner, label_smoothing=0.0, scheduled_sampling=0.0, seed=None):
@@ -43,7 +43,7 @@ class TeacherForcing(keras.Model):
 
     def call(self, inputs, training=False):
         image = inputs.get("image")
-        if image is None:
+        if "pixels" in inputs:
             image = self.captioner.see(inputs["pixels"], training=training)
         words = inputs["words"]
         if training and self.scheduled_sampling:

@@ -1,10 +1,11 @@
 """Training: from a data set and settings to a trained captioner.
 
-A run has up to three stages, see `captioner.stages`. In the first the CNN stays as it is, so its
-features are computed once and the decoder learns from them. In the second, with `fine_tune_from`,
-CNN and decoder learn together from pixels. In the third, with `self_critical`, the decoder learns
-from the scores of its own captions. After every epoch the validation pictures are captioned, and
-the model with the best CIDEr is kept.
+A run has up to four stages, see `captioner.stages`. With `text` the decoder first learns from
+captions without pictures. In the next, the main one, the CNN stays as it is, so its features are
+computed once and the decoder learns from them. In the third, with `fine_tune_from`, CNN and decoder
+learn together from pixels. In the last, with `self_critical`, the decoder learns from the scores of
+its own captions. After every epoch the validation pictures are captioned, and the model with the
+best CIDEr is kept.
 """
 
 import os
@@ -23,7 +24,7 @@ from captioner.encoder import Encoder
 from captioner.errors import CaptionerError
 from captioner.features import cached_features
 from captioner.run_folder import RunFolder
-from captioner.stages import FeatureStage, PixelStage, RewardStage, filled
+from captioner.stages import FeatureStage, PixelStage, RewardStage, TextStage, filled
 from captioner.vocabulary import Vocabulary
 
 CAPTIONS_PER_PICTURE = 5  # of each picture, in one step of the second stage
@@ -186,7 +187,9 @@ class _Run:
         )
 
     def go(self):
-        stages = [FeatureStage(self)] if self.config.epochs else []
+        stages = [TextStage(self)] if self.config.text and self.config.text_epochs else []
+        if self.config.epochs:
+            stages.append(FeatureStage(self))
         if self.config.fine_tune_from != "none" and self.config.fine_tune_epochs:
             stages.append(PixelStage(self))
         if self.config.self_critical:
@@ -201,7 +204,7 @@ class _Run:
             first = [stage.name for stage in stages].index(facts["stage"])
             self.log(f"going on after epoch {len(self.history)} of {self.folder.path}")
         for number, stage in enumerate(stages[first:], first):
-            if number and not (stored and number == first):
+            if number and not (stored and number == first) and stages[number - 1].name != "text":
                 self._take_best()
             stage.prepare()
             if stored and number == first:
@@ -225,8 +228,10 @@ class _Run:
             self._run_epoch(stage, epoch)
 
     def scores(self, stage):
-        """The validation CIDEr of the stage's epochs so far."""
-        return [row["CIDEr"] for row in self.history if row["stage"] == stage.name]
+        """The validation CIDEr of the stage's epochs so far; without pictures, minus the loss."""
+        name = "val_loss" if stage.name == "text" else "CIDEr"
+        sign = -1 if stage.name == "text" else 1
+        return [sign * row[name] for row in self.history if row["stage"] == stage.name]
 
     def _is_stuck(self, stage):
         scores = self.scores(stage)
@@ -265,14 +270,18 @@ class _Run:
         total = words = 0
         for batch in batches_of(self.val_captions, self.pictures_a_step, self.captions_each):
             inputs, targets = self.val_captions.matrix(batch.captions, batch.rows, batch.length)
-            image = filled(features[batch.pictures], self.pictures_a_step)
+            image = {}
+            if features is not None:
+                image = {"image": filled(features[batch.pictures], self.pictures_a_step)}
             count = np.count_nonzero(targets)
-            loss = stage.compiled.test({"words": inputs, "image": image}, targets)
+            loss = stage.compiled.test({"words": inputs, **image}, targets)
             total, words = total + loss * count, words + count
         return total / words
 
     def _validation_scores(self, features):
         """Greedy captions of the validation pictures against their references."""
+        if features is None:  # what is said of no picture is worth nothing
+            return {"CIDEr": 0.0, "BLEU-4": 0.0}
         captions = {}
         for start in range(0, len(features), 64):
             batch = filled(features[start : start + 64], 64)

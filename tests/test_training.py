@@ -16,7 +16,7 @@ from captioner.config import read_config_file
 from captioner.decoder import Decoder
 from captioner.errors import CaptionerError
 from captioner.optimizers import TwoRateAdam, learning_rate_at, plateau_factor
-from captioner.stages import _Stage
+from captioner.stages import _Stage, read_lines
 from captioner.teacher_forcing import TeacherForcing, word_loss
 from captioner.training import extended
 from captioner.vocabulary import END, START, Vocabulary
@@ -130,7 +130,8 @@ def test_the_learning_rate_halves_on_a_plateau():
 
 def stage_of(captioner, **settings):
     """A stage that is ready to train a captioner from features, with no run around it."""
-    stage = _Stage(SimpleNamespace(captioner=captioner, config=TrainConfig(**settings)))
+    run = SimpleNamespace(captioner=captioner, config=TrainConfig(**settings), train_captions=None)
+    stage = _Stage(run)
     captioner.encoder.freeze()
     stage.compile(stage.teacher(), keras.optimizers.Adam(0.01, **stage.optimizer_settings()))
     return stage
@@ -320,6 +321,45 @@ def test_all_three_stages_with_attention(run, tmp_path):
     picture = os.path.join(settings["data"], "train0.png")
     caption = model.generate(picture, return_details=True)
     assert caption.attention.shape == (len(caption.words), 7, 7)
+
+
+def test_captions_without_pictures_are_learned_first(run, tmp_path):
+    text = tmp_path / "captions.txt"
+    text.write_text("a red field\n\nblue everywhere\n" * 20, encoding="utf-8")
+    settings = {
+        **run[0], "out": str(tmp_path / "run"), "text": str(text), "text_epochs": 3, "epochs": 1,
+        "fine_tune_from": "none", "learning_rate": 0.02,
+    }  # fmt: skip
+    train(TrainConfig(**settings), log=lambda line: None, progress=False)
+    rows = history(settings["out"])
+    assert [row["stage"] for row in rows] == ["text", "text", "text", "features"]
+    losses = [float(row["val_loss"]) for row in rows]
+    assert losses == sorted(losses, reverse=True)  # words learned without pictures are kept
+    assert [float(row["CIDEr"]) for row in rows[:3]] == [0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(None, "No such file"), (b"\n \n", "no captions"), (b"\xff\xfe a", "not UTF-8")],
+)
+def test_a_text_file_that_cannot_serve(tmp_path, content, message):
+    path = tmp_path / "captions.txt"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(CaptionerError, match=message):
+        read_lines(str(path))
+
+
+@pytest.mark.parametrize("attention", ["none", "additive"])
+def test_without_a_picture_i_is_zero(attention):
+    settings = {"units": 8, "embedding": 8, "image_units": 5, "layers": 2, "attention": attention}
+    decoder = Decoder(20, 6, **settings)
+    words = rng.integers(4, 20, size=(2, 6))
+    wanted = np.asarray(decoder(words, None))
+    for layer in decoder.recurrent:  # whatever w_ih is, 0 times it is 0
+        weights = layer.equation_weights()
+        layer.set_equation_weights({**weights, "w_ih": weights["w_ih"] + 1})
+    np.testing.assert_allclose(decoder(words, None), wanted, atol=1e-6)
 
 
 def test_nothing_to_train(run):
