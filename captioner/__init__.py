@@ -18,6 +18,7 @@ _HOME = {
     "Ensemble": "captioner.ensemble",
     "ImageError": "captioner.images",
     "ImageRNN": "captioner.recurrent",
+    "Reranked": "captioner.reranked",
     "TrainConfig": "captioner.config",
     "Vocabulary": "captioner.vocabulary",
     "load": "captioner.captioner",

@@ -9,13 +9,16 @@ import zipfile
 import h5py
 import keras
 import numpy as np
+from keras import ops
 
+from captioner.batches import EncodedCaptions
 from captioner.decoder import Decoder
 from captioner.encoder import Encoder
 from captioner.errors import CaptionerError
 from captioner.generation import Generation
 from captioner.vocabulary import PAD, START, Vocabulary
 
+LONGEST = 60  # words of a caption whose probability is asked for
 PRESETS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "presets")
 
 
@@ -87,6 +90,24 @@ class Captioner(Generation, keras.Model):
     def encode(self, pixels, batch_size=32):
         """What `see` gives, as an array, for any number of pictures."""
         return _in_batches(self._networks().encode, pixels, batch_size)
+
+    def log_probabilities(self, image, captions):
+        """How likely the model finds captions that are given.
+
+        Args:
+            image: array (pictures, ...), from `encode`.
+            captions: list (pictures) of lists of str, equally many for each picture.
+
+        Returns:
+            float array (pictures, captions): the sum over the words and the end.
+        """
+        encoded = EncodedCaptions(captions, self.vocabulary, max_length=LONGEST)
+        words, targets = encoded.matrix(range(len(encoded)), len(encoded), encoded.lengths.max())
+        logits = self.decoder(words, np.asarray(image, "float32"))
+        log_probs = ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
+        picked = ops.take_along_axis(log_probs, targets[..., None], axis=-1)[..., 0]
+        sums = ops.sum(ops.where(targets != PAD, picked, 0.0), axis=-1)
+        return ops.convert_to_numpy(sums).reshape(len(captions), -1)
 
     @property
     def picture_size(self):

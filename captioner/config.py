@@ -47,6 +47,12 @@ class TrainConfig:
     embedding: int = _setting(256, "size of a word's vector")
     image_units: int = _setting(512, "size of the picture's vector; 0: as the CNN gives it")
 
+    direction: str = _setting(
+        "forward",
+        "order in which words are written; a backward model re-ranks (caption.py --rerank)",
+        ("forward", "backward"),
+    )
+
     attention: str = _setting(
         "none",
         "what the recurrence sees: the whole picture's one vector, or where it looks at each word",

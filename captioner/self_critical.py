@@ -14,7 +14,7 @@ from keras import ops
 
 from captioner.metrics.cider import CiderD
 from captioner.teacher_forcing import TeacherForcing, forbid, word_loss
-from captioner.vocabulary import END, PAD, START, tokenize
+from captioner.vocabulary import END, PAD, START
 
 SAMPLES = 5  # captions of each picture
 LONGEST = 24  # words of a sample, its end included
@@ -102,7 +102,7 @@ class Reward:
         self._vocabulary = vocabulary
         self._cider = CiderD(
             {
-                picture: [[*tokenize(text), END_WORD] for text in texts]
+                picture: [[*vocabulary.tokens(text), END_WORD] for text in texts]
                 for picture, texts in enumerate(captions)
             }
         )

@@ -67,7 +67,7 @@ def train(config, resume=False, log=print, progress=True):
 def new_captioner(config, training):
     """An untrained captioner: vocabulary from the training captions, encoder weights as told."""
     captions = (text for texts in training.captions for text in texts)
-    vocabulary = Vocabulary.build(captions, min_count=config.min_count)
+    vocabulary = Vocabulary.build(captions, config.min_count, direction=config.direction)
     if config.init_from:
         return extended(load(config.init_from), vocabulary, config)
     encoder = _new_encoder(config)
@@ -110,7 +110,8 @@ def extended(source, vocabulary, config):
     decoder.copy_weights_from(source.decoder)
     if len(words) > len(known.words):
         decoder = decoder.with_vocabulary_size(len(words) + 4)
-    return Captioner(source.encoder, decoder, Vocabulary(words), source.generation)
+    made = Vocabulary(words, known.direction)
+    return Captioner(source.encoder, decoder, made, source.generation)
 
 
 def _new_encoder(config):

@@ -113,11 +113,16 @@ def detokenize(words):
     return text
 
 
+DIRECTIONS = ("forward", "backward")
+
+
 class Vocabulary:
     """The words a captioner knows, numbered: 0 padding, 1 start, 2 end, 3 unknown, then the words.
 
     Args:
         words: iterable of str. The ordinary words; the first has id 4.
+        direction: `"forward"`, or `"backward"` for captions read and written from their last word
+            to their first. Defaults to `"forward"`.
 
     Attributes:
         words: list of str. The ordinary words.
@@ -133,8 +138,11 @@ class Vocabulary:
     'a dog runs'
     """
 
-    def __init__(self, words):
+    def __init__(self, words, direction="forward"):
+        if direction not in DIRECTIONS:
+            raise CaptionerError(f"direction {direction!r}: choose {' or '.join(DIRECTIONS)}")
         self.words = list(words)
+        self.direction = direction
         if not self.words:
             raise CaptionerError("the vocabulary has no words")
         self._ids = {word: number for number, word in enumerate(SPECIAL_WORDS)}
@@ -147,13 +155,14 @@ class Vocabulary:
         self._texts = list(self._ids)
 
     @classmethod
-    def build(cls, captions, min_count=5, max_size=None):
+    def build(cls, captions, min_count=5, max_size=None, direction="forward"):
         """The vocabulary of some captions: most frequent word first, ties in alphabetical order.
 
         Args:
             captions: iterable of str. Those of the training split only.
             min_count: int. Words seen less often are left out. Defaults to `5`.
             max_size: int or None. Most ordinary words kept. Defaults to `None`, all.
+            direction: str. See the class.
 
         Raises:
             CaptionerError: No word is seen often enough.
@@ -168,11 +177,16 @@ class Vocabulary:
                 f"none of the {len(counts)} words of the captions is seen {min_count} times; "
                 "lower the least count or give more captions"
             )
-        return cls(words)
+        return cls(words, direction)
 
     def encode(self, text):
         """The ids of a text's words, without start and end; a word not known is 3."""
-        return [self._ids.get(word, UNKNOWN) for word in tokenize(text)]
+        return [self._ids.get(word, UNKNOWN) for word in self.tokens(text)]
+
+    def tokens(self, text):
+        """The words of a text, in the order in which they are read."""
+        words = tokenize(text)
+        return words if self.direction == "forward" else words[::-1]
 
     def decode(self, ids):
         """The text of some ids: up to the first end, padding and start left out."""
@@ -182,7 +196,7 @@ class Vocabulary:
                 break
             if each not in (PAD, START):
                 words.append(self._texts[each])
-        return detokenize(words)
+        return detokenize(words if self.direction == "forward" else words[::-1])
 
     def word(self, id):
         """The word with that id, `"<end>"` and so on for the special ones."""
@@ -206,11 +220,11 @@ class Vocabulary:
 
     def to_config(self):
         """A dict that JSON can hold, for `from_config`."""
-        return {"words": list(self.words)}
+        return {"words": list(self.words), "direction": self.direction}
 
     @classmethod
     def from_config(cls, config):
         """The vocabulary of a `to_config`."""
         if not isinstance(config, dict) or not isinstance(config.get("words"), list):
             raise CaptionerError("vocabulary: expected an object with a list of words")
-        return cls(config["words"])
+        return cls(config["words"], config.get("direction", "forward"))

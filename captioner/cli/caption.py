@@ -50,7 +50,7 @@ def run(options):
     start_backend()  # slow; wrong paths are told at once
     from captioner.ensemble import load_models
 
-    model = load_models(options.model or ["flickr8k"])
+    model = load_models(options.model or ["flickr8k"], options.rerank, options.rerank_weight)
     failed = len(problems)
     quiet = len(paths) == 1 or not sys.stderr.isatty()
     bar = tqdm(total=len(paths), unit="picture", disable=quiet, leave=False)

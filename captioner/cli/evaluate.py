@@ -70,7 +70,7 @@ def _write_captions(options, dataset, settings):
     start_backend()
     from captioner.ensemble import load_models
 
-    model = load_models(options.model)
+    model = load_models(options.model, options.rerank, options.rerank_weight)
     captions = {}
     found = model.generate_all(dataset.image_paths, options.batch_size, **settings)
     bar = tqdm(found, total=len(dataset), unit="picture", disable=not sys.stderr.isatty())

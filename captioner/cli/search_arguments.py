@@ -34,6 +34,18 @@ def add_search_arguments(parser):
     group.add_argument(
         "--top-p", type=float, metavar="P", help="sample: among the best words of this probability"
     )
+    group.add_argument(
+        "--rerank",
+        metavar="NAME|FILE",
+        help="beam: captioner trained with --direction backward that helps to choose the best",
+    )
+    group.add_argument(
+        "--rerank-weight",
+        type=float,
+        default=0.5,
+        metavar="W",
+        help="beam: how much it has to say, 0 to 1 (default: 0.5)",
+    )
     group.add_argument("--seed", type=int, metavar="N", help="sample: same seed, same captions")
 
 
