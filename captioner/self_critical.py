@@ -76,9 +76,14 @@ def draw(logits, chance):
 
 
 class SelfCritical(TeacherForcing):
-    """The captioner as it learns from its own captions: the sample weights are the advantages."""
+    """The captioner as it learns from its own captions: the sample weights are the advantages.
+
+    Without sample weights, in validation, the loss is that of teacher forcing.
+    """
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        if sample_weight is None:
+            return super().compute_loss(x, y, y_pred, training=False)
         return word_loss(y, forbid(y_pred), weights=sample_weight) + sum(self.losses)
 
 

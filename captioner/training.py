@@ -205,20 +205,22 @@ class _Run:
             first = [stage.name for stage in stages].index(facts["stage"])
             self.log(f"going on after epoch {len(self.history)} of {self.folder.path}")
         for number, stage in enumerate(stages[first:], first):
-            if number and not (stored and number == first) and stages[number - 1].name != "text":
-                self._take_best()
+            is_resumed = bool(stored) and number == first
+            if is_resumed:
+                self._take_weights(self.folder.last)  # a stage may look at the CNN when it starts
+            elif number and stages[number - 1].name != "text":
+                self._take_weights(self.folder.best)  # the best epoch of the stages before
             stage.prepare()
-            if stored and number == first:
+            if is_resumed:
                 self._restore(stage, *stored)
             self._run_stage(stage)
             stage.after()
         self.log(f"best CIDEr {self.best_score:.4f}: {self.folder.best}")
 
-    def _take_best(self):
-        """A stage goes on from the best epoch of those before it."""
-        best = load(self.folder.best)
-        self.captioner.encoder.set_weights(best.encoder.get_weights())
-        self.captioner.decoder.set_weights(best.decoder.get_weights())
+    def _take_weights(self, path):
+        saved = load(path)
+        self.captioner.encoder.set_weights(saved.encoder.get_weights())
+        self.captioner.decoder.set_weights(saved.decoder.get_weights())
 
     def _run_stage(self, stage):
         started = len([row for row in self.history if row["stage"] == stage.name])

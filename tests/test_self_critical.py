@@ -16,7 +16,7 @@ from captioner.self_critical import (
     draw,
 )
 from captioner.stages import CompiledSteps
-from captioner.teacher_forcing import TeacherForcing, forbid
+from captioner.teacher_forcing import TeacherForcing, forbid, word_loss
 from captioner.vocabulary import END, PAD, START, UNKNOWN
 
 SAYINGS = ["a red dog runs", "two cats", "a boy with a ball", "one blue bus"]
@@ -126,6 +126,9 @@ def test_the_loss_weighs_each_captions_log_probability_by_its_advantage():
     )
     loss = SelfCritical(learner).compute_loss(y=targets, y_pred=logits, sample_weight=gain)
     assert float(loss) == pytest.approx(-(0.5 * first - 2 * second) / 5, rel=1e-5)
+    targets[0, 0] = UNKNOWN  # people's captions, in validation, have words it does not know
+    plain = SelfCritical(learner).compute_loss(y=targets, y_pred=logits, training=False)
+    assert float(plain) == pytest.approx(float(word_loss(targets, logits)))
 
 
 def test_the_reward_rises(learner):

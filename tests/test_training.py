@@ -16,7 +16,7 @@ from captioner.config import read_config_file
 from captioner.decoder import Decoder
 from captioner.errors import CaptionerError
 from captioner.optimizers import TwoRateAdam, learning_rate_at, plateau_factor
-from captioner.stages import _Stage, read_lines
+from captioner.stages import RewardStage, _Stage, read_lines
 from captioner.teacher_forcing import TeacherForcing, word_loss
 from captioner.training import extended
 from captioner.vocabulary import END, START, Vocabulary
@@ -278,16 +278,18 @@ def test_a_run_is_not_overwritten_but_goes_on(run):
     assert first.startswith("epoch 4 (pixels)")
 
 
+def stop_in(epoch):
+    """A log that stops the run after this epoch, before it is saved."""
+
+    def log(line):
+        if line.startswith(f"epoch {epoch} "):
+            raise KeyboardInterrupt
+
+    return log
+
+
 def test_a_stopped_run_ends_as_if_it_had_not_been_stopped(run, tmp_path):
     settings = {**run[0], "out": str(tmp_path / "run")}
-
-    def stop_in(epoch):
-        def log(line):
-            if line.startswith(f"epoch {epoch} "):  # before this epoch is saved
-                raise KeyboardInterrupt
-
-        return log
-
     with pytest.raises(KeyboardInterrupt):
         train(TrainConfig(**settings), log=stop_in(2), progress=False)
     train(TrainConfig(**settings), resume=True, progress=False)
@@ -305,17 +307,28 @@ def test_the_best_model_is_a_captioner(run):
     assert set(model.generate(image).split()) <= {"a", "red", "blue", "field", "everywhere"}
 
 
-def test_all_three_stages_with_attention(run, tmp_path):
+def test_pixels_then_rewards_with_attention(run, tmp_path, monkeypatch):
+    seen = []  # the CNN's weights when the stage of rewards computes its features
+
+    def prepare(stage, prepare=RewardStage.prepare):
+        seen.append(stage.run.captioner.encoder.get_weights())
+        prepare(stage)
+
+    monkeypatch.setattr(RewardStage, "prepare", prepare)
     settings = {
         **run[0], "out": str(tmp_path / "run"), "attention": "additive", "attention_units": 8,
-        "epochs": 1, "self_critical": 1, "ema": 0.9, "schedule": "plateau",
+        "epochs": 0, "self_critical": 2, "ema": 0.9, "schedule": "plateau",
     }  # fmt: skip
     lines = []
-    model = train(TrainConfig(**settings), log=lines.append, progress=False)
+    with pytest.raises(KeyboardInterrupt):
+        train(TrainConfig(**settings), log=stop_in(3), progress=False)
+    model = train(TrainConfig(**settings), resume=True, log=lines.append, progress=False)
     rows = history(settings["out"])
-    assert [row["stage"] for row in rows] == ["features", "pixels", "rewards"]
-    assert [row["reward"] == "" for row in rows] == [True, True, False]
-    assert [row["train_loss"] == "" for row in rows] == [False, False, True]
+    assert [row["stage"] for row in rows] == ["pixels", "rewards", "rewards"]
+    assert [row["reward"] == "" for row in rows] == [True, False, False]
+    assert [row["train_loss"] == "" for row in rows] == [False, True, True]
+    for first, resumed in zip(*seen, strict=True):
+        np.testing.assert_array_equal(first, resumed)
     assert any("samples for" in line for line in lines)
     assert "features" not in os.listdir(settings["out"])
     picture = os.path.join(settings["data"], "train0.png")
