@@ -14,7 +14,7 @@ from keras import ops
 from captioner.batches import EncodedCaptions
 from captioner.decoder import Decoder
 from captioner.encoder import Encoder
-from captioner.errors import CaptionerError
+from captioner.errors import CaptionerError, require
 from captioner.generation import Generation
 from captioner.vocabulary import PAD, START, Vocabulary
 
@@ -161,8 +161,8 @@ class Captioner(Generation, keras.Model):
             storage: `"float32"`, or `"float16"` for half the size. Defaults to `"float32"`.
         """
         filepath = os.fspath(filepath)
-        _require(filepath.endswith(".keras"), f"{filepath}: a model's file name ends in .keras")
-        _require(overwrite or not os.path.exists(filepath), f"{filepath}: exists already")
+        require(filepath.endswith(".keras"), f"{filepath}: a model's file name ends in .keras")
+        require(overwrite or not os.path.exists(filepath), f"{filepath}: exists already")
         folder = os.path.dirname(os.path.abspath(filepath))
         os.makedirs(folder, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder, prefix=".saving-") as workshop:
@@ -213,7 +213,7 @@ def load(name, implementation=None):
     except Exception as error:  # zipfile, json, h5py and Keras each have their own
         reason = str(error).strip().split("\n")[0][:160] or type(error).__name__
         raise CaptionerError(f"{path}: cannot be opened as a captioner ({reason})") from error
-    _require(
+    require(
         isinstance(model, Captioner),
         f"{path}: a Keras model, but not a captioner; train one with train.py",
     )
@@ -324,8 +324,3 @@ def _halved_weights(content):
         old.visititems(copy)
         new.attrs.update(old.attrs)
     return target.getvalue()
-
-
-def _require(condition, message):
-    if not condition:
-        raise CaptionerError(message)

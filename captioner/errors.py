@@ -13,3 +13,9 @@ class CaptionerError(ValueError):
     Traceback (most recent call last):
     captioner.errors.CaptionerError: photos/: no such folder; check the path
     """
+
+
+def require(condition, message):
+    """Raises CaptionerError with the message unless the condition holds."""
+    if not condition:
+        raise CaptionerError(message)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from captioner import decoding
-from captioner.errors import CaptionerError
+from captioner.errors import require
 from captioner.images import ImageError, read_images
 
 METHODS = ("greedy", "beam", "sample")
@@ -90,7 +90,7 @@ class Generation:
             (index, image, list of `Caption`, best first, or the `ImageError`), in input order.
         """
         search = self._search_settings(settings) | {"with_attention": with_attention}
-        _require(batch_size >= 1, f"batch size {batch_size}: must be 1 or more")
+        require(batch_size >= 1, f"batch size {batch_size}: must be 1 or more")
         size = (self.picture_size, self.picture_size)
         batch = []
         for item in read_images(images, size):
@@ -152,17 +152,17 @@ class Generation:
         """The settings of one search: those given, else those stored, none that it ignores."""
         given = {name: value for name, value in given.items() if value is not None}
         unknown = set(given) - SEARCH_SETTINGS["beam"] - SEARCH_SETTINGS["sample"] - {"method"}
-        _require(
+        require(
             not unknown, f"{', '.join(sorted(unknown))}: no such setting of generate; see its help"
         )
         method = given.pop("method", self.generation["method"])
-        _require(
+        require(
             method in METHODS, f"method {method!r}: no such method; choose {', '.join(METHODS)}"
         )
         allowed = SEARCH_SETTINGS[method]
         misplaced = [f"{each} {given[each]}" for each in sorted(set(given) - allowed)]
         harmless = misplaced == ["n_best 1"]
-        _require(
+        require(
             not misplaced or harmless,
             f"{', '.join(misplaced)}: has no meaning with method {method}; leave it out",
         )
@@ -175,8 +175,3 @@ class Generation:
 def _presented(captions, n_best, return_details):
     chosen = captions if return_details else [each.text for each in captions]
     return chosen[:n_best] if n_best > 1 else chosen[0]
-
-
-def _require(condition, message):
-    if not condition:
-        raise CaptionerError(message)

@@ -5,10 +5,10 @@ from keras import ops
 
 from captioner.attention import AdditiveAttention
 from captioner.cells import CELLS
-from captioner.errors import CaptionerError
+from captioner.errors import require
 
-# Loops of known length up to this are written out step by step, which XLA turns into much faster
-# code than a loop; longer ones would take too long to compile.
+# Loops of known length up to this are written out step by step; longer ones would take too long to
+# trace.
 UNROLL_LIMIT = 64
 
 ATTENTIONS = ("none", "additive")
@@ -78,12 +78,12 @@ class ImageRNN(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        _require(cell in CELLS, f"cell {cell!r}: no such cell; choose one of {', '.join(CELLS)}")
-        _require(
+        require(cell in CELLS, f"cell {cell!r}: no such cell; choose one of {', '.join(CELLS)}")
+        require(
             implementation in ("custom", "keras"),
             f"implementation {implementation!r}: no such implementation; choose custom or keras",
         )
-        _require(
+        require(
             attention in ATTENTIONS,
             f"attention {attention!r}: no such attention; choose {' or '.join(ATTENTIONS)}",
         )
@@ -143,7 +143,7 @@ class ImageRNN(keras.layers.Layer):
         if self.attention is not None:
             output, states, *looked = self._run_attending(*arguments)
         else:
-            _require(not return_attention, "return_attention: this layer has no attention")
+            require(not return_attention, "return_attention: this layer has no attention")
             run = self._run_custom if self.implementation == "custom" else self._run_keras
             output, states = run(*arguments)
         if return_attention:
@@ -347,8 +347,3 @@ def _scanned(step, carry, inputs, mask):
 
     carry, carries = ops.scan(scan_step, carry, per_step)
     return carry, [ops.swapaxes(each, 0, 1) for each in carries]
-
-
-def _require(condition, message):
-    if not condition:
-        raise CaptionerError(message)

@@ -11,6 +11,7 @@ from captioner.errors import CaptionerError
 from captioner.recurrent import UNROLL_LIMIT, ImageRNN
 from captioner.teacher_forcing import TeacherForcing, word_loss
 from captioner.vocabulary import END, START
+from tests.by_heart import learn_by_heart
 from tests.test_recurrent import CELLS, numpy_step
 
 BATCH, TIME, EMBED, REGIONS, FEATURES, UNITS, SIZE = 3, 5, 4, 9, 6, 7, 8
@@ -131,24 +132,7 @@ def decoder_for(**settings):
 def test_a_few_captions_are_learned_by_heart_and_said_word_for_word(cell, implementation, layers):
     keras.utils.set_random_seed(0)
     decoder = decoder_for(cell=cell, implementation=implementation, layers=layers)
-    captions = np.array([[4, 5, 6, 2, 0], [5, 5, 8, 7, 2], [7, 2, 0, 0, 0], [8, 4, 4, 4, 2]])
-    words = np.concatenate([np.full((4, 1), START), captions[:, :-1]], axis=1)
-    words[words == END] = 0
-    regions = rng.normal(size=(4, REGIONS, 6)).astype("float32")
-    inputs = keras.Input((5,), dtype="int32"), keras.Input((REGIONS, 6))
-    model = keras.Model(inputs, decoder(*inputs))
-    model.compile(optimizer=keras.optimizers.Adam(0.02), loss=word_loss)
-    model.fit((words, regions), captions, epochs=100, batch_size=4, verbose=0)
-    assert model.evaluate((words, regions), captions, verbose=0) < 0.1
-    context, state = decoder.start(regions)
-    said, word = [], np.full(4, START)
-    for _ in range(5):
-        log_probs, state = decoder.step(word, context, state)
-        word = np.argmax(log_probs, axis=-1)
-        said.append(word)
-    for row, caption in zip(np.stack(said, 1), captions, strict=True):
-        length = list(caption).index(END) + 1
-        assert list(row[:length]) == list(caption[:length])
+    learn_by_heart(decoder, rng.normal(size=(4, REGIONS, 6)).astype("float32"))
 
 
 @pytest.mark.parametrize("attention", ["none", "additive"])
