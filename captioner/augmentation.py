@@ -1,12 +1,14 @@
 """Small random changes to training pictures, which their captions stay true of."""
 
 import re
+from typing import NamedTuple
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageEnhance
 
 SIDES = re.compile(r"\b(left|right|leftmost|rightmost)\b", re.IGNORECASE)
 SMALLEST_CROP = 0.8  # of the height and of the width
+COLOUR_CHANGE = 0.2  # most of brightness, of contrast and of saturation; hues are left as they are
 
 
 def may_mirror(captions):
@@ -15,7 +17,7 @@ def may_mirror(captions):
 
 
 def augment(pixels, mirror, rng):
-    """A random crop at the old size, mirrored half of the time where that is allowed.
+    """A random crop at the old size, a little brighter or paler, mirrored half of the time.
 
     Args:
         pixels: uint8 array (height, width, 3).
@@ -29,6 +31,32 @@ def augment(pixels, mirror, rng):
     crop_height, crop_width = rng.uniform(SMALLEST_CROP, 1, size=2) * (height, width)
     top, left = rng.uniform(0, 1, size=2) * (height - crop_height, width - crop_width)
     box = (left, top, left + crop_width, top + crop_height)
-    cropped = Image.fromarray(pixels).resize((width, height), Image.Resampling.BILINEAR, box=box)
-    cropped = np.asarray(cropped)
-    return cropped[:, ::-1] if mirror and rng.random() < 0.5 else cropped
+    image = Image.fromarray(pixels).resize((width, height), Image.Resampling.BILINEAR, box=box)
+    for change in (ImageEnhance.Brightness, ImageEnhance.Contrast, ImageEnhance.Color):
+        image = change(image).enhance(rng.uniform(1 - COLOUR_CHANGE, 1 + COLOUR_CHANGE))
+    changed = np.asarray(image)
+    return changed[:, ::-1] if mirror and rng.random() < 0.5 else changed
+
+
+class View(NamedTuple):
+    """A version of all pictures of a data set, each changed at random, the same every time.
+
+    Attributes:
+        number: int. Which version.
+        mirrored: list of bool, for each picture whether it may be mirrored.
+        seed: int.
+    """
+
+    number: int
+    mirrored: list
+    seed: int
+
+    def __call__(self, picture, pixels):
+        """The pixels of a picture, given its number, as this version shows them."""
+        rng = np.random.default_rng([self.seed, self.number, picture])
+        return augment(pixels, self.mirrored[picture], rng)
+
+    def name(self):
+        """What tells this version from others, as text."""
+        mirrored = "".join("01"[each] for each in self.mirrored)
+        return f"{self.seed} {self.number} {SMALLEST_CROP} {COLOUR_CHANGE} {mirrored}"

@@ -26,6 +26,9 @@ class TrainConfig:
         "how the annotations are written",
         ("auto", "coco", "karpathy", "flickr8k", "csv", "sidecar"),
     )
+    more_data: str = _setting(
+        "", "another data set whose train split is learned from too; its format is found out"
+    )
     out: str = _setting("", "run folder to make, e.g. runs/mine")
 
     encoder: str = _setting("efficientnet_v2_b0", "the CNN: a name of captioner.encoder.BACKBONES")
@@ -96,7 +99,12 @@ class TrainConfig:
     )
     self_critical_learning_rate: float = _setting(1e-4, "largest step of Adam then")
     augment: bool = _setting(
-        True, "crop and mirror pictures at random while the CNN learns", (True, False)
+        True, "crop, mirror and recolour pictures at random while the CNN learns", (True, False)
+    )
+    views: int = _setting(
+        1,
+        "versions of each training picture, changed at random like that, which the epochs with a "
+        "CNN that does not learn take in turn; the first is the picture itself",
     )
     schedule: str = _setting(
         "cosine",
@@ -127,7 +135,7 @@ class TrainConfig:
                     "batch_size": 1, "fine_tune_epochs": 0, "fine_tune_batch_size": 1,
                     "patience": 0, "attention_units": 1, "attention_penalty": 0,
                     "validation_pictures": 1, "min_count": 1, "max_length": 1,
-                    "seed": 0, "l2": 0, "clip_norm": 0, "learning_rate": 0,
+                    "seed": 0, "views": 1, "l2": 0, "clip_norm": 0, "learning_rate": 0,
                     "self_critical": 0,
                     "self_critical_learning_rate": 0, "fine_tune_learning_rate": 0,
                     "encoder_learning_rate": 0}  # fmt: skip

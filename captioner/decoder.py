@@ -144,6 +144,11 @@ class Decoder(keras.layers.Layer):
         logits = self.logits(output)
         return (logits, weights) if return_attention else logits
 
+    def learn_pictures(self, trainable):
+        """Says whether the layers that prepare the picture learn: without one they cannot."""
+        if self.image_units:
+            self.image_norm.trainable = self.image_projection.trainable = trainable
+
     def _image_vector(self, image, training=False):
         """The picture as it enters w_ih: (pictures, image_units), or regions of that size."""
         image = self.drop_image(image, training=training)
@@ -153,17 +158,21 @@ class Decoder(keras.layers.Layer):
 
     def _no_image(self, captions):
         size = self.image_units or self.image_features
-        regions = () if self.attention == "none" else (1,)
+        regions = () if self.attention == "none" else (2,)  # Keras warns of a softmax over one
         return ops.zeros((captions, *regions, size), self.compute_dtype)
 
-    def start(self, image):
+    def start(self, image, training=False):
         """What generating needs, for pictures as `call` takes them.
+
+        Args:
+            image: as `call` takes it.
+            training: bool. Whether image dropout applies. Defaults to `False`.
 
         Returns:
             (context, state): two lists of tensors, one row a picture. The context stays the same
             over the steps of a caption (w_ih·i of every layer, or the regions), the state changes.
         """
-        image = self._image_vector(image)
+        image = self._image_vector(image, training)
         batch_size = ops.shape(image)[0]
         if self.attention == "none":
             context = [each for layer in self.recurrent for each in layer.prepare_image(image)]

@@ -13,7 +13,7 @@ from captioner.images import ImageError, read_images
 MOST_UNREADABLE = 0.05  # a larger share of pictures that cannot be read is an error
 
 
-def cached_features(captioner, paths, folder=None, batch_size=32, progress=True):
+def cached_features(captioner, paths, folder=None, batch_size=32, progress=True, view=None):
     """The picture vectors or regions of a data set, from the cache or computed into it.
 
     The cache is one file per set, named by a hash of all that it depends on: each picture's path,
@@ -27,6 +27,7 @@ def cached_features(captioner, paths, folder=None, batch_size=32, progress=True)
         folder: str or None. Defaults to `~/.cache/captioner`.
         batch_size: int. Pictures encoded at a time. Defaults to `32`.
         progress: bool. Whether to show a progress bar. Defaults to `True`.
+        view: View or None. What to change in the pictures first. Defaults to `None`.
 
     Returns:
         (features, unreadable): float16 memory map (pictures, channels), with attention
@@ -38,9 +39,9 @@ def cached_features(captioner, paths, folder=None, batch_size=32, progress=True)
     """
     folder = folder or os.path.join(os.path.expanduser("~"), ".cache", "captioner")
     os.makedirs(folder, exist_ok=True)
-    path = os.path.join(folder, _key(captioner, paths) + ".npy")
+    path = os.path.join(folder, _key(captioner, paths, view) + ".npy")
     if not os.path.exists(path):
-        _compute(captioner, paths, path, batch_size, progress)
+        _compute(captioner, paths, path, batch_size, progress, view)
     with open(path + ".json", encoding="utf-8") as file:
         unreadable = {int(key): reason for key, reason in json.load(file)["unreadable"].items()}
     if len(unreadable) > max(1, MOST_UNREADABLE * len(paths)):
@@ -51,7 +52,7 @@ def cached_features(captioner, paths, folder=None, batch_size=32, progress=True)
     return np.load(path, mmap_mode="r"), unreadable
 
 
-def _compute(captioner, paths, path, batch_size, progress):
+def _compute(captioner, paths, path, batch_size, progress, view):
     shape = (len(paths), *captioner.image_shape)
     partial, done = path + ".partial", 0
     state = _read_state(path + ".json") if os.path.exists(partial) else None
@@ -69,6 +70,8 @@ def _compute(captioner, paths, path, batch_size, progress):
             if isinstance(result, ImageError):
                 state["unreadable"][str(done + number)] = str(result)
                 result = np.zeros((*size, 3), np.uint8)
+            elif view is not None:
+                result = view(done + number, result)
             pixels.append(result)
             if len(pixels) == batch_size or done + number == len(paths) - 1:
                 end = done + number + 1
@@ -100,11 +103,13 @@ def _read_state(path):
         return None
 
 
-def _key(captioner, paths):
+def _key(captioner, paths, view):
     encoder = captioner.encoder
     digest = hashlib.sha256()
     kind = "pooled" if captioner.decoder.attention == "none" else "regions"
     digest.update(json.dumps([encoder.backbone, encoder.size, kind, 1]).encode())
+    if view is not None:
+        digest.update(view.name().encode())
     for weight in encoder.get_weights():
         digest.update(np.ascontiguousarray(weight).tobytes())
     for path in paths:

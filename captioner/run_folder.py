@@ -58,6 +58,10 @@ class RunFolder:
         _replace(folder._config, config.to_json().encode())
         return folder
 
+    def best_of(self, stage):
+        """The path of the captioner after the best epoch of one stage."""
+        return os.path.join(self.path, f"best-{stage}.keras")
+
     def _compare(self, config):
         old = TrainConfig.from_file(self._config)
         changed = [

@@ -22,7 +22,10 @@ END_WORD = "<end>"
 
 
 class Sampler(keras.Model):
-    """Draws captions word by word from the decoder's probabilities.
+    """Draws captions word by word from the decoder's probabilities, image dropout applied.
+
+    With all of the picture the decoder knows its training pictures by heart, and what it would
+    say of those teaches little about others.
 
     Args:
         captioner: Captioner.
@@ -44,7 +47,7 @@ class Sampler(keras.Model):
 
     def call(self, inputs):
         chance, decoder = inputs["chance"], self.captioner.decoder
-        context, state = decoder.start(inputs["image"])
+        context, state = decoder.start(inputs["image"], training=True)
         each = chance.shape[0] // inputs["image"].shape[0]
         context, state = ([ops.repeat(value, each, axis=0) for value in values]
                           for values in (context, state))  # fmt: skip

@@ -10,7 +10,7 @@ import numpy as np
 from keras import ops
 from tqdm import tqdm
 
-from captioner.augmentation import augment, may_mirror
+from captioner.augmentation import augment
 from captioner.batches import EncodedCaptions, batches_of, bucket_length
 from captioner.errors import CaptionerError
 from captioner.images import ImageError, read_images
@@ -116,11 +116,15 @@ class TextStage(_Stage):
         run.captioner.encoder.freeze()
         lines = [[line] for line in read_lines(config.text)]
         self.captions = EncodedCaptions(lines, run.captioner.vocabulary, config.max_length)
+        run.captioner.decoder.learn_pictures(False)
         self.pictures_a_step, self.captions_each = config.batch_size, 1
         self.compile(self.teacher(), keras.optimizers.Adam(**self.optimizer_settings()))
 
     def images(self, batches, rng):
         return ({} for _ in batches)
+
+    def after(self):
+        self.run.captioner.decoder.learn_pictures(True)
 
     def validation_features(self):
         return None
@@ -138,9 +142,13 @@ class FeatureStage(_Stage):
         run.captioner.encoder.freeze()
         self.compile(self.teacher(), keras.optimizers.Adam(**self.optimizer_settings()))
 
+    def run_epoch(self, epoch):
+        self.features = self.run.view(epoch)
+        return super().run_epoch(epoch)
+
     def images(self, batches, rng):
         for pictures in batches:
-            yield {"image": filled(self.run.train_features[pictures], self.pictures_a_step)}
+            yield {"image": filled(self.features[pictures], self.pictures_a_step)}
 
     def validation_features(self):
         return self.run.val_features
@@ -166,7 +174,6 @@ class PixelStage(_Stage):
                 **self.optimizer_settings(),
             ),
         )
-        self.mirrored = [may_mirror(captions) for captions in run.training.captions]
         self.log_trainable()
 
     def log_trainable(self):
@@ -186,7 +193,7 @@ class PixelStage(_Stage):
                 if isinstance(result, ImageError):
                     raise result
                 if self.run.config.augment:
-                    result = augment(result, self.mirrored[number], rng)
+                    result = augment(result, self.run.mirrored[number], rng)
                 batch.append(result)
             yield {"pixels": filled(np.stack(batch), self.pictures_a_step)}
 
@@ -210,12 +217,11 @@ class RewardStage(_Stage):
         self.epochs, self.learning_rate = config.self_critical, config.self_critical_learning_rate
         self.pictures_a_step = max(1, config.batch_size // SAMPLES)
         run.captioner.encoder.freeze()
-        self.cache = os.path.join(run.folder.path, "features")
-        self.features, self.val_features = run.train_features, run.val_features
+        self.own_cache, self.val_features = None, run.val_features
         if config.fine_tune_from != "none":
             # The CNN is this run's own now, and so are its features, until they have served.
-            self.features = run.features(run.training, self.cache)
-            self.val_features = run.features(run.validation, self.cache)
+            self.own_cache = os.path.join(run.folder.path, "features")
+            self.val_features = run.features(run.validation, self.own_cache)
         self.sampler = Sampler(run.captioner)
         self.reward = Reward(run.training.captions, run.captioner.vocabulary)
         self.compile(
@@ -225,6 +231,7 @@ class RewardStage(_Stage):
 
     def run_epoch(self, epoch):
         run, pictures_a_step = self.run, self.pictures_a_step
+        features = run.view(epoch, self.own_cache)
         rng = np.random.default_rng([run.config.seed, self.number, epoch])
         order = rng.permutation(len(run.training))
         batches = np.split(order, range(pictures_a_step, len(order), pictures_a_step))
@@ -233,7 +240,7 @@ class RewardStage(_Stage):
         start, scoring = time.time(), 0.0
         for step, pictures in enumerate(batches, epoch * len(batches)):
             self.set_learning_rate(step, len(batches))
-            image = filled(self.features[pictures], pictures_a_step)
+            image = filled(features[pictures], pictures_a_step)
             chance = rng.random((pictures_a_step * SAMPLES, LONGEST), dtype="float32")
             words = self.sampler.predict_on_batch({"image": image, "chance": chance})
             asked = time.time()
@@ -261,7 +268,8 @@ class RewardStage(_Stage):
         return self.val_features
 
     def after(self):
-        shutil.rmtree(self.cache, ignore_errors=True)
+        if self.own_cache:
+            shutil.rmtree(self.own_cache, ignore_errors=True)
 
 
 class CompiledSteps:

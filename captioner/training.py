@@ -16,6 +16,7 @@ import numpy as np
 from keras import ops
 
 from captioner import metrics
+from captioner.augmentation import View, may_mirror
 from captioner.batches import EncodedCaptions, batches_of
 from captioner.captioner import Captioner, load
 from captioner.datasets import load_dataset
@@ -51,6 +52,8 @@ def train(config, resume=False, log=print, progress=True):
     >>> model = captioner.train(config)
     """
     training = load_dataset(config.data, config.images or None, "train", config.format)
+    if config.more_data:
+        training = training.joined(load_dataset(config.more_data, split="train"))
     validation = load_dataset(config.data, config.images or None, "val", config.format)
     for line in [*training.warnings, *validation.warnings]:
         log(f"note: {line}")
@@ -138,6 +141,7 @@ class _Run:
         self.log = log
         self.progress = progress
         self.train_features, self.training = self._encode(training)
+        self.mirrored = [may_mirror(captions) for captions in self.training.captions]
         self.val_features, self.validation = self._encode(validation)
         vocabulary, longest = captioner.vocabulary, config.max_length
         self.train_captions = EncodedCaptions(self.training.captions, vocabulary, longest)
@@ -169,6 +173,24 @@ class _Run:
         return cached_features(self.captioner, dataset.image_paths, cache, progress=self.progress)[
             0
         ]
+
+    def view(self, epoch, own_cache=None):
+        """The training pictures' features as an epoch sees them.
+
+        Args:
+            epoch: int. Epochs take the versions of the pictures in turn.
+            own_cache: str or None. Folder for the features of a CNN that has learned in this run.
+        """
+        number = epoch % self.config.views
+        if not number and not own_cache:
+            return self.train_features
+        return cached_features(
+            self.captioner,
+            self.training.image_paths,
+            own_cache or self.config.cache or None,
+            progress=self.progress,
+            view=View(number, self.mirrored, self.config.seed) if number else None,
+        )[0]
 
     def report_sizes(self):
         captioner, config = self.captioner, self.config
@@ -265,7 +287,7 @@ class _Run:
             f"validation loss {row['val_loss']:.3f}, CIDEr {row['CIDEr']:.4f}, "
             f"BLEU-4 {row['BLEU-4']:.4f}, {row['seconds']:.0f} s"
         )
-        self._save_models(row)
+        self._save_models(stage, row)
         stage.put_back(weights)
         self._save_books(stage, row)
 
@@ -295,13 +317,15 @@ class _Run:
         scores = metrics.score(self.validation.references(), captions, ["bleu", "cider"])
         return {"CIDEr": scores["CIDEr"], "BLEU-4": scores["BLEU-4"]}
 
-    def _save_models(self, row):
+    def _save_models(self, stage, row):
         self.captioner.about = {
             "trained_with": _without_folders(self.config),
             "epoch": row["epoch"],
             "validation": {"CIDEr (greedy)": row["CIDEr"], "BLEU-4 (greedy)": row["BLEU-4"]},
         }
         self.captioner.save(self.folder.last)
+        if row["CIDEr"] >= max(self.scores(stage)):
+            self.captioner.save(self.folder.best_of(stage.name))
         if row["CIDEr"] > self.best_score:
             self.best_score = row["CIDEr"]
             self.captioner.save(self.folder.best)
@@ -325,7 +349,7 @@ class _Run:
 
 def _without_folders(config):
     """The settings as a shipped model should tell them: whose disk is nobody's business."""
-    paths = ("data", "images", "out", "cache", "encoder_weights")
+    paths = ("data", "more_data", "text", "images", "out", "cache", "encoder_weights")
     names = {name: os.path.basename(getattr(config, name).rstrip("/")) for name in paths}
     return {**vars(config), **names}
 

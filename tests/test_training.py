@@ -223,7 +223,7 @@ def run(tmp_path_factory):
     settings = {
         "data": str(folder), "out": str(folder / "run"), "cache": str(folder / "cache"),
         "encoder": "mobilenet_v2", "encoder_weights": "none", "units": 16, "embedding": 8,
-        "image_units": 8, "epochs": 2, "batch_size": 8, "min_count": 1,
+        "image_units": 8, "epochs": 2, "batch_size": 8, "min_count": 1, "views": 2,
         "fine_tune_from": "block_16_project", "fine_tune_epochs": 1, "fine_tune_batch_size": 4,
     }  # fmt: skip
     lines = []
@@ -241,6 +241,9 @@ def test_a_run_leaves_what_it_should(run):
     names = os.listdir(settings["out"])
     for name in ("config.json", "history.csv", "curves.png", "tensorboard", "last.keras"):
         assert name in names
+    assert {"best-features.keras", "best-pixels.keras"} < set(names)
+    caches = [name for name in os.listdir(settings["cache"]) if name.endswith(".npy")]
+    assert len(caches) == 3  # training pictures in two views, validation pictures in one
     rows = history(settings["out"])
     assert [row["stage"] for row in rows] == ["features", "features", "pixels"]
     assert all(np.isfinite(float(row["val_loss"])) for row in rows)
@@ -321,6 +324,17 @@ def test_pixels_then_rewards_with_attention(run, tmp_path, monkeypatch):
     assert caption.attention.shape == (len(caption.words), 7, 7)
 
 
+def test_another_data_set_is_learned_from_too(run):
+    both = run[0] | {"out": run[0]["out"] + "-both", "more_data": run[0]["data"]}
+    both |= {"epochs": 1, "fine_tune_from": "none", "views": 1}
+    lines = []
+    train(TrainConfig(**both), log=lines.append, progress=False)
+    assert lines[0].startswith("16 pictures with 32 captions to learn from, 8 pictures to choose")
+    missing = TrainConfig(**both | {"out": both["out"] + "2", "more_data": "nowhere"})
+    with pytest.raises(CaptionerError, match="nowhere: no such file or folder"):
+        train(missing, progress=False)
+
+
 def test_captions_without_pictures_are_learned_first(run, tmp_path):
     text = tmp_path / "captions.txt"
     text.write_text("a red field\n\nblue everywhere\n" * 20, encoding="utf-8")
@@ -328,7 +342,8 @@ def test_captions_without_pictures_are_learned_first(run, tmp_path):
         **run[0], "out": str(tmp_path / "run"), "text": str(text), "text_epochs": 3, "epochs": 1,
         "fine_tune_from": "none", "learning_rate": 0.02,
     }  # fmt: skip
-    train(TrainConfig(**settings), log=lambda line: None, progress=False)
+    model = train(TrainConfig(**settings), log=lambda line: None, progress=False)
+    assert np.ptp(model.decoder.image_norm.gamma.numpy()) > 0  # learned once there were pictures
     rows = history(settings["out"])
     assert [row["stage"] for row in rows] == ["text", "text", "text", "features"]
     losses = [float(row["val_loss"]) for row in rows]

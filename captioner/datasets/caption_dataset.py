@@ -37,6 +37,16 @@ class CaptionDataset:
         """The captions of each picture by its id, as `captioner.metrics.score` wants them."""
         return dict(zip(self.image_ids, self.captions, strict=True))
 
+    def joined(self, other):
+        """The data set of the pictures of both, this one's first; both's warnings."""
+        return dataclasses.replace(
+            self,
+            image_ids=self.image_ids + other.image_ids,
+            image_paths=self.image_paths + other.image_paths,
+            captions=self.captions + other.captions,
+            warnings=self.warnings + other.warnings,
+        )
+
     def subset(self, indices):
         """The data set of some pictures only.
 
