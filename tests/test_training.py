@@ -343,7 +343,7 @@ def test_captions_without_pictures_are_learned_first(run, tmp_path):
         "fine_tune_from": "none", "learning_rate": 0.02,
     }  # fmt: skip
     model = train(TrainConfig(**settings), log=lambda line: None, progress=False)
-    assert np.ptp(model.decoder.image_norm.gamma.numpy()) > 0  # learned once there were pictures
+    assert np.ptp(model.decoder.image_norm.beta.numpy()) > 0  # learned once there were pictures
     rows = history(settings["out"])
     assert [row["stage"] for row in rows] == ["text", "text", "text", "features"]
     losses = [float(row["val_loss"]) for row in rows]
