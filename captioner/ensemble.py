@@ -4,10 +4,8 @@ from itertools import chain
 
 import numpy as np
 
-from captioner.captioner import load
 from captioner.errors import CaptionerError
 from captioner.generation import Generation
-from captioner.reranked import Reranked
 
 
 class Ensemble(Generation):
@@ -66,16 +64,3 @@ class Ensemble(Generation):
         log_probs, states = zip(*found, strict=True)
         mean = np.logaddexp.reduce(log_probs) - np.log(len(self.members))
         return mean, list(chain(*states))
-
-
-def load_models(names, backward=None, weight=0.5):
-    """One captioner for one name, an ensemble for several; see `captioner.load`.
-
-    Args:
-        names: list of str.
-        backward: str or None. A captioner that re-ranks, see `Reranked`. Defaults to `None`.
-        weight: float. Its weight. Defaults to `0.5`.
-    """
-    models = [load(name) for name in names]
-    model = models[0] if len(models) == 1 else Ensemble(models)
-    return model if backward is None else Reranked(model, load(backward), weight)

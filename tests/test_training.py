@@ -113,6 +113,39 @@ def test_the_learning_rate_halves_on_a_plateau():
     assert learning_rate_at(90, 100, 1.0, "plateau", 0.1) == 1.0
 
 
+@pytest.mark.parametrize("attention", ["none", "additive"])
+@pytest.mark.parametrize("part", ["word_dropout", "image_dropout", "dropout"])
+def test_dropout_hides_a_part_in_training_only(part, attention):
+    settings = {"units": 8, "embedding": 8, "image_units": 5, "attention": attention}
+    decoder = Decoder(20, 6, **settings, **{part: 1 - 1e-6}, seed=0)  # all of it, for once
+    words = rng.integers(4, 20, size=(2, 3))
+    shape = (2, 6) if attention == "none" else (2, 4, 6)
+    image = rng.normal(size=shape).astype("float32")
+    changes = {
+        "word_dropout": (words[::-1], image),
+        "image_dropout": (words, image[::-1]),
+        "dropout": (words[::-1], image[::-1]),
+    }
+    for training in (True, False):
+        whole, changed = (
+            np.asarray(decoder(*inputs, training=training))
+            for inputs in ((words, image), changes[part])
+        )
+        assert np.allclose(whole, changed) is training
+
+
+def test_l2_is_part_of_the_loss_of_a_step(tiny_captioner):
+    encoder, vocabulary = tiny_captioner.encoder, tiny_captioner.vocabulary
+    decoder = Decoder(len(vocabulary), encoder.channels, units=8, embedding=6, l2=0.5)
+    captioner = Captioner(encoder, decoder, vocabulary)
+    inputs, targets = an_example(captioner)
+    weights = decoder.recurrent[0].equation_weights()
+    norm = sum((weights[name] ** 2).sum() for name in ("w_xh", "w_ih", "w_hh"))
+    words = float(word_loss(targets, decoder(**inputs), label_smoothing=0.1))
+    loss = stage_of(captioner).compiled.train(inputs, targets)
+    assert loss == pytest.approx(words + 0.5 * norm, rel=1e-4)
+
+
 def stage_of(captioner, **settings):
     """A stage that is ready to train a captioner from features, with no run around it."""
     run = SimpleNamespace(captioner=captioner, config=TrainConfig(**settings), train_captions=None)
@@ -333,6 +366,15 @@ def test_another_data_set_is_learned_from_too(run):
     missing = TrainConfig(**both | {"out": both["out"] + "2", "more_data": "nowhere"})
     with pytest.raises(CaptionerError, match="nowhere: no such file or folder"):
         train(missing, progress=False)
+
+
+def test_a_stage_ends_early_where_scores_do_not_rise(run, tmp_path):
+    settings = run[0] | {"out": str(tmp_path / "run"), "fine_tune_from": "none", "views": 1}
+    settings |= {"learning_rate": 0.0, "epochs": 9, "patience": 1}
+    lines = []
+    train(TrainConfig(**settings), log=lines.append, progress=False)
+    assert len(history(settings["out"])) == 2
+    assert any("no better score for 1 epochs" in line for line in lines)
 
 
 def test_captions_without_pictures_are_learned_first(run, tmp_path):

@@ -48,7 +48,7 @@ def run(options):
     if not paths:
         raise CaptionerError("no pictures to caption")
     start_backend()  # slow; wrong paths are told at once
-    from captioner.ensemble import load_models
+    from captioner.cli.models import load_models
 
     model = load_models(options.model or ["flickr8k"], options.rerank, options.rerank_weight)
     failed = len(problems)

@@ -68,7 +68,7 @@ def run(options):
 
 def _write_captions(options, dataset, settings):
     start_backend()
-    from captioner.ensemble import load_models
+    from captioner.cli.models import load_models
 
     model = load_models(options.model, options.rerank, options.rerank_weight)
     captions = {}
