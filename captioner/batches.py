@@ -50,6 +50,10 @@ class EncodedCaptions:
     def __len__(self):
         return len(self.pictures)
 
+    def by_picture(self):
+        """The numbers of the captions of each picture that has some, a list of int arrays."""
+        return np.split(np.arange(len(self)), np.flatnonzero(np.diff(self.pictures)) + 1)
+
     def matrix(self, captions, rows, length):
         """Inputs and targets of some captions, padded.
 
@@ -151,14 +155,11 @@ def picture_batches(encoded, pictures_per_batch, captions_per_picture, rng=None)
     Returns:
         list of (picture numbers, caption numbers (pictures · captions_per_picture), length).
     """
-    groups = np.split(np.arange(len(encoded)), np.flatnonzero(np.diff(encoded.pictures)) + 1)
+    groups = encoded.by_picture()
     pictures = np.arange(len(groups)) if rng is None else rng.permutation(len(groups))
     chosen = [None] * len(groups)
     for picture in pictures:
-        captions = groups[picture] if rng is None else rng.permutation(groups[picture])
-        captions = captions[:captions_per_picture]
-        missing = captions_per_picture - len(captions)
-        chosen[picture] = np.concatenate([captions, np.full(missing, -1, np.int64)])
+        chosen[picture] = some_captions(groups[picture], captions_per_picture, rng)
     longest = np.array([encoded.lengths[each[each >= 0]].max() for each in chosen])
     batches = _bucketed(pictures, longest, pictures_per_batch, rng)
     numbers = np.array([encoded.pictures[group[0]] for group in groups])
@@ -166,6 +167,18 @@ def picture_batches(encoded, pictures_per_batch, captions_per_picture, rng=None)
         (numbers[batch], np.concatenate([chosen[each] for each in batch]), length)
         for batch, length in batches
     ]
+
+
+def some_captions(captions, count, rng=None):
+    """That many of a picture's captions, drawn at random; -1 for each that it lacks.
+
+    Args:
+        captions: int array. Numbers of captions.
+        count: int.
+        rng: numpy Generator, or None for the first ones. Defaults to `None`.
+    """
+    captions = (captions if rng is None else rng.permutation(captions))[:count]
+    return np.concatenate([captions, np.full(count - len(captions), -1, np.int64)])
 
 
 def _bucketed(order, lengths, batch_size, rng):

@@ -98,6 +98,9 @@ class TrainConfig:
         0, "passes over the pictures, after all others, with CIDEr-D of sampled captions as reward"
     )
     self_critical_learning_rate: float = _setting(1e-4, "largest step of Adam then")
+    teacher_weight: float = _setting(
+        0.0, "weight then of the loss of people's captions, beside the rewards"
+    )
     augment: bool = _setting(
         True, "crop, mirror and recolour pictures at random while the CNN learns", (True, False)
     )
@@ -136,7 +139,7 @@ class TrainConfig:
                     "patience": 0, "attention_units": 1, "attention_penalty": 0,
                     "validation_pictures": 1, "min_count": 1, "max_length": 1,
                     "seed": 0, "views": 1, "l2": 0, "clip_norm": 0, "learning_rate": 0,
-                    "self_critical": 0,
+                    "self_critical": 0, "teacher_weight": 0,
                     "self_critical_learning_rate": 0, "fine_tune_learning_rate": 0,
                     "encoder_learning_rate": 0}  # fmt: skip
         for name, least in at_least.items():

@@ -82,12 +82,27 @@ class SelfCritical(TeacherForcing):
     """The captioner as it learns from its own captions: the sample weights are the advantages.
 
     Without sample weights, in validation, the loss is that of teacher forcing.
+
+    Args:
+        captioner: Captioner.
+        teacher_weight: float. Weight of teacher forcing beside the rewards, on `teacher_words` and
+            `teacher_targets` (captions, time) of the inputs; `0` needs neither. Defaults to `0.0`.
+        label_smoothing: float. That of teacher forcing. Defaults to `0.0`.
     """
+
+    def __init__(self, captioner, teacher_weight=0.0, label_smoothing=0.0):
+        super().__init__(captioner, label_smoothing)
+        self.teacher_weight = teacher_weight
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         if sample_weight is None:
             return super().compute_loss(x, y, y_pred, training=False)
-        return word_loss(y, forbid(y_pred), weights=sample_weight) + sum(self.losses)
+        loss = word_loss(y, forbid(y_pred), weights=sample_weight)
+        if self.teacher_weight:
+            logits = self.captioner.decoder(x["teacher_words"], x["image"], training=True)
+            wanted = word_loss(x["teacher_targets"], logits, self.label_smoothing)
+            loss = loss + self.teacher_weight * wanted
+        return loss + sum(self.losses)
 
 
 class Reward:

@@ -11,7 +11,7 @@ from keras import ops
 from tqdm import tqdm
 
 from captioner.augmentation import augment
-from captioner.batches import EncodedCaptions, batches_of, bucket_length
+from captioner.batches import EncodedCaptions, batches_of, bucket_length, some_captions
 from captioner.errors import CaptionerError
 from captioner.images import ImageError, read_images
 from captioner.optimizers import TwoRateAdam, learning_rate_at, plateau_factor
@@ -224,8 +224,13 @@ class RewardStage(_Stage):
             self.val_features = run.features(run.validation, self.own_cache)
         self.sampler = Sampler(run.captioner)
         self.reward = Reward(run.training.captions, run.captioner.vocabulary)
+        # One length for all, which is one shape to compile; the few longer captions are cut.
+        self.captions = EncodedCaptions(
+            run.training.captions, run.captioner.vocabulary, LONGEST - 1
+        )
+        self.by_picture = self.captions.by_picture()
         self.compile(
-            SelfCritical(run.captioner),
+            SelfCritical(run.captioner, config.teacher_weight, config.label_smoothing),
             keras.optimizers.Adam(**self.optimizer_settings()),
         )
 
@@ -249,13 +254,24 @@ class RewardStage(_Stage):
             scoring += time.time() - asked
             gain = filled(advantages(scores).reshape(-1).astype("float32"), len(words))
             inputs, targets = as_inputs(words, bucket_length(np.count_nonzero(real, axis=1).max()))
-            loss = self.compiled.train({"words": inputs, "image": image}, targets, gain)
+            inputs = {"words": inputs, "image": image, **self._teacher(pictures, rng)}
+            loss = self.compiled.train(inputs, targets, gain)
             require_finite(loss, step)
             rewards.add(scores.mean(), len(real), len(real))
         share = 100 * scoring / (time.time() - start)
         self._show(pictures[0], real[:SAMPLES], scores[0])
         run.log(f"computing the rewards took {share:.0f} % of the epoch's time")
         return {"reward": rewards.close()}
+
+    def _teacher(self, pictures, rng):
+        """People's captions of the pictures, for the part of the loss that is teacher forcing."""
+        if not self.run.config.teacher_weight:
+            return {}
+        each = self.run.captions_a_picture
+        chosen = [some_captions(self.by_picture[picture], each, rng) for picture in pictures]
+        rows = self.pictures_a_step * each
+        words, targets = self.captions.matrix(np.concatenate(chosen), rows, LONGEST)
+        return {"teacher_words": words, "teacher_targets": targets}
 
     def _show(self, picture, words, scores):
         """Logs the samples of one picture, best first."""

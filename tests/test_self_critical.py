@@ -126,6 +126,17 @@ def test_the_loss_weighs_each_captions_log_probability_by_its_advantage():
     )
     loss = SelfCritical(learner).compute_loss(y=targets, y_pred=logits, sample_weight=gain)
     assert float(loss) == pytest.approx(-(0.5 * first - 2 * second) / 5, rel=1e-5)
+    people = {
+        "teacher_words": np.array([[START, 4, UNKNOWN]]),
+        "teacher_targets": np.array([[4, UNKNOWN, END]]),
+        "image": rng.normal(size=(1, 1280)).astype("float32"),
+    }
+    taught = word_loss(
+        people["teacher_targets"], learner.decoder(people["teacher_words"], people["image"]), 0.1
+    )
+    both = SelfCritical(learner, teacher_weight=0.5, label_smoothing=0.1)
+    total = both.compute_loss(people, targets, logits, gain)
+    assert float(total) == pytest.approx(float(loss) + 0.5 * float(taught), rel=1e-5)
     targets[0, 0] = UNKNOWN  # people's captions, in validation, have words it does not know
     plain = SelfCritical(learner).compute_loss(y=targets, y_pred=logits, training=False)
     assert float(plain) == pytest.approx(float(word_loss(targets, logits)))

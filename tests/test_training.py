@@ -338,7 +338,7 @@ def test_pixels_then_rewards_with_attention(run, tmp_path, monkeypatch):
     monkeypatch.setattr(RewardStage, "prepare", prepare)
     settings = {
         **run[0], "out": str(tmp_path / "run"), "attention": "additive", "attention_units": 8,
-        "epochs": 0, "self_critical": 2, "ema": 0.9, "schedule": "plateau",
+        "epochs": 0, "self_critical": 2, "teacher_weight": 0.5, "ema": 0.9, "schedule": "plateau",
     }  # fmt: skip
     lines = []
     with pytest.raises(KeyboardInterrupt):
