@@ -142,7 +142,14 @@ def test_perfect_results_score_one(tmp_path, capsys):
     results = tmp_path / "results.json"
     results.write_text(json.dumps([{"image_id": k, "caption": v} for k, v in first.items()]))
     arguments = ["evaluate", "--data", "data/shapes/captions_test.json", "--json"]
+    arguments += ["--diversity", "data/shapes"]
     assert main([*arguments, "--results", str(results), "--metrics", "bleu", "cider"]) == 0
     scores = json.loads(capsys.readouterr().out)
     assert scores["BLEU-4"] == pytest.approx(1.0)
     assert scores["CIDEr"] > 1
+    with open("data/shapes/captions_train.json", encoding="utf-8") as file:
+        learned = {each["caption"] for each in json.load(file)["annotations"]}
+    said = list(first.values())
+    assert scores["distinct"] == pytest.approx(len(set(said)) / len(said))
+    assert scores["copied"] == pytest.approx(sum(each in learned for each in said) / len(said))
+    assert scores["words"] == len({word for each in said for word in each.split()})

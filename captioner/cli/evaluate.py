@@ -41,6 +41,13 @@ def add_arguments(parser):
         metavar="M",
         help="bleu rouge cider meteor spice (default: all but spice)",
     )
+    parser.add_argument(
+        "--diversity",
+        action="append",
+        metavar="DATA",
+        help="print too how varied the captions are: the shares that are distinct and that are "
+        "copied from the train split of DATA, the words used and the mean length; may be repeated",
+    )
     parser.add_argument("--json", action="store_true", help="print the scores as JSON")
     parser.add_argument("--batch-size", type=int, default=32, metavar="N", help="default: 32")
     add_search_arguments(parser)
@@ -62,6 +69,8 @@ def run(options):
         captions = _read_captions(options.results, dataset)
     references = {name: texts for name, texts in dataset.references().items() if name in captions}
     scores = metrics.score(references, captions, options.metrics)
+    if options.diversity:
+        scores |= metrics.diversity(list(captions.values()), _training_captions(options.diversity))
     _print(scores, len(captions), options.json)
     return 0
 
@@ -81,6 +90,12 @@ def _write_captions(options, dataset, settings):
     if options.results:
         metrics.save_results(options.results, captions)
     return captions
+
+
+def _training_captions(paths):
+    for path in paths:
+        for texts in load_dataset(path, split="train", check_images=False).captions:
+            yield from texts
 
 
 def _read_captions(path, dataset):
