@@ -8,9 +8,9 @@ from keras import ops
 class AdditiveAttention(keras.layers.Layer):
     """Soft attention: the i_t of the document's equation (5) as what step t looks at.
 
-        e_tr = v · tanh(w_r region_r + w_h h_{t-1})     how well region r suits
-        a_t  = softmax(e_t)                             over the regions
-        b_t  = sigmoid(w_b · h_{t-1} + b)               how much the picture matters for this word
+        e_tr = v · tanh(w_r region_r + w_h h_{t-1} + b_e)   how well region r suits
+        a_t  = softmax(e_t)                                 over the regions
+        b_t  = sigmoid(w_b · h_{t-1} + b)                   how much the picture matters now
         i_t  = b_t Σ_r a_tr region_r
 
     Args:

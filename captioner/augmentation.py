@@ -6,7 +6,12 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageEnhance
 
-SIDES = re.compile(r"\b(left|right|leftmost|rightmost)\b", re.IGNORECASE)
+# English, German, French, Spanish, Portuguese, Italian; Chinese and Japanese.
+SIDES = re.compile(
+    r"\b(left|right|leftmost|rightmost|links|rechts|linken?|rechten?|gauche|droite|izquierd[ao]"
+    r"|derech[ao]|esquerd[ao]|direit[ao]|sinistr[ao]|destr[ao])\b|[左右]",
+    re.IGNORECASE,
+)
 SMALLEST_CROP = 0.8  # of the height and of the width
 COLOUR_CHANGE = 0.2  # most of brightness, of contrast and of saturation; hues are left as they are
 

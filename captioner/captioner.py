@@ -13,6 +13,7 @@ from keras import ops
 
 from captioner.batches import EncodedCaptions
 from captioner.decoder import Decoder
+from captioner.decoding import BEAM_SIZE
 from captioner.encoder import Encoder
 from captioner.errors import CaptionerError, require
 from captioner.generation import Generation
@@ -61,7 +62,7 @@ class Captioner(Generation, keras.Model):
             )
         self.generation = {
             "method": "beam",
-            "beam_size": 3,
+            "beam_size": BEAM_SIZE,
             "length_penalty": 1.0,
             "max_length": 30,
             "no_repeat_ngram": 0,

@@ -152,6 +152,27 @@ class TrainConfig:
                     f"{flag(name)} {getattr(self, name)}: must be at least 0 and below 1"
                 )
 
+    def adopt(self, settings, source):
+        """Takes settings over from a captioner.
+
+        Args:
+            settings: dict.
+            source: str. Where they are from, for the error.
+
+        Raises:
+            CaptionerError: One of them has been given, and differently.
+        """
+        for field in dataclasses.fields(self):
+            if field.name not in settings:
+                continue
+            given, settled = getattr(self, field.name), settings[field.name]
+            if given not in (field.default, settled):
+                raise CaptionerError(
+                    f"{flag(field.name)} {given}: {source} has {settled}; leave the flag out, or "
+                    "leave out --init-from"
+                )
+            setattr(self, field.name, settled)
+
     def to_json(self):
         """The settings as readable JSON text."""
         return json.dumps(dataclasses.asdict(self), indent=2) + "\n"

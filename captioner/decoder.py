@@ -95,16 +95,19 @@ class Decoder(keras.layers.Layer):
         self.attention_penalty = attention_penalty
 
         self.word_vectors = keras.layers.Embedding(vocabulary_size, embedding, name="word_vectors")
-        self.drop_words = keras.layers.Dropout(word_dropout, seed=seed)
-        self.drop_image = keras.layers.Dropout(image_dropout, seed=seed)
-        self.drop_output = keras.layers.Dropout(dropout, seed=seed)
+        # Each mask has a seed of its own, or those of the same size would be the same.
+        seeds = [None if seed is None else seed + n for n in range(3 + layers)]
+        self.drop_words = keras.layers.Dropout(word_dropout, seed=seeds[0])
+        self.drop_image = keras.layers.Dropout(image_dropout, seed=seeds[1])
+        self.drop_output = keras.layers.Dropout(dropout, seed=seeds[2])
         if image_units:
             self.image_norm = keras.layers.LayerNormalization(name="image_norm")
             self.image_projection = keras.layers.Dense(image_units, name="image_projection")
-        shared = (units, cell, implementation, recurrent_dropout, l2, seed)
+        shared = (units, cell, implementation, recurrent_dropout, l2)
         looks = (attention, attention_units)  # the first layer, for all
         self.recurrent = [
-            ImageRNN(*shared, *(() if n else looks), name=f"recurrent_{n}") for n in range(layers)
+            ImageRNN(*shared, seeds[3 + n], *(() if n else looks), name=f"recurrent_{n}")
+            for n in range(layers)
         ]
         self.logits = keras.layers.Dense(vocabulary_size, name="logits")
         self.build((None, None), (None, image_features))
@@ -260,9 +263,13 @@ def unseen(weights, mask):
 
     Args:
         weights: tensor (batch, time, regions).
-        mask: bool tensor (batch, time), False where a caption is padding.
+        mask: bool tensor (batch, time), False where a caption is padding. A caption that is nothing
+            else does not count.
 
     Reference: Xu et al. 2015, equation (14), the doubly stochastic term.
     """
-    weights = weights * ops.cast(mask, weights.dtype)[..., None]
-    return ops.mean(ops.square(1.0 - ops.sum(weights, axis=1)))
+    mask = ops.cast(mask, weights.dtype)
+    is_caption = ops.max(mask, axis=1)
+    looked = ops.sum(weights * mask[..., None], axis=1)  # (batch, regions)
+    each = ops.mean(ops.square(1.0 - looked), axis=1)
+    return ops.sum(each * is_caption) / ops.maximum(ops.sum(is_caption), 1.0)

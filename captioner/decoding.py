@@ -18,6 +18,7 @@ from captioner.vocabulary import END, PAD, START, UNKNOWN
 
 IMPOSSIBLE = -1e9  # in place of -inf, which would turn into NaN where it meets a zero
 NEVER_SAID = (PAD, START, UNKNOWN)
+BEAM_SIZE = 3
 
 
 class Hypothesis(NamedTuple):
@@ -105,7 +106,9 @@ def sample(
     return _one_by_one(step, state, choose, max_length, no_repeat_ngram)
 
 
-def beam(step, state, beam_size=3, length_penalty=1.0, n_best=1, max_length=30, no_repeat_ngram=0):
+def beam(
+    step, state, beam_size=BEAM_SIZE, length_penalty=1.0, n_best=1, max_length=30, no_repeat_ngram=0
+):
     """Beam search: the best of many hypotheses kept side by side.
 
     At every step the live hypotheses of a picture are extended by every word and the `beam_size`

@@ -98,6 +98,16 @@ class Encoder(keras.layers.Layer):
         Raises:
             CaptionerError: The network has no such layer.
         """
+        self.require_layer(layer)
+        names = [each.name for each in self.network.layers]
+        first = 0 if layer == "all" else names.index(layer)
+        self.network.trainable = True
+        for index, each in enumerate(self.network.layers):
+            is_normalisation = isinstance(each, keras.layers.BatchNormalization)
+            each.trainable = index >= first and not is_normalisation
+
+    def require_layer(self, layer):
+        """Raises CaptionerError for what is neither "all" nor the name of a layer."""
         names = [each.name for each in self.network.layers]
         if layer != "all" and layer not in names:
             some = ", ".join(name for name in names if name.endswith("_add"))[:200]
@@ -105,11 +115,6 @@ class Encoder(keras.layers.Layer):
                 f"fine-tune from {layer!r}: {self.backbone} has no such layer; give all, or a "
                 f"layer's name such as {some or names[len(names) // 2]}"
             )
-        first = 0 if layer == "all" else names.index(layer)
-        self.network.trainable = True
-        for index, each in enumerate(self.network.layers):
-            is_normalisation = isinstance(each, keras.layers.BatchNormalization)
-            each.trainable = index >= first and not is_normalisation
 
     def load_network_weights(self, weights):
         """Loads ImageNet weights (Keras downloads them) or those of a file.

@@ -12,11 +12,11 @@ class Ensemble(Generation):
     """Averages the word probabilities of captioners at each step.
 
     Args:
-        members: list of Captioner, of one vocabulary and picture size. The search settings stored
-            in the first are taken.
+        members: list of Captioner, of one vocabulary, direction and picture size. The search
+            settings stored in the first are taken.
 
     Raises:
-        CaptionerError: The members' words or picture sizes differ.
+        CaptionerError: The members' words, directions or picture sizes differ.
 
     Example:
     >>> ensemble = captioner.Ensemble([captioner.load("a.keras"), captioner.load("b.keras")])
@@ -30,6 +30,7 @@ class Ensemble(Generation):
         for number, other in enumerate(others, 2):
             for what, one, two in (
                 ("vocabularies", first.vocabulary.words, other.vocabulary.words),
+                ("directions", first.vocabulary.direction, other.vocabulary.direction),
                 ("picture sizes", first.picture_size, other.picture_size),
             ):
                 if one != two:

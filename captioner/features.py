@@ -5,6 +5,7 @@ import json
 import os
 
 import numpy as np
+from filelock import FileLock
 from tqdm import tqdm
 
 from captioner.errors import CaptionerError
@@ -41,7 +42,9 @@ def cached_features(captioner, paths, folder=None, batch_size=32, progress=True,
     os.makedirs(folder, exist_ok=True)
     path = os.path.join(folder, _key(captioner, paths, view) + ".npy")
     if not os.path.exists(path):
-        _compute(captioner, paths, path, batch_size, progress, view)
+        with FileLock(path + ".lock"):  # another run may be at it: it is waited for
+            if not os.path.exists(path):
+                _compute(captioner, paths, path, batch_size, progress, view)
     with open(path + ".json", encoding="utf-8") as file:
         unreadable = {int(key): reason for key, reason in json.load(file)["unreadable"].items()}
     if len(unreadable) > max(1, MOST_UNREADABLE * len(paths)):
@@ -52,10 +55,28 @@ def cached_features(captioner, paths, folder=None, batch_size=32, progress=True,
     return np.load(path, mmap_mode="r"), unreadable
 
 
+class Rows:
+    """Some rows of an array on disk, read when they are asked for.
+
+    Args:
+        features: array (pictures, ...).
+        rows: int array. The rows wanted.
+    """
+
+    def __init__(self, features, rows):
+        self._features, self._rows = features, np.asarray(rows)
+
+    def __len__(self):
+        return len(self._rows)
+
+    def __getitem__(self, index):
+        return self._features[self._rows[index]]
+
+
 def _compute(captioner, paths, path, batch_size, progress, view):
     shape = (len(paths), *captioner.image_shape)
-    partial, done = path + ".partial", 0
-    state = _read_state(path + ".json") if os.path.exists(partial) else None
+    partial, notes = path + ".partial", path + ".partial.json"
+    state = _read_state(notes) if os.path.exists(partial) else None
     if state is None:
         state = {"done": 0, "unreadable": {}}
         features = np.lib.format.open_memmap(partial, "w+", np.float16, shape)
@@ -79,12 +100,14 @@ def _compute(captioner, paths, path, batch_size, progress, view):
                 bar.update(len(pixels))
                 pixels = []
                 if end // batch_size % 100 == 0:
-                    _write_state(path + ".json", features, {**state, "done": end})
+                    _write_state(notes, features, {**state, "done": end})
     for number in state["unreadable"]:
         features[int(number)] = 0
     _write_state(path + ".json", features, {**state, "done": len(paths)})
     del features
     os.replace(partial, path)
+    if os.path.exists(notes):
+        os.remove(notes)
 
 
 def _write_state(path, features, state):

@@ -25,8 +25,8 @@ class Caption(NamedTuple):
         words: tuple of str. The words one by one.
         word_scores: tuple of float. Log-probability of each word, the end of the caption last.
         attention: float array (words, height, width), where each word looked: the weights of the
-            CNN's regions, which sum to 1. None for models without attention, and where no details
-            were asked for.
+            CNN's regions, which sum to 1. None for models without attention, for ensembles, and
+            where no details were asked for.
     """
 
     text: str
@@ -125,7 +125,7 @@ class Generation:
         Returns:
             list (pictures) of lists of `Caption`, best first.
         """
-        rows = settings.get("beam_size", 1) if method == "beam" else 1
+        rows = settings.get("beam_size", decoding.BEAM_SIZE) if method == "beam" else 1
         context, state = self.start(image)
         context = [np.repeat(each, rows, axis=0) for each in context]
 

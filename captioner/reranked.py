@@ -1,5 +1,6 @@
 """Two readers: a captioner writes, another that reads backwards has a say in which is best."""
 
+from captioner.decoding import BEAM_SIZE
 from captioner.errors import CaptionerError
 from captioner.generation import Generation
 from captioner.vocabulary import tokenize
@@ -21,7 +22,8 @@ class Reranked(Generation):
             Defaults to `0.5`.
 
     Raises:
-        CaptionerError: The picture sizes differ, or the weight is out of range.
+        CaptionerError: The picture sizes differ, a direction is the wrong one, or the weight is out
+            of range.
 
     Example:
     >>> forward, backward = captioner.load("runs/a/best.keras"), captioner.load("runs/b/best.keras")
@@ -32,6 +34,12 @@ class Reranked(Generation):
     def __init__(self, forward, backward, weight=0.5):
         if forward.picture_size != backward.picture_size:
             raise CaptionerError("the two models have different picture sizes; use one encoder")
+        for model, direction in ((forward, "forward"), (backward, "backward")):
+            if model.vocabulary.direction != direction:
+                raise CaptionerError(
+                    f"the model that {'writes' if direction == 'forward' else 're-ranks'} must be "
+                    f"one trained with --direction {direction}"
+                )
         if not 0 <= weight <= 1:
             raise CaptionerError(f"weight {weight}: must be between 0 and 1")
         self.forward, self.backward, self.weight = forward, backward, weight
@@ -45,7 +53,7 @@ class Reranked(Generation):
     def decode(self, image, method="beam", **settings):
         if method != "beam":
             raise CaptionerError(f"method {method}: only beam search has several captions to rank")
-        settings = {**settings, "n_best": settings.get("beam_size", 1)}
+        settings = {**settings, "n_best": settings.get("beam_size", BEAM_SIZE)}
         own, other = image
         found = self.forward.decode(own, method="beam", **settings)
         most = max(len(captions) for captions in found)

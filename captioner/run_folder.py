@@ -12,7 +12,10 @@ from captioner.config import TrainConfig
 from captioner.errors import CaptionerError
 
 # What resuming may change: none of it alters the course of the run so far.
-FREE_TO_CHANGE = {"out", "cache", "epochs", "fine_tune_epochs", "self_critical", "patience"}
+FREE_TO_CHANGE = {
+    "out", "cache", "epochs", "fine_tune_epochs", "self_critical", "patience", "learning_rate",
+    "fine_tune_learning_rate", "encoder_learning_rate", "self_critical_learning_rate",
+}  # fmt: skip
 
 
 class RunFolder:
@@ -33,11 +36,10 @@ class RunFolder:
 
     @classmethod
     def open(cls, config, resume):
-        """The folder for a new run, or that of the run to go on with.
+        """The folder for a new run, or that of the run to go on with. Nothing is written yet.
 
         Raises:
-            CaptionerError: A run is there already and `resume` is False; or the settings given
-                differ from that run's.
+            CaptionerError: A run is there already and `resume` is False; or something else is.
         """
         folder = cls(config.out)
         if not config.out:
@@ -50,13 +52,20 @@ class RunFolder:
                 f"{config.out}: holds a run already; go on with it by --resume, or give another "
                 "--out"
             )
-        if exists:
-            folder._compare(config)
-        elif os.path.isdir(config.out) and os.listdir(config.out):
+        if not exists and os.path.isdir(config.out) and os.listdir(config.out):
             raise CaptionerError(f"{config.out}: folder is not empty; give another --out")
-        os.makedirs(config.out, exist_ok=True)
-        _replace(folder._config, config.to_json().encode())
         return folder
+
+    def begin(self, config):
+        """Makes the folder, with the settings in it.
+
+        Raises:
+            CaptionerError: A run is there that has other settings.
+        """
+        if os.path.exists(self._config):
+            self._compare(config)
+        os.makedirs(self.path, exist_ok=True)
+        _replace(self._config, config.to_json().encode())
 
     def best_of(self, stage):
         """The path of the captioner after the best epoch of one stage."""

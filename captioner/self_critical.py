@@ -17,7 +17,6 @@ from captioner.teacher_forcing import TeacherForcing, forbid, word_loss
 from captioner.vocabulary import END, PAD, START
 
 SAMPLES = 5  # captions of each picture
-LONGEST = 24  # words of a sample, its end included
 END_WORD = "<end>"
 
 
@@ -97,12 +96,14 @@ class SelfCritical(TeacherForcing):
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         if sample_weight is None:
             return super().compute_loss(x, y, y_pred, training=False)
-        loss = word_loss(y, forbid(y_pred), weights=sample_weight)
+        # The other terms, L2 and where it looked, are those of the samples, taken at once: another
+        # call of the decoder replaces them.
+        loss = word_loss(y, forbid(y_pred), weights=sample_weight) + sum(self.losses)
         if self.teacher_weight:
             logits = self.captioner.decoder(x["teacher_words"], x["image"], training=True)
-            wanted = word_loss(x["teacher_targets"], logits, self.label_smoothing)
-            loss = loss + self.teacher_weight * wanted
-        return loss + sum(self.losses)
+            taught = word_loss(x["teacher_targets"], logits, self.label_smoothing)
+            loss = loss + self.teacher_weight * taught
+        return loss
 
 
 class Reward:

@@ -12,11 +12,11 @@ from tqdm import tqdm
 
 from captioner.augmentation import augment
 from captioner.batches import EncodedCaptions, batches_of, bucket_length, some_captions
+from captioner.config import flag
 from captioner.errors import CaptionerError
 from captioner.images import ImageError, read_images
 from captioner.optimizers import TwoRateAdam, learning_rate_at, plateau_factor
 from captioner.self_critical import (
-    LONGEST,
     SAMPLES,
     Reward,
     Sampler,
@@ -25,10 +25,13 @@ from captioner.self_critical import (
     as_inputs,
 )
 from captioner.teacher_forcing import TeacherForcing
+from captioner.vocabulary import PAD
 
 
 class _Stage:
     """What the stages share: a compiled model, and an epoch of steps of teacher forcing."""
+
+    rate = "learning_rate"  # the setting that is this stage's learning rate
 
     def __init__(self, run):
         self.run = run
@@ -58,7 +61,7 @@ class _Stage:
         self.optimizer.learning_rate = learning_rate_at(
             step,
             self.epochs * steps_an_epoch,
-            self.learning_rate,
+            getattr(config, self.rate),
             config.schedule,
             config.warmup,
         )
@@ -97,9 +100,17 @@ class _Stage:
             self.model.set_sampling(step / (self.epochs * len(batches)))
             words, targets = self.captions.matrix(batch.captions, batch.rows, batch.length)
             loss = self.compiled.train({"words": words, **next(images)}, targets)
-            require_finite(loss, step)
+            self.require_finite(loss, step)
             losses.add(loss, np.count_nonzero(targets), batch.count)
         return {"train_loss": losses.close()}
+
+    def require_finite(self, loss, step):
+        """Raises CaptionerError where a loss is no number."""
+        if not math.isfinite(loss):
+            raise CaptionerError(
+                f"step {step}: the loss is {loss}; the last epoch is kept; go on with "
+                f"--resume and a lower {flag(self.rate)}"
+            )
 
     def after(self):
         """Tidies up when the stage is over."""
@@ -112,7 +123,7 @@ class TextStage(_Stage):
 
     def prepare(self):
         run, config = self.run, self.run.config
-        self.epochs, self.learning_rate = config.text_epochs, config.learning_rate
+        self.epochs = config.text_epochs
         run.captioner.encoder.freeze()
         lines = [[line] for line in read_lines(config.text)]
         self.captions = EncodedCaptions(lines, run.captioner.vocabulary, config.max_length)
@@ -137,7 +148,7 @@ class FeatureStage(_Stage):
 
     def prepare(self):
         run, config = self.run, self.run.config
-        self.epochs, self.learning_rate = config.epochs, config.learning_rate
+        self.epochs = config.epochs
         self.pictures_a_step, self.captions_each = run.pictures_a_step, run.captions_each
         run.captioner.encoder.freeze()
         self.compile(self.teacher(), keras.optimizers.Adam(**self.optimizer_settings()))
@@ -157,11 +168,11 @@ class FeatureStage(_Stage):
 class PixelStage(_Stage):
     """CNN and decoder learn together, each picture with all its captions."""
 
-    name, number = "pixels", 1
+    name, number, rate = "pixels", 1, "fine_tune_learning_rate"
 
     def prepare(self):
         run, config = self.run, self.run.config
-        self.epochs, self.learning_rate = config.fine_tune_epochs, config.fine_tune_learning_rate
+        self.epochs = config.fine_tune_epochs
         self.pictures_a_step = config.fine_tune_batch_size
         self.captions_each = run.captions_a_picture
         encoder = run.captioner.encoder
@@ -210,15 +221,15 @@ class PixelStage(_Stage):
 class RewardStage(_Stage):
     """The decoder learns from its own captions, see `captioner.self_critical`."""
 
-    name, number = "rewards", 2
+    name, number, rate = "rewards", 2, "self_critical_learning_rate"
 
     def prepare(self):
         run, config = self.run, self.run.config
-        self.epochs, self.learning_rate = config.self_critical, config.self_critical_learning_rate
+        self.epochs = config.self_critical
         self.pictures_a_step = max(1, config.batch_size // SAMPLES)
         run.captioner.encoder.freeze()
         self.own_cache, self.val_features = None, run.val_features
-        if config.fine_tune_from != "none":
+        if any(row["stage"] == "pixels" for row in run.history):
             # The CNN is this run's own now, and so are its features, until they have served.
             self.own_cache = os.path.join(run.folder.path, "features")
             self.val_features = run.features(run.validation, self.own_cache)
@@ -226,7 +237,7 @@ class RewardStage(_Stage):
         self.reward = Reward(run.training.captions, run.captioner.vocabulary)
         # One length for all, which is one shape to compile; the few longer captions are cut.
         self.captions = EncodedCaptions(
-            run.training.captions, run.captioner.vocabulary, LONGEST - 1
+            run.training.captions, run.captioner.vocabulary, run.longest - 1
         )
         self.by_picture = self.captions.by_picture()
         self.compile(
@@ -246,9 +257,10 @@ class RewardStage(_Stage):
         for step, pictures in enumerate(batches, epoch * len(batches)):
             self.set_learning_rate(step, len(batches))
             image = filled(features[pictures], pictures_a_step)
-            chance = rng.random((pictures_a_step * SAMPLES, LONGEST), dtype="float32")
+            chance = rng.random((pictures_a_step * SAMPLES, run.longest), dtype="float32")
             words = self.sampler.predict_on_batch({"image": image, "chance": chance})
             asked = time.time()
+            words[len(pictures) * SAMPLES :] = PAD  # what is said of no picture
             real = words[: len(pictures) * SAMPLES]
             scores = self.reward(np.repeat(pictures, SAMPLES), real).reshape(-1, SAMPLES)
             scoring += time.time() - asked
@@ -256,7 +268,7 @@ class RewardStage(_Stage):
             inputs, targets = as_inputs(words, bucket_length(np.count_nonzero(real, axis=1).max()))
             inputs = {"words": inputs, "image": image, **self._teacher(pictures, rng)}
             loss = self.compiled.train(inputs, targets, gain)
-            require_finite(loss, step)
+            self.require_finite(loss, step)
             rewards.add(scores.mean(), len(real), len(real))
         share = 100 * scoring / (time.time() - start)
         self._show(pictures[0], real[:SAMPLES], scores[0])
@@ -270,7 +282,7 @@ class RewardStage(_Stage):
         each = self.run.captions_a_picture
         chosen = [some_captions(self.by_picture[picture], each, rng) for picture in pictures]
         rows = self.pictures_a_step * each
-        words, targets = self.captions.matrix(np.concatenate(chosen), rows, LONGEST)
+        words, targets = self.captions.matrix(np.concatenate(chosen), rows, self.run.longest)
         return {"teacher_words": words, "teacher_targets": targets}
 
     def _show(self, picture, words, scores):
@@ -312,15 +324,6 @@ class CompiledSteps:
         loss = float(run(inputs, targets, sample_weight=weights, return_dict=True)["loss"])
         self._functions[key] = getattr(self.model, kind)
         return loss
-
-
-def require_finite(loss, step):
-    """Raises CaptionerError where a loss is no number."""
-    if not math.isfinite(loss):
-        raise CaptionerError(
-            f"step {step}: the loss is {loss}; the last epoch's checkpoint is kept; lower "
-            "--learning-rate"
-        )
 
 
 class Progress:

@@ -54,14 +54,14 @@ class TeacherForcing(keras.Model):
         """Sets how much of scheduled sampling applies: it rises in a line from 0 to all of it.
 
         Args:
-            progress: float, 0 at the start of the training and 1 at its end.
+            progress: float, 0 at the start of a stage of training and 1 at its end.
         """
         if self.scheduled_sampling:
             self.sampled_share.assign(self.scheduled_sampling * progress)
 
     def _partly_sampled(self, words, image):
         """The words, some replaced by those drawn from the model after the right words so far."""
-        logits = forbid(self.captioner.decoder(words, image))
+        logits = forbid(self.captioner.decoder(words, image, training=False))
         batch, time, vocabulary = logits.shape
         drawn = keras.random.categorical(
             ops.reshape(logits, (-1, vocabulary)), 1, seed=self.seed_generator

@@ -8,6 +8,7 @@ its own captions. After every epoch the validation pictures are captioned, and t
 best CIDEr is kept.
 """
 
+import math
 import os
 import time
 
@@ -17,18 +18,22 @@ from keras import ops
 
 from captioner import metrics
 from captioner.augmentation import View, may_mirror
-from captioner.batches import EncodedCaptions, batches_of
+from captioner.batches import EncodedCaptions, batches_of, bucket_length
 from captioner.captioner import Captioner, load
+from captioner.config import TrainConfig
 from captioner.datasets import load_dataset
 from captioner.decoder import Decoder
 from captioner.encoder import Encoder
 from captioner.errors import CaptionerError
-from captioner.features import cached_features
+from captioner.features import Rows, cached_features
 from captioner.run_folder import RunFolder
-from captioner.stages import FeatureStage, PixelStage, RewardStage, TextStage, filled
+from captioner.stages import FeatureStage, PixelStage, RewardStage, TextStage, filled, read_lines
 from captioner.vocabulary import Vocabulary
 
-CAPTIONS_PER_PICTURE = 5  # of each picture, in one step of the second stage
+CAPTIONS_PER_PICTURE = 5  # of each picture, in a step that takes pictures with their captions
+LONGEST_SHARE = (
+    99  # percent of the training captions are no longer than what is written in training
+)
 PRESET = "flickr8k"
 
 
@@ -61,18 +66,39 @@ def train(config, resume=False, log=print, progress=True):
     folder = RunFolder.open(config, resume)
     keras.utils.set_random_seed(config.seed)
     captioner = new_captioner(config, training)
+    _require_usable(config, captioner)
+    folder.begin(config)  # only now: a wrong setting must not leave a run behind
     run = _Run(config, folder, captioner, training, validation, log, progress)
     run.report_sizes()
     run.go()
     return load(folder.best)
 
 
+def _require_usable(config, captioner):
+    """Raises CaptionerError for a setting that only a later stage would stumble over."""
+    tuned = config.fine_tune_from != "none"
+    if tuned:
+        captioner.encoder.require_layer(config.fine_tune_from)
+    if config.text:
+        read_lines(config.text)
+    epochs = (config.text and config.text_epochs, config.epochs, tuned and config.fine_tune_epochs,
+              config.self_critical)  # fmt: skip
+    if not any(epochs):
+        raise CaptionerError("0 epochs: nothing to train; give --epochs 1 or more")
+
+
 def new_captioner(config, training):
-    """An untrained captioner: vocabulary from the training captions, encoder weights as told."""
+    """The captioner a run starts with: vocabulary from the training captions, weights as told.
+
+    With `init_from` the config takes over what that captioner is.
+    """
     captions = (text for texts in training.captions for text in texts)
-    vocabulary = Vocabulary.build(captions, config.min_count, direction=config.direction)
     if config.init_from:
-        return extended(load(config.init_from), vocabulary, config)
+        source = load(config.init_from)
+        config.adopt(_architecture(source), config.init_from)
+        vocabulary = Vocabulary.build(captions, config.min_count, direction=config.direction)
+        return extended(source, vocabulary, config)
+    vocabulary = Vocabulary.build(captions, config.min_count, direction=config.direction)
     encoder = _new_encoder(config)
     decoder = Decoder(
         vocabulary_size=len(vocabulary),
@@ -117,6 +143,18 @@ def extended(source, vocabulary, config):
     return Captioner(source.encoder, decoder, made, source.generation)
 
 
+def _architecture(captioner):
+    """The settings that a captioner settles for whoever goes on with it."""
+    decoder = captioner.decoder.get_config()
+    names = ("cell", "layers", "units", "embedding", "image_units", "attention", "attention_units")
+    return {
+        **{name: decoder[name] for name in names},
+        "encoder": captioner.encoder.backbone,
+        "encoder_weights": TrainConfig.encoder_weights,
+        "direction": captioner.vocabulary.direction,
+    }
+
+
 def _new_encoder(config):
     if config.encoder_weights != "preset":
         encoder = Encoder(config.encoder)
@@ -143,9 +181,12 @@ class _Run:
         self.train_features, self.training = self._encode(training)
         self.mirrored = [may_mirror(captions) for captions in self.training.captions]
         self.val_features, self.validation = self._encode(validation)
-        vocabulary, longest = captioner.vocabulary, config.max_length
-        self.train_captions = EncodedCaptions(self.training.captions, vocabulary, longest)
-        self.val_captions = EncodedCaptions(self.validation.captions, vocabulary, longest)
+        vocabulary, most = captioner.vocabulary, config.max_length
+        self.train_captions = EncodedCaptions(self.training.captions, vocabulary, most)
+        self.val_captions = EncodedCaptions(self.validation.captions, vocabulary, most)
+        self.longest = self._longest()
+        search = captioner.generation
+        search["max_length"] = max(search["max_length"], self.longest)
         self.captions_a_picture = min(
             CAPTIONS_PER_PICTURE, max(len(captions) for captions in self.training.captions)
         )
@@ -155,6 +196,11 @@ class _Run:
         self.pictures_a_step = max(1, config.batch_size // self.captions_each)
         self.history = []
         self.best_score = -1.0
+
+    def _longest(self):
+        """Most words, the end included, of a caption that the model writes in training."""
+        usual = np.percentile(self.train_captions.lengths, LONGEST_SHARE)
+        return bucket_length(int(np.ceil(usual)))
 
     def _encode(self, dataset):
         """Features of a data set, and the data set without the pictures that cannot be read."""
@@ -166,7 +212,7 @@ class _Run:
         for reason in unreadable.values():
             self.log(f"note: skipped {reason}")
         readable = [n for n in range(len(dataset)) if n not in unreadable]
-        return features[readable], dataset.subset(readable)
+        return Rows(features, readable), dataset.subset(readable)
 
     def features(self, dataset, cache):
         """The features of pictures that can all be read, of the CNN as it is now."""
@@ -217,21 +263,20 @@ class _Run:
             stages.append(PixelStage(self))
         if self.config.self_critical:
             stages.append(RewardStage(self))
-        if not stages:
-            raise CaptionerError("0 epochs: nothing to train; give --epochs 1 or more")
         stored = self.folder.load_state()
         first = 0
         if stored:
             facts = stored[1]
             self.history, self.best_score = facts["history"], facts["best_score"]
-            first = [stage.name for stage in stages].index(facts["stage"])
+            first = self._stage_to_go_on_with([stage.name for stage in stages], facts["stage"])
             self.log(f"going on after epoch {len(self.history)} of {self.folder.path}")
         for number, stage in enumerate(stages[first:], first):
             is_resumed = bool(stored) and number == first
             if is_resumed:
                 self._take_weights(self.folder.last)  # a stage may look at the CNN when it starts
-            elif number and stages[number - 1].name != "text":
-                self._take_weights(self.folder.best)  # the best epoch of the stages before
+            elif number:
+                saved = self._take_weights(self.folder.best)  # the best epoch of the stages before
+                self.log(f"{stage.name}: from the weights of epoch {saved.about['epoch']}")
             stage.prepare()
             if is_resumed:
                 self._restore(stage, *stored)
@@ -243,6 +288,15 @@ class _Run:
         saved = load(path)
         self.captioner.encoder.set_weights(saved.encoder.get_weights())
         self.captioner.decoder.set_weights(saved.decoder.get_weights())
+        return saved
+
+    def _stage_to_go_on_with(self, names, stopped_in):
+        if stopped_in in names:
+            return names.index(stopped_in)
+        raise CaptionerError(
+            f"{self.folder.path}: the run is in its stage of {stopped_in}, which these settings "
+            "leave out; resume with the epochs it had"
+        )
 
     def _run_stage(self, stage):
         started = len([row for row in self.history if row["stage"] == stage.name])
@@ -310,7 +364,7 @@ class _Run:
         captions = {}
         for start in range(0, len(features), 64):
             batch = filled(features[start : start + 64], 64)
-            found = self.captioner.decode(batch, method="greedy", max_length=30)
+            found = self.captioner.decode(batch, method="greedy", max_length=self.longest)
             names = self.validation.image_ids[start : start + 64]
             for name, caption in zip(names, found, strict=False):  # the last batch is padded
                 captions[name] = caption[0].text
@@ -324,10 +378,16 @@ class _Run:
             "validation": {"CIDEr (greedy)": row["CIDEr"], "BLEU-4 (greedy)": row["BLEU-4"]},
         }
         self.captioner.save(self.folder.last)
-        if row["CIDEr"] >= max(self.scores(stage)):
+        *before, score = self.scores(stage)
+        is_best = score > max(before, default=-math.inf)
+        if is_best:
             self.captioner.save(self.folder.best_of(stage.name))
-        if row["CIDEr"] > self.best_score:
-            self.best_score = row["CIDEr"]
+        if stage.name == "text":
+            is_best_of_all = is_best  # and any epoch with pictures will be better
+        else:
+            is_best_of_all = row["CIDEr"] > self.best_score
+            self.best_score = max(row["CIDEr"], self.best_score)
+        if is_best_of_all:
             self.captioner.save(self.folder.best)
 
     def _save_books(self, stage, row):
@@ -349,7 +409,7 @@ class _Run:
 
 def _without_folders(config):
     """The settings as a shipped model should tell them: whose disk is nobody's business."""
-    paths = ("data", "more_data", "text", "images", "out", "cache", "encoder_weights")
+    paths = ("data", "more_data", "text", "images", "out", "cache", "encoder_weights", "init_from")
     names = {name: os.path.basename(getattr(config, name).rstrip("/")) for name in paths}
     return {**vars(config), **names}
 

@@ -213,7 +213,7 @@ class Vocabulary:
         return len(self._texts)
 
     def __eq__(self, other):
-        return isinstance(other, Vocabulary) and self.words == other.words
+        return isinstance(other, Vocabulary) and self.to_config() == other.to_config()
 
     def __repr__(self):
         return f"Vocabulary({len(self)} words)"

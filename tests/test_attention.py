@@ -117,6 +117,9 @@ def test_unseen_regions_cost():
     weights[0, :, 0] = 0.5, 0.25, 1.0  # the last word is padding: region 0 gets 0.75
     mask = np.array([[True, True, False]])
     assert float(unseen(weights, mask)) == pytest.approx((0.25**2 + 1) / 2)
+    weights, mask = np.repeat(weights, 3, axis=0), np.repeat(mask, 3, axis=0)
+    mask[1:] = False  # captions that are all padding count for nothing
+    assert float(unseen(weights, mask)) == pytest.approx((0.25**2 + 1) / 2)
 
 
 def decoder_for(**settings):

@@ -55,6 +55,10 @@ def test_one_captioner_twice_is_itself(members, method):
 def test_members_must_know_the_same_words(members):
     with pytest.raises(CaptionerError, match="model 2 have different vocabularies"):
         Ensemble([members[0], member(1, [*WORDS[:-1], "lawn"])])
+    backward = Captioner(members[0].encoder, members[0].decoder, Vocabulary(WORDS, "backward"))
+    assert backward.vocabulary != members[0].vocabulary
+    with pytest.raises(CaptionerError, match="model 2 have different directions"):
+        Ensemble([members[0], backward])
 
 
 def test_the_command_line_takes_several_models(members, tmp_path, photos, capsys):

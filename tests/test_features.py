@@ -1,6 +1,7 @@
 """The cache of CNN features."""
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,7 +10,7 @@ from PIL import Image
 
 from captioner.augmentation import View
 from captioner.errors import CaptionerError
-from captioner.features import cached_features
+from captioner.features import Rows, cached_features
 
 
 class MeanColour:
@@ -62,6 +63,25 @@ def test_an_interrupted_computation_goes_on(paths, cache):
     features, _ = cached_features(captioner, many, cache, 1, progress=False)
     assert captioner.encoded == 50
     np.testing.assert_allclose(features, np.tile([255, 0, 0], (150, 1)))
+
+
+def test_two_runs_at_once_compute_features_once(paths, cache):
+    captioners = [MeanColour(), MeanColour()]
+    with ThreadPoolExecutor() as threads:
+        jobs = [
+            threads.submit(cached_features, each, paths * 50, cache, 1, False)
+            for each in captioners
+        ]
+        found = [job.result()[0] for job in jobs]
+    np.testing.assert_array_equal(*found)
+    assert sum(each.encoded for each in captioners) == 150
+
+
+def test_rows_are_read_by_their_own_numbers():
+    rows = Rows(np.arange(10) * 10, [1, 4, 9])
+    assert len(rows) == 3
+    np.testing.assert_array_equal(rows[np.array([2, 0])], [90, 10])
+    np.testing.assert_array_equal(rows[1:], [40, 90])
 
 
 def test_whatever_changes_features_gives_a_file_of_its_own(paths, cache):

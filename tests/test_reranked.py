@@ -80,6 +80,21 @@ def test_only_beam_search_has_several(pair):
         Reranked(*pair, weight=2)
 
 
+def test_one_writes_forward_and_the_other_reads_backward(pair):
+    forward, backward = pair
+    with pytest.raises(CaptionerError, match="re-ranks must be one trained with --direction back"):
+        Reranked(forward, forward)
+    with pytest.raises(CaptionerError, match="writes must be one trained with --direction forward"):
+        Reranked(backward, backward)
+
+
+def test_the_search_has_its_own_defaults(pair):
+    forward, backward = pair
+    for each in (forward, Reranked(forward, backward)):
+        image = each.encode(np.stack(pictures(2)))
+        assert each.decode(image) == each.decode(image, beam_size=3)
+
+
 def test_from_the_command_line(pair, tmp_path, photos, capsys):
     paths = [str(tmp_path / name) for name in ("forward.keras", "backward.keras")]
     for each, path in zip(pair, paths, strict=True):
@@ -90,3 +105,6 @@ def test_from_the_command_line(pair, tmp_path, photos, capsys):
     said = [line.split("\t")[1] for line in capsys.readouterr().out.splitlines()]
     files = [str(photos / name) for name in ("a.png", "b.jpg", "c.webp")]
     assert said == Reranked(*pair, weight=0.7).generate(files)
+    capsys.readouterr()
+    assert main(["caption", str(photos), "--model", paths[0], *arguments[4:]]) == 2
+    assert "is for --rerank, which is not given" in capsys.readouterr().err

@@ -17,9 +17,9 @@ from captioner.config import read_config_file
 from captioner.decoder import Decoder
 from captioner.errors import CaptionerError
 from captioner.optimizers import TwoRateAdam, learning_rate_at, plateau_factor
-from captioner.stages import RewardStage, _Stage, read_lines
+from captioner.stages import _Stage, read_lines
 from captioner.teacher_forcing import TeacherForcing, word_loss
-from captioner.training import extended
+from captioner.training import extended, new_captioner
 from captioner.vocabulary import END, START, Vocabulary
 from tests.by_heart import learn_by_heart
 from tests.datasets import coco_document, write_json
@@ -199,6 +199,30 @@ def test_scheduled_sampling_replaces_a_share_of_the_words(tiny_captioner):
     assert not np.isin(mixed[:, 1:9], [0, START, 3]).any()
 
 
+def test_scheduled_sampling_draws_without_dropout_and_without_a_loss_of_its_own(tiny_captioner):
+    encoder, vocabulary = tiny_captioner.encoder, tiny_captioner.vocabulary
+    settings = {"units": 8, "embedding": 6, "attention": "additive", "attention_penalty": 1.0}
+    decoder = Decoder(len(vocabulary), encoder.channels, **settings, dropout=0.9)
+    captioner = Captioner(encoder, decoder, vocabulary)
+    inputs, _ = an_example(captioner)
+    model = TeacherForcing(captioner, scheduled_sampling=0.5, seed=0)
+    asked = []  # how the decoder is called
+
+    def call(*arguments, call=decoder.call, **settings):
+        asked.append(settings["training"])
+        return call(*arguments, **settings)
+
+    decoder.call = call
+    model(inputs, training=True)
+    assert asked == [False, True]
+    assert len(model.losses) == 1
+
+
+def test_a_loss_that_is_no_number_names_the_rate_to_lower(tiny_captioner):
+    with pytest.raises(CaptionerError, match=r"step 3: the loss is nan.*lower --learning-rate"):
+        stage_of(tiny_captioner).require_finite(float("nan"), 3)
+
+
 def test_scheduled_sampling_acts_in_training_only(tiny_captioner):
     model = TeacherForcing(tiny_captioner, scheduled_sampling=0.9, seed=1)
     model.set_sampling(1.0)
@@ -220,6 +244,29 @@ def test_a_captioner_goes_on_with_new_words(attention):
     before, after = (each.decoder(inputs["words"], inputs["image"]) for each in (source, made))
     np.testing.assert_allclose(np.asarray(after)[..., :6], before, atol=1e-6)
     assert after.shape[-1] == 8
+
+
+def test_going_on_from_a_captioner_settles_what_it_is(tiny_captioner, tmp_path):
+    path = str(tmp_path / "tiny.keras")
+    tiny_captioner.save(path)
+    training = SimpleNamespace(captions=[["a dog runs"]])
+    config = TrainConfig(init_from=path, min_count=1)
+    new_captioner(config, training)
+    assert (config.units, config.embedding, config.encoder) == (8, 6, "mobilenet_v2")
+    for given in ({"units": 9}, {"attention": "additive"}, {"direction": "backward"}):
+        with pytest.raises(CaptionerError, match="leave the flag out, or leave out --init-from"):
+            new_captioner(TrainConfig(init_from=path, **given), training)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"encoder": "bogus"}, {"fine_tune_from": "bogus"}, {"text": "bogus"}, {"epochs": 0}],
+)
+def test_a_wrong_setting_leaves_no_run_behind(run, tmp_path, wrong):
+    settings = run[0] | {"out": str(tmp_path / "run"), "fine_tune_from": "none"} | wrong
+    with pytest.raises(CaptionerError, match=r"bogus|0 epochs"):
+        train(TrainConfig(**settings), progress=False)
+    assert not os.path.exists(settings["out"])
 
 
 def test_slow_variables_move_less():
@@ -309,16 +356,58 @@ def stop_in(epoch):
     return log
 
 
-def test_a_stopped_run_ends_as_if_it_had_not_been_stopped(run, tmp_path):
-    settings = {**run[0], "out": str(tmp_path / "run")}
-    with pytest.raises(KeyboardInterrupt):
-        train(TrainConfig(**settings), log=stop_in(2), progress=False)
+@pytest.fixture(scope="module")
+def whole(run):
+    """Settings of a run of all four stages, and what it came to."""
+    text = run[0]["out"] + ".txt"
+    with open(text, "w", encoding="utf-8") as file:
+        file.write("a red field\nblue everywhere\n" * 8)
+    settings = run[0] | {
+        "out": run[0]["out"] + "-whole", "text": text, "text_epochs": 1, "epochs": 1,
+        "attention": "additive", "attention_units": 8, "self_critical": 2, "teacher_weight": 0.5,
+        "ema": 0.9, "schedule": "plateau", "scheduled_sampling": 0.5, "recurrent_dropout": 0.2,
+    }  # fmt: skip
+    lines = []
+    model = train(TrainConfig(**settings), log=lines.append, progress=False)
+    return settings, lines, model
+
+
+def test_a_run_of_all_stages(whole):
+    settings, lines, model = whole
+    rows = history(settings["out"])
+    assert [row["stage"] for row in rows] == ["text", "features", "pixels", "rewards", "rewards"]
+    assert [row["reward"] == "" for row in rows] == [True, True, True, False, False]
+    assert [row["train_loss"] == "" for row in rows] == [False, False, False, True, True]
+    assert "features: from the weights of epoch 1" in lines
+    assert any("samples for" in line for line in lines)
+    assert "features" not in os.listdir(settings["out"])
+    picture = os.path.join(settings["data"], "train0.png")
+    caption = model.generate(picture, return_details=True)
+    assert caption.attention.shape == (len(caption.words), 7, 7)
+
+
+def test_a_stopped_run_ends_as_if_it_had_not_been_stopped(whole, tmp_path):
+    settings = {**whole[0], "out": str(tmp_path / "run")}
+    for resume, epoch in enumerate((2, 4, 5)):  # after the text, after the pixels, amid the rewards
+        with pytest.raises(KeyboardInterrupt):
+            train(TrainConfig(**settings), bool(resume), log=stop_in(epoch), progress=False)
     train(TrainConfig(**settings), resume=True, progress=False)
-    whole, stopped = (history(folder) for folder in (run[0]["out"], settings["out"]))
-    assert len(stopped) == 3
-    for wanted, found in zip(whole, stopped, strict=False):
-        for name in ("train_loss", "val_loss", "CIDEr", "learning_rate"):
-            assert float(found[name]) == pytest.approx(float(wanted[name]), rel=1e-5)
+    wanted, found = (history(folder) for folder in (whole[0]["out"], settings["out"]))
+    assert len(found) == len(wanted)
+    for one, other in zip(wanted, found, strict=True):
+        for name in ("train_loss", "reward", "val_loss", "CIDEr", "learning_rate"):
+            assert (one[name] == "") == (other[name] == "")
+            assert float(other[name] or 0) == pytest.approx(float(one[name] or 0), rel=1e-5)
+    wanted, found = (
+        load(os.path.join(folder, "last.keras")) for folder in (whole[0]["out"], settings["out"])
+    )
+    for one, other in zip(wanted.weights, found.weights, strict=True):
+        np.testing.assert_allclose(other, one, rtol=1e-4, atol=1e-6)
+
+
+def test_a_stage_that_has_begun_cannot_be_left_out(whole):
+    with pytest.raises(CaptionerError, match="is in its stage of rewards, which these settings"):
+        train(TrainConfig(**whole[0] | {"self_critical": 0}), resume=True, progress=False)
 
 
 def test_the_best_model_is_a_captioner(run):
@@ -326,35 +415,6 @@ def test_the_best_model_is_a_captioner(run):
     model = load(os.path.join(settings["out"], "best.keras"))
     image = os.path.join(settings["data"], "train0.png")
     assert set(model.generate(image).split()) <= {"a", "red", "blue", "field", "everywhere"}
-
-
-def test_pixels_then_rewards_with_attention(run, tmp_path, monkeypatch):
-    seen = []  # the CNN's weights when the stage of rewards computes its features
-
-    def prepare(stage, prepare=RewardStage.prepare):
-        seen.append(stage.run.captioner.encoder.get_weights())
-        prepare(stage)
-
-    monkeypatch.setattr(RewardStage, "prepare", prepare)
-    settings = {
-        **run[0], "out": str(tmp_path / "run"), "attention": "additive", "attention_units": 8,
-        "epochs": 0, "self_critical": 2, "teacher_weight": 0.5, "ema": 0.9, "schedule": "plateau",
-    }  # fmt: skip
-    lines = []
-    with pytest.raises(KeyboardInterrupt):
-        train(TrainConfig(**settings), log=stop_in(3), progress=False)
-    model = train(TrainConfig(**settings), resume=True, log=lines.append, progress=False)
-    rows = history(settings["out"])
-    assert [row["stage"] for row in rows] == ["pixels", "rewards", "rewards"]
-    assert [row["reward"] == "" for row in rows] == [True, False, False]
-    assert [row["train_loss"] == "" for row in rows] == [False, True, True]
-    for first, resumed in zip(*seen, strict=True):
-        np.testing.assert_array_equal(first, resumed)
-    assert any("samples for" in line for line in lines)
-    assert "features" not in os.listdir(settings["out"])
-    picture = os.path.join(settings["data"], "train0.png")
-    caption = model.generate(picture, return_details=True)
-    assert caption.attention.shape == (len(caption.words), 7, 7)
 
 
 def test_another_data_set_is_learned_from_too(run):
@@ -393,6 +453,11 @@ def test_captions_without_pictures_are_learned_first(run, tmp_path):
     assert all(
         one > other for one, other in itertools.pairwise(losses)
     )  # words learned without pictures are kept
+    epochs = [
+        load(os.path.join(settings["out"], name)).about["epoch"]
+        for name in ("best-text.keras", "best.keras")
+    ]
+    assert epochs == [3, 4]  # the least loss; and any caption of a picture before none
     assert [float(row["CIDEr"]) for row in rows[:3]] == [0, 0, 0]
 
 

@@ -42,7 +42,6 @@ def add_search_arguments(parser):
     group.add_argument(
         "--rerank-weight",
         type=float,
-        default=0.5,
         metavar="W",
         help="beam: how much it has to say, 0 to 1 (default: 0.5)",
     )
