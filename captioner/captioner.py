@@ -17,10 +17,12 @@ from captioner.decoding import BEAM_SIZE
 from captioner.encoder import Encoder
 from captioner.errors import CaptionerError, require
 from captioner.generation import Generation
+from captioner.joint_decoder import JointDecoder
+from captioner.lite_captioner import LiteCaptioner
+from captioner.presets import find_model, is_exported
 from captioner.vocabulary import PAD, START, Vocabulary
 
 LONGEST = 60  # words of a caption whose probability is asked for
-PRESETS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "presets")
 
 
 @keras.saving.register_keras_serializable(package="captioner")
@@ -29,7 +31,7 @@ class Captioner(Generation, keras.Model):
 
     Args:
         encoder: Encoder, or its config.
-        decoder: Decoder, or its config.
+        decoder: Decoder or JointDecoder, or its config.
         vocabulary: Vocabulary, or its config.
         generation: dict. The settings `generate` takes when none are given: method, beam_size,
             length_penalty, max_length, no_repeat_ngram. Defaults to beam search with 3 beams.
@@ -51,7 +53,7 @@ class Captioner(Generation, keras.Model):
     def __init__(self, encoder, decoder, vocabulary, generation=None, about=None, **kwargs):
         super().__init__(**kwargs)
         self.encoder = Encoder.from_config(encoder) if isinstance(encoder, dict) else encoder
-        self.decoder = Decoder.from_config(decoder) if isinstance(decoder, dict) else decoder
+        self.decoder = _decoder_of(decoder) if isinstance(decoder, dict) else decoder
         if not isinstance(vocabulary, Vocabulary):
             vocabulary = Vocabulary.from_config(vocabulary)
         self.vocabulary = vocabulary
@@ -193,12 +195,13 @@ def load(name, implementation=None):
     """Opens a captioner.
 
     Args:
-        name: str. A .keras file, or the name of a shipped model.
+        name: str. A .keras file, the name of a shipped model, or a folder that
+            `python -m captioner export` wrote.
         implementation: `"custom"`, `"keras"` or None. Which recurrent layers to run it with,
             whichever it was trained with. Defaults to `None`, those it was trained with.
 
     Returns:
-        Captioner.
+        Captioner; of an exported folder `LiteCaptioner`.
 
     Raises:
         CaptionerError: No such file, or not a captioner's.
@@ -207,6 +210,9 @@ def load(name, implementation=None):
     >>> model = captioner.load("runs/mine/best.keras")
     """
     path = find_model(name)
+    if is_exported(path):
+        require(not implementation, f"{path}: is exported, and has no other implementation")
+        return LiteCaptioner(path)
     try:
         model = keras.saving.load_model(path, compile=False)
     except CaptionerError:
@@ -223,27 +229,68 @@ def load(name, implementation=None):
     return _with_implementation(model, implementation)
 
 
-def find_model(name):
-    """The path of a model given as a file or as the name of a shipped one."""
-    name = os.fspath(name)
-    if os.path.isfile(name):
-        return name
-    shipped = sorted(each[:-6] for each in os.listdir(PRESETS) if each.endswith(".keras"))
-    if name in shipped:
-        return os.path.join(PRESETS, name + ".keras")
-    what = "is a folder, not a model file" if os.path.isdir(name) else "no such model"
-    raise CaptionerError(
-        f"{name}: {what}; give a .keras file or one of the shipped: {', '.join(shipped) or 'none'}"
-    )
+def join(captioners):
+    """One captioner out of several that differ in their decoders only: `JointDecoder`.
+
+    Args:
+        captioners: list of Captioner, with the same CNN, its weights included, and vocabulary. The
+            search settings and `about` of the first are taken, `about` naming the others' too.
+
+    Returns:
+        Captioner.
+
+    Raises:
+        CaptionerError: They have different CNNs, vocabularies or directions, or one has attention
+            and another none.
+
+    Example:
+    >>> one, two = captioner.load("runs/a/best.keras"), captioner.load("runs/b/best.keras")
+    >>> captioner.join([one, two]).save("joint.keras")
+    """
+    first, *others = captioners
+    weights = first.encoder.get_weights()
+    members = [*_members(first)]
+    for number, other in enumerate(others, 2):
+        require(
+            other.vocabulary == first.vocabulary,
+            f"model 1 and model {number} have different vocabularies: they cannot be joined",
+        )
+        is_same = other.encoder.backbone == first.encoder.backbone and all(
+            np.array_equal(one, two)
+            for one, two in zip(weights, other.encoder.get_weights(), strict=True)
+        )
+        require(
+            is_same,
+            f"model 1 and model {number} have different CNNs; joined are models that were trained "
+            "on one CNN: give both --model instead, and they are averaged",
+        )
+        members += _members(other)
+    about = {**first.about, "joined_with": [each.about for each in others]}
+    decoder = JointDecoder([each.get_config() for each in members])
+    decoder.set_weights([value for each in members for value in each.get_weights()])
+    return Captioner(first.encoder, decoder, first.vocabulary, first.generation, about)
+
+
+def _decoder_of(config):
+    kind = JointDecoder if "members" in config else Decoder
+    return kind.from_config(config)
 
 
 def _with_implementation(model, implementation):
     config = model.get_config()
-    config["decoder"] = {**config["decoder"], "implementation": implementation}
+    decoder = config["decoder"]
+    for each in decoder.get("members", [decoder]):
+        each["implementation"] = implementation
     other = Captioner.from_config(config)
     other.encoder.set_weights(model.encoder.get_weights())
-    other.decoder.copy_weights_from(model.decoder)
+    for mine, theirs in zip(_members(other), _members(model), strict=True):
+        mine.copy_weights_from(theirs)
     return other
+
+
+def _members(captioner):
+    """The decoders of a captioner, one or several."""
+    return getattr(captioner.decoder, "members", [captioner.decoder])
 
 
 class _Networks:

@@ -1,5 +1,8 @@
 """From pictures to sentences: what a captioner and an ensemble of them have in common."""
 
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -92,22 +95,26 @@ class Generation:
         search = self._search_settings(settings) | {"with_attention": with_attention}
         require(batch_size >= 1, f"batch size {batch_size}: must be 1 or more")
         size = (self.picture_size, self.picture_size)
-        batch = []
-        for item in read_images(images, size):
-            batch.append(item)
-            if len(batch) == batch_size:
-                yield from self._caption_batch(batch, batch_size, search)
-                batch = []
-        if batch:
-            yield from self._caption_batch(batch, batch_size, search)
+        # While the captions of a batch are searched, which keeps one core busy, the CNN is at the
+        # next one.
+        with ThreadPoolExecutor(1) as thread:
+            encoded = deque()
+            for batch in _batches(read_images(images, size), batch_size):
+                encoded.append((batch, thread.submit(self._encode_batch, batch, batch_size)))
+                if len(encoded) > 1:
+                    yield from self._caption_batch(*encoded.popleft(), search)
+            for batch, image in encoded:
+                yield from self._caption_batch(batch, image, search)
 
-    def _caption_batch(self, batch, batch_size, search):
-        readable = [item for item in batch if not isinstance(item[2], ImageError)]
-        captions = iter(())
-        if readable:
-            pixels = np.stack([pixels for _, _, pixels in readable])
-            image = self.encode(pixels, batch_size)
-            captions = iter(self.decode(image, first_picture=readable[0][0], **search))
+    def _encode_batch(self, batch, batch_size):
+        pixels = [result for _, _, result in batch if not isinstance(result, ImageError)]
+        return self.encode(np.stack(pixels), batch_size) if pixels else None
+
+    def _caption_batch(self, batch, encoding, search):
+        image, captions = encoding.result(), iter(())
+        if image is not None:
+            first = next(index for index, _, result in batch if not isinstance(result, ImageError))
+            captions = iter(self.decode(image, first_picture=first, **search))
         for index, source, result in batch:
             failed = isinstance(result, ImageError)
             yield index, source, result if failed else next(captions)
@@ -170,6 +177,12 @@ class Generation:
         if method == "beam" and "n_best" in given and "beam_size" not in given:
             settings["beam_size"] = max(settings["beam_size"], given["n_best"])
         return {"method": method, **{key: settings[key] for key in allowed & set(settings)}}
+
+
+def _batches(items, size):
+    items = iter(items)
+    while batch := list(islice(items, size)):
+        yield batch
 
 
 def _presented(captions, n_best, return_details):

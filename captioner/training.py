@@ -24,7 +24,7 @@ from captioner.config import TrainConfig
 from captioner.datasets import load_dataset
 from captioner.decoder import Decoder
 from captioner.encoder import Encoder
-from captioner.errors import CaptionerError
+from captioner.errors import CaptionerError, require
 from captioner.features import Rows, cached_features
 from captioner.run_folder import RunFolder
 from captioner.stages import FeatureStage, PixelStage, RewardStage, TextStage, filled, read_lines
@@ -95,6 +95,11 @@ def new_captioner(config, training):
     captions = (text for texts in training.captions for text in texts)
     if config.init_from:
         source = load(config.init_from)
+        require(
+            isinstance(source, Captioner) and isinstance(source.decoder, Decoder),
+            f"--init-from {config.init_from}: exported and joined models do not learn; give the "
+            ".keras file that training wrote",
+        )
         config.adopt(_architecture(source), config.init_from)
         vocabulary = Vocabulary.build(captions, config.min_count, direction=config.direction)
         return extended(source, vocabulary, config)

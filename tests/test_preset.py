@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from captioner import Captioner
-from captioner.captioner import find_model
 from captioner.images import find_images, read_image
+from captioner.presets import find_model
 
 
 @pytest.fixture(scope="module")

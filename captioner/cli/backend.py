@@ -1,27 +1,42 @@
-"""Starting the deep-learning backend without its greetings."""
+"""Starting what computes, Keras' backend or LiteRT, without its greetings."""
 
+import contextlib
 import logging
 import os
 import shutil
 import sys
 import tempfile
 
+from captioner.errors import CaptionerError
+
 
 def start_backend():
-    """Imports Keras and its backend; what they print is shown only if that fails.
+    """Imports Keras and its backend.
 
-    TensorFlow tells of its CPU kernels and of a GPU it does not find on standard error, where a
-    user would take it for errors; no setting of it silences these lines.
+    TensorFlow tells of its CPU kernels and of a GPU it does not find on standard error; no setting
+    of it silences these lines.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # It also warns that functions are traced again, which for each caption length is what we want.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    with only_failures_heard():
+        import keras  # noqa: F401
+
+
+@contextlib.contextmanager
+def only_failures_heard():
+    """What libraries print on standard error is shown only if the block fails.
+
+    A user would take their greetings for errors. The lines come from C++, past sys.stderr.
+    """
     sys.stderr.flush()
     with tempfile.TemporaryFile() as printed:
         kept = os.dup(2)
-        os.dup2(printed.fileno(), 2)  # the lines come from C++, past sys.stderr
+        os.dup2(printed.fileno(), 2)
         try:
-            import keras  # noqa: F401
+            yield
+        except CaptionerError:  # says itself what is wrong
+            raise
         except BaseException:
             _show(printed, kept)
             raise

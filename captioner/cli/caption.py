@@ -12,7 +12,7 @@ import sys
 
 from tqdm import tqdm
 
-from captioner.cli.backend import start_backend
+from captioner.cli.models import add_model_arguments, load_models
 from captioner.cli.search_arguments import add_search_arguments, search_settings
 from captioner.cli.writers import WRITERS, open_output
 from captioner.errors import CaptionerError
@@ -23,11 +23,9 @@ def add_arguments(parser):
     parser.add_argument(
         "paths", nargs="+", metavar="PATH", help="picture, folder or glob; - reads paths from stdin"
     )
-    parser.add_argument(
-        "--model",
-        action="append",
-        metavar="NAME|FILE",
-        help="captioner (default: flickr8k); given more than once: their average at every word",
+    add_model_arguments(
+        parser,
+        "captioner (default: flickr8k); given more than once: their average at every word",
     )
     parser.add_argument(
         "--format", default="text", choices=sorted(WRITERS), help="output format (default: text)"
@@ -47,10 +45,9 @@ def run(options):
         _complain(problem)
     if not paths:
         raise CaptionerError("no pictures to caption")
-    start_backend()  # slow; wrong paths are told at once
-    from captioner.cli.models import load_models
-
-    model = load_models(options.model or ["flickr8k"], options.rerank, options.rerank_weight)
+    model = load_models(
+        options.model or ["flickr8k"], options.runtime, options.rerank, options.rerank_weight
+    )
     failed = len(problems)
     quiet = len(paths) == 1 or not sys.stderr.isatty()
     bar = tqdm(total=len(paths), unit="picture", disable=quiet, leave=False)

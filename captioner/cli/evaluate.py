@@ -13,7 +13,7 @@ import sys
 from tqdm import tqdm
 
 from captioner import metrics
-from captioner.cli.backend import start_backend
+from captioner.cli.models import add_model_arguments, load_models
 from captioner.cli.search_arguments import add_search_arguments, search_settings
 from captioner.datasets import load_dataset
 from captioner.errors import CaptionerError
@@ -21,11 +21,9 @@ from captioner.images import ImageError
 
 
 def add_arguments(parser):
-    parser.add_argument(
-        "--model",
-        action="append",
-        metavar="NAME|FILE",
-        help="captioner to score; given more than once: their average at every word",
+    add_model_arguments(
+        parser,
+        "captioner to score; given more than once: their average at every word",
     )
     parser.add_argument("--data", required=True, help="annotation file, or folder of a data set")
     parser.add_argument("--images", help="folder of the pictures")
@@ -76,10 +74,7 @@ def run(options):
 
 
 def _write_captions(options, dataset, settings):
-    start_backend()
-    from captioner.cli.models import load_models
-
-    model = load_models(options.model, options.rerank, options.rerank_weight)
+    model = load_models(options.model, options.runtime, options.rerank, options.rerank_weight)
     captions = {}
     found = model.generate_all(dataset.image_paths, options.batch_size, **settings)
     bar = tqdm(found, total=len(dataset), unit="picture", disable=not sys.stderr.isatty())

@@ -1,26 +1,81 @@
-"""What --model and --rerank name, as one captioner."""
+"""What --model, --rerank and --runtime name, as one captioner."""
 
-from captioner.captioner import load
+import sys
+
+from captioner.cli.backend import only_failures_heard, start_backend
 from captioner.ensemble import Ensemble
-from captioner.errors import CaptionerError
+from captioner.errors import CaptionerError, require
+from captioner.lite_captioner import LiteCaptioner, LiteRTMissingError
+from captioner.presets import exported_form, find_model, is_exported
 from captioner.reranked import Reranked
 
+RUNTIMES = ("auto", "litert", "keras")
 
-def load_models(names, backward=None, weight=None):
-    """One captioner for one name, an ensemble for several; see `captioner.load`.
+
+def add_model_arguments(parser, help_text):
+    """Adds the flags that say which captioner, and what runs it."""
+    parser.add_argument("--model", action="append", metavar="NAME|FILE|FOLDER", help=help_text)
+    parser.add_argument(
+        "--runtime",
+        choices=RUNTIMES,
+        default="auto",
+        help="what runs the model: litert (fast to start; for shipped and exported models), keras, "
+        "or auto, litert where it can (default)",
+    )
+
+
+def load_models(names, runtime="auto", backward=None, weight=None):
+    """One captioner for one name, an ensemble for several.
+
+    Keras, which is slow to start, is imported only if one of them needs it.
 
     Args:
-        names: list of str.
+        names: list of str. Names of shipped models, .keras files, exported folders.
+        runtime: `"auto"`, `"litert"` or `"keras"`. Defaults to `"auto"`.
         backward: str or None. A captioner that re-ranks, see `Reranked`. Defaults to `None`.
         weight: float or None. Its weight. Defaults to `None`, which is 0.5.
 
     Raises:
-        CaptionerError: There is a weight, and no captioner that re-ranks.
+        CaptionerError: A model cannot be opened or not be run so, or there is a weight, and no
+            captioner that re-ranks.
     """
     if backward is None and weight is not None:
         raise CaptionerError(f"--rerank-weight {weight}: is for --rerank, which is not given")
-    models = [load(name) for name in names]
+    models = [_load(name, runtime) for name in names]
     model = models[0] if len(models) == 1 else Ensemble(models)
     if backward is None:
         return model
-    return Reranked(model, load(backward), 0.5 if weight is None else weight)
+    return Reranked(model, _load_keras(backward), 0.5 if weight is None else weight)
+
+
+def _load(name, runtime):
+    if runtime == "keras":
+        require(
+            not is_exported(name), f"{name}: is exported for LiteRT; Keras needs the .keras file"
+        )
+        return _load_keras(name)
+    folder = name if is_exported(name) else exported_form(name)
+    if folder is None:
+        path = find_model(name)
+        require(
+            runtime == "auto",
+            f"{path}: is not exported for LiteRT; run `python -m captioner export --model {name} "
+            "--out FOLDER` and give that folder",
+        )
+        return _load_keras(name)
+    try:
+        with only_failures_heard():
+            return LiteCaptioner(folder)
+    except LiteRTMissingError as error:
+        if runtime == "litert" or is_exported(name):
+            raise
+        print(f"note: {error}; Keras is used", file=sys.stderr)
+        return _load_keras(name)
+
+
+def _load_keras(name):
+    find_model(name)  # a wrong name is told at once
+    start_backend()
+    from captioner.captioner import load
+
+    return load(name)

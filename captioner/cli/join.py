@@ -1,0 +1,38 @@
+"""Make one model of several that were trained on the same CNN: they agree on every word.
+
+  python train.py --data photos --out runs/a
+  python train.py --data photos --out runs/b --cell gru
+  python -m captioner join --model runs/a/best.keras --model runs/b/best.keras --out joint.keras
+
+It captions as `--model A --model B` does, but encodes each picture once and is one file. Models
+whose CNN was fine-tuned after they parted cannot be joined.
+"""
+
+from captioner.cli.backend import start_backend
+from captioner.errors import require
+
+
+def add_arguments(parser):
+    parser.add_argument(
+        "--model",
+        action="append",
+        required=True,
+        metavar="NAME|FILE",
+        help="captioner; given twice or more; the first one's search settings are kept",
+    )
+    parser.add_argument("--out", required=True, metavar="FILE", help=".keras file to write")
+    parser.add_argument(
+        "--storage",
+        choices=("float16", "float32"),
+        default="float32",
+        help="how weights are stored; float16 is half as large (default: float32)",
+    )
+
+
+def run(options):
+    require(len(options.model) > 1, "one model cannot be joined; give --model twice or more")
+    start_backend()
+    from captioner.captioner import join, load
+
+    join([load(name) for name in options.model]).save(options.out, storage=options.storage)
+    return 0

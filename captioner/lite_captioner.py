@@ -1,0 +1,122 @@
+"""The captioner without Keras: exported networks run by LiteRT, ready in a tenth of a second."""
+
+import json
+import os
+
+import numpy as np
+
+from captioner.errors import CaptionerError, require
+from captioner.generation import Generation
+from captioner.vocabulary import Vocabulary
+
+FORMAT = 1  # of the folder; another is another program's
+MANIFEST = "manifest.json"
+NETWORKS = ("encode", "start", "step")  # one .tflite file each
+THREADS = os.cpu_count() or 1
+
+
+class LiteCaptioner(Generation):
+    """An exported captioner: three networks and a manifest in one folder.
+
+    The searches are those of every captioner, in `captioner.decoding`; only `encode`, `start` and
+    `step` are run by LiteRT instead of Keras, which need not be there.
+
+    Args:
+        folder: str. What `python -m captioner export` wrote.
+
+    Attributes:
+        vocabulary: Vocabulary.
+        generation: dict. The settings `generate` takes when none are given.
+        about: dict. What the file tells of its training.
+        picture_size: int. Height and width, in pixels, of the pictures the encoder takes.
+
+    Raises:
+        LiteRTMissingError: The package ai-edge-litert is missing.
+        CaptionerError: The folder is not an exported captioner.
+
+    Example:
+    >>> model = captioner.load("runs/mine/exported")
+    >>> model.generate("photo.jpg")
+    """
+
+    def __init__(self, folder):
+        folder = os.fspath(folder)
+        manifest = _read_manifest(folder)
+        self.vocabulary = Vocabulary.from_config(manifest["vocabulary"])
+        self.generation = manifest["generation"]
+        self.about = manifest["about"]
+        self.picture_size = manifest["picture_size"]
+        self._encode, self._start, self._step = (
+            _open_network(os.path.join(folder, f"{name}.tflite")) for name in NETWORKS
+        )
+
+    def encode(self, pixels, batch_size=32):
+        """What `Captioner.see` gives, as an array, for any number of pictures."""
+        parts = [pixels[start : start + batch_size] for start in range(0, len(pixels), batch_size)]
+        return np.concatenate([self._encode(pixels=part)["image"] for part in parts])
+
+    def start(self, image):
+        """`Decoder.start`: (context, state), two lists of arrays with one row a picture."""
+        found = self._start(image=np.asarray(image, np.float32))
+        return _listed("context", found), _listed("state", found)
+
+    def step(self, words, context, state):
+        """`Decoder.step`: (log-probabilities (rows, vocabulary), state)."""
+        given = {**_named("context", context), **_named("state", state)}
+        found = self._step(words=np.asarray(words, np.int32), **given)
+        return found["log_probs"], _listed("state", found)
+
+
+def _open_network(path):
+    """One .tflite file as a function of named arrays, with any number of rows, to such."""
+    interpreter = _interpreter_class()
+    try:
+        opened = interpreter(path, num_threads=THREADS)
+        opened.allocate_tensors()  # a damaged file is told now, and LiteRT's greeting comes now
+        return opened.get_signature_runner()
+    except (ValueError, RuntimeError) as error:
+        reason = str(error).strip().split("\n")[0][:160]
+        raise CaptionerError(f"{path}: cannot be opened by LiteRT ({reason})") from error
+
+
+class LiteRTMissingError(CaptionerError):
+    """The package that runs exported captioners is not installed, or not for this machine."""
+
+
+def _interpreter_class():
+    try:
+        from ai_edge_litert.interpreter import Interpreter
+    except ImportError as error:
+        raise LiteRTMissingError(
+            f"LiteRT cannot be imported ({error}); pip install ai-edge-litert"
+        ) from error
+    return Interpreter
+
+
+def _read_manifest(folder):
+    path = os.path.join(folder, MANIFEST)
+    try:
+        with open(path, encoding="utf-8") as file:
+            manifest = json.load(file)
+    except OSError as error:
+        raise CaptionerError(
+            f"{path}: {error.strerror}; give a folder that `python -m captioner export` wrote"
+        ) from error
+    except ValueError as error:
+        raise CaptionerError(f"{path}: broken JSON ({error}); export the model again") from error
+    wanted = {"format", "vocabulary", "generation", "about", "picture_size"}
+    require(
+        isinstance(manifest, dict) and wanted <= set(manifest) and manifest["format"] == FORMAT,
+        f"{path}: not the manifest of an exported captioner of format {FORMAT}; export it again",
+    )
+    return manifest
+
+
+def _listed(kind, arrays):
+    """The arrays named context_0, context_1 ... in order; the reverse of `_named`."""
+    count = sum(name.startswith(f"{kind}_") for name in arrays)
+    return [arrays[f"{kind}_{number}"] for number in range(count)]
+
+
+def _named(kind, arrays):
+    return {f"{kind}_{number}": np.asarray(each, np.float32) for number, each in enumerate(arrays)}

@@ -1,0 +1,124 @@
+"""A captioner for LiteRT: what `captioner.lite_captioner` runs without Keras."""
+
+import json
+import os
+import shutil
+import tempfile
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from captioner.errors import CaptionerError, require
+from captioner.lite_captioner import FORMAT, MANIFEST
+from captioner.presets import is_exported
+
+STORAGES = ("float16", "float32")
+
+
+def export(captioner, folder, storage="float16"):
+    """Writes encoder, decoder start and decoder step, as LiteRT takes them, and a manifest.
+
+    Args:
+        captioner: Captioner.
+        folder: str. Where to. A folder that holds an older export is replaced, once the new one is
+            complete; any other that is not empty is left alone.
+        storage: `"float16"`, or `"float32"` for twice the size. It is how weights lie on disk;
+            LiteRT computes with float32 either way. Defaults to `"float16"`.
+
+    Raises:
+        CaptionerError: The folder holds something else, the storage is unknown, or Keras runs on
+            another backend than TensorFlow.
+
+    Example:
+    >>> export(captioner.load("flickr8k"), "runs/exported")
+    >>> captioner.load("runs/exported").generate("data/samples/photographer.jpg")
+    """
+    folder = os.path.abspath(os.fspath(folder))
+    backend = keras.backend.backend()
+    require(backend == "tensorflow", f"exporting needs KERAS_BACKEND=tensorflow, not {backend}")
+    require(storage in STORAGES, f"storage {storage!r}: choose {' or '.join(STORAGES)}")
+    if os.path.exists(folder) and not is_exported(folder):
+        is_empty = os.path.isdir(folder) and not os.listdir(folder)
+        require(is_empty, f"{folder}: exists and is no exported captioner; give another folder")
+    os.makedirs(os.path.dirname(folder), exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=os.path.dirname(folder), prefix=".exporting-") as workshop:
+        written = os.path.join(workshop, "written")
+        os.mkdir(written)
+        for name, (function, signature) in _functions(captioner).items():
+            content = _convert(function, signature, captioner, storage)
+            with open(os.path.join(written, f"{name}.tflite"), "wb") as file:
+                file.write(content)
+        with open(os.path.join(written, MANIFEST), "w", encoding="utf-8") as file:
+            json.dump(_manifest(captioner), file, ensure_ascii=False, indent=1)
+            file.write("\n")
+        if os.path.exists(folder):
+            shutil.rmtree(folder)
+        os.replace(written, folder)
+
+
+def _manifest(captioner):
+    return {
+        "format": FORMAT,
+        "picture_size": captioner.picture_size,
+        "generation": captioner.generation,
+        "about": captioner.about,
+        "vocabulary": captioner.vocabulary.to_config(),
+    }
+
+
+def _functions(captioner):
+    """The networks by name: each a function of named tensors to such, and the tensors it takes."""
+    decoder, size = captioner.decoder, captioner.picture_size
+    blank = np.zeros((1, *captioner.image_shape), "float32")
+    context, state = captioner.start(blank)  # for their shapes
+
+    def encode(pixels):
+        return {"image": captioner.see(pixels)}
+
+    def start(image):
+        context, state = decoder.start(image)
+        return _named("context", context) | _named("state", state)
+
+    def step(words, **arrays):
+        parts = [[arrays[f"{kind}_{n}"] for n in range(len(like))]
+                 for kind, like in (("context", context), ("state", state))]  # fmt: skip
+        log_probs, new_state = decoder.step(words, *parts)
+        return {"log_probs": log_probs} | _named("state", new_state)
+
+    carried = _named("context", context) | _named("state", state)
+    return {
+        "encode": (encode, {"pixels": _any_rows((size, size, 3), "uint8", "pixels")}),
+        "start": (start, {"image": _any_rows(captioner.image_shape, "float32", "image")}),
+        "step": (
+            step,
+            {
+                "words": _any_rows((), "int32", "words"),
+                **{k: _any_rows(v.shape[1:], "float32", k) for k, v in carried.items()},
+            },
+        ),
+    }
+
+
+def _named(kind, tensors):
+    return {f"{kind}_{number}": each for number, each in enumerate(tensors)}
+
+
+def _any_rows(shape, dtype, name):
+    return tf.TensorSpec((None, *shape), dtype, name=name)
+
+
+def _convert(function, signature, captioner, storage):
+    """The function as the bytes of a .tflite file."""
+    holder = tf.Module()  # the converter looks for the weights here
+    holder.weights = [variable.value for variable in captioner.variables]
+    traced = tf.function(function).get_concrete_function(**signature)
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([traced], holder)
+    if storage == "float16":
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.target_spec.supported_types = [tf.float16]
+    try:
+        return converter.convert()
+    except Exception as error:  # MLIR's own, and whatever TensorFlow raises
+        reason = str(error).strip().split("\n")[0][:200]
+        raise CaptionerError(f"the model cannot be converted for LiteRT ({reason})") from error

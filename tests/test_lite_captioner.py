@@ -1,0 +1,168 @@
+"""Exported captioners: the same captions by LiteRT, and no Keras needed for them."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from captioner import Captioner, CaptionerError, Decoder, Encoder, Ensemble, Vocabulary, load
+from captioner.cli import main
+from captioner.cli.models import load_models
+from captioner.lite_captioner import LiteCaptioner
+from captioner.lite_export import export
+
+WORDS = ["a", "dog", "runs", "été", "犬"]
+
+
+@pytest.fixture
+def pictures():
+    return [np.random.default_rng(n).integers(0, 255, (50, 40, 3), np.uint8) for n in range(5)]
+
+
+@pytest.fixture
+def exported(tiny_captioner, tmp_path):
+    folder = str(tmp_path / "exported")
+    export(tiny_captioner, folder)
+    return folder
+
+
+@pytest.mark.parametrize("attention", ["none", "additive"])
+@pytest.mark.parametrize(("cell", "layers"), [("rnn", 1), ("lstm", 2), ("gru", 1)])
+def test_the_same_captions(tmp_path, pictures, cell, layers, attention):
+    encoder = Encoder("mobilenet_v2", size=64)
+    sizes = {"units": 8, "embedding": 6, "attention_units": 5, "image_units": 7, "layers": layers}
+    decoder = Decoder(9, encoder.channels, cell=cell, attention=attention, **sizes)
+    model = Captioner(encoder, decoder, Vocabulary(WORDS), {"max_length": 6}, {"note": "x"})
+    export(model, tmp_path / "exported", storage="float32")
+    other = load(tmp_path / "exported")
+    assert isinstance(other, LiteCaptioner)
+    assert other.vocabulary == model.vocabulary
+    assert other.generation == model.generation
+    assert other.about == {"note": "x"}
+    for search in ({"beam_size": 3, "n_best": 3}, {"method": "greedy"}, {"method": "sample"}):
+        wanted = model.generate(pictures, return_details=True, batch_size=2, **search)
+        found = other.generate(pictures, return_details=True, batch_size=2, **search)
+        for one, two in zip(np.ravel(_texts(wanted)), np.ravel(_texts(found)), strict=True):
+            assert one == two
+        np.testing.assert_allclose(_scores(found), _scores(wanted), atol=1e-4)
+
+
+def _texts(captions):
+    return [[c.text for c in each] if isinstance(each, list) else each.text for each in captions]
+
+
+def _scores(captions):
+    return [[c.score for c in each] if isinstance(each, list) else each.score for each in captions]
+
+
+def test_half_precision_is_half_the_size(tiny_captioner, tmp_path):
+    sizes = {}
+    for storage in ("float16", "float32"):
+        export(tiny_captioner, tmp_path / storage, storage)
+        sizes[storage] = os.path.getsize(tmp_path / storage / "encode.tflite")
+    assert sizes["float16"] < 0.6 * sizes["float32"]
+
+
+def test_an_export_replaces_an_older_one_and_nothing_else(tiny_captioner, exported, tmp_path):
+    (tmp_path / "exported" / "step.tflite").write_text("old")
+    export(tiny_captioner, exported)
+    assert load(exported).generate(np.zeros((9, 9, 3), np.uint8)) is not None
+    assert sorted(os.listdir(tmp_path)) == ["exported"]  # nothing half done is left
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "photo.jpg").write_text("x")
+    with pytest.raises(CaptionerError, match="no exported captioner; give another folder"):
+        export(tiny_captioner, tmp_path / "mine")
+    with pytest.raises(CaptionerError, match="storage 'int3': choose float16 or float32"):
+        export(tiny_captioner, tmp_path / "new", storage="int3")
+
+
+def test_folders_that_are_no_exported_captioner(exported):
+    manifest = os.path.join(exported, "manifest.json")
+    with open(manifest, encoding="utf-8") as file:
+        whole = json.load(file)
+    with open(os.path.join(exported, "step.tflite"), "r+b") as file:
+        file.truncate(1000)
+    with pytest.raises(CaptionerError, match=r"step\.tflite: cannot be opened by LiteRT") as caught:
+        load(exported)
+    assert "\n" not in str(caught.value)
+    for content, message in (
+        ("{", "broken JSON"),
+        ("[]", "not the manifest"),
+        (json.dumps(whole | {"format": 99}), "of format 1; export it again"),
+    ):
+        with open(manifest, "w", encoding="utf-8") as file:
+            file.write(content)
+        with pytest.raises(CaptionerError, match=message):
+            load(exported)
+
+
+def test_exported_captioners_average_with_others(tiny_captioner, exported, pictures):
+    both = Ensemble([tiny_captioner, load(exported)])
+    assert both.generate(pictures) == tiny_captioner.generate(pictures)
+
+
+def test_the_command(tiny_captioner, tmp_path, photos, capsys):
+    model, folder = str(tmp_path / "model.keras"), str(tmp_path / "exported")
+    tiny_captioner.save(model)
+    assert main(["export", "--model", model, "--out", folder]) == 0
+    assert main(["caption", str(photos), "--model", model]) == 0
+    by_keras = capsys.readouterr().out
+    for runtime in ("auto", "litert"):
+        assert main(["caption", str(photos), "--model", folder, "--runtime", runtime]) == 0
+        assert capsys.readouterr().out == by_keras
+    for command, message in (
+        (["caption", str(photos), "--model", folder, "--runtime", "keras"], "Keras needs the .ke"),
+        (["caption", str(photos), "--model", model, "--runtime", "litert"], "captioner export"),
+        (["export", "--model", folder, "--out", str(tmp_path / "b")], "is exported already"),
+        (["export", "--model", "nothing", "--out", str(tmp_path / "b")], "no such model"),
+    ):
+        assert main(command) == 2
+        assert message in capsys.readouterr().err
+
+
+def test_no_keras_is_needed(exported, photos):
+    command = ["caption", str(photos / "a.png"), "--model", exported]
+    program = (
+        f"import sys\nfrom captioner.cli import main\nassert main({command!r}) == 0\n"
+        "print([name for name in ('keras', 'tensorflow', 'h5py') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stderr == ""
+    caption, loaded = done.stdout.splitlines()
+    assert caption.startswith(f"{photos / 'a.png'}\t")
+    assert loaded == "[]"
+
+
+@pytest.fixture
+def shipped(tiny_captioner, tmp_path, monkeypatch):
+    """The folder of shipped models, with `tiny` in both forms."""
+    folder = tmp_path / "presets"
+    tiny_captioner.save(folder / "tiny.keras")
+    export(tiny_captioner, folder / "tiny.litert")
+    monkeypatch.setattr("captioner.presets.FOLDER", str(folder))
+    return folder
+
+
+def test_a_shipped_model_is_run_by_litert_unless_told_otherwise(shipped):
+    assert isinstance(load_models(["tiny"]), LiteCaptioner)
+    assert isinstance(load_models(["tiny"], "litert"), LiteCaptioner)
+    assert isinstance(load_models(["tiny"], "keras"), Captioner)
+    shutil.rmtree(shipped / "tiny.litert")
+    assert isinstance(load_models(["tiny"]), Captioner)
+
+
+def test_without_litert_keras_is_used(shipped, monkeypatch, photos, exported, capsys):
+    monkeypatch.setitem(sys.modules, "ai_edge_litert.interpreter", None)
+    picture = str(photos / "a.png")
+    assert main(["caption", picture, "--model", "tiny"]) == 0
+    printed = capsys.readouterr()
+    assert printed.out.startswith(f"{picture}\t")
+    [line] = printed.err.splitlines()
+    assert line.startswith("note: LiteRT cannot be imported")
+    assert main(["caption", picture, "--model", "tiny", "--runtime", "litert"]) == 2
+    assert main(["caption", picture, "--model", exported]) == 2
+    assert "pip install ai-edge-litert" in capsys.readouterr().err
