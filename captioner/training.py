@@ -145,7 +145,7 @@ def extended(source, vocabulary, config):
     if len(words) > len(known.words):
         decoder = decoder.with_vocabulary_size(len(words) + 4)
     made = Vocabulary(words, known.direction)
-    return Captioner(source.encoder, decoder, made, source.generation)
+    return Captioner(source.encoder, decoder, made, source.generation, source.about)
 
 
 def _architecture(captioner):
@@ -199,6 +199,7 @@ class _Run:
         attends = captioner.decoder.attention != "none"
         self.captions_each = self.captions_a_picture if attends else 1
         self.pictures_a_step = max(1, config.batch_size // self.captions_each)
+        self.started_from = captioner.about  # empty unless the run goes on from a captioner
         self.history = []
         self.best_score = -1.0
 
@@ -382,6 +383,8 @@ class _Run:
             "epoch": row["epoch"],
             "validation": {"CIDEr (greedy)": row["CIDEr"], "BLEU-4 (greedy)": row["BLEU-4"]},
         }
+        if self.started_from:
+            self.captioner.about["started_from"] = self.started_from
         self.captioner.save(self.folder.last)
         *before, score = self.scores(stage)
         is_best = score > max(before, default=-math.inf)

@@ -11,7 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-from captioner import Captioner
+from captioner.cli.models import load_models
 
 SAMPLES = Path(__file__).parent.parent / "data" / "samples"
 
@@ -19,8 +19,8 @@ SAMPLES = Path(__file__).parent.parent / "data" / "samples"
 def draw(output):
     """Captions the samples with the shipped model and writes one row of them as a PNG."""
     paths = sorted(SAMPLES.glob("*.jpg"))
-    captions = Captioner.from_preset("flickr8k").generate([str(path) for path in paths])
-    figure = Figure(figsize=(12, 3.5), layout="constrained")
+    captions = load_models(["flickr8k"]).generate([str(path) for path in paths])
+    figure = Figure(figsize=(12, 3.8), layout="constrained")
     FigureCanvasAgg(figure)
     for axes, path, caption in zip(figure.subplots(1, len(paths)), paths, captions, strict=True):
         axes.imshow(Image.open(path).convert("RGB").resize((224, 224)))

@@ -6,9 +6,9 @@ import os
 import numpy as np
 import pytest
 
-from captioner import Captioner
+from captioner import Captioner, load
 from captioner.images import find_images, read_image
-from captioner.presets import find_model
+from captioner.presets import exported_form, find_model
 
 
 @pytest.fixture(scope="module")
@@ -28,10 +28,28 @@ def test_size():
 
 
 def test_it_says_how_it_was_trained(model):
-    settings = model.about["trained_with"]
-    assert settings["data"] == "flickr8k"
-    assert settings["fine_tune_from"] == "all"
-    assert not any("/" in value for value in settings.values() if isinstance(value, str))
+    last, first = model.about, model.about["started_from"]
+    assert first["trained_with"]["fine_tune_from"] == "all"
+    assert last["trained_with"]["self_critical"] == 6
+    for settings in (first["trained_with"], last["trained_with"]):
+        assert settings["data"] == "flickr8k"
+        assert not any("/" in value for value in settings.values() if isinstance(value, str))
+
+
+def test_its_two_forms_are_one_model(model, samples):
+    other = load(exported_form("flickr8k"))
+    for name in ("vocabulary", "generation", "about", "picture_size"):
+        assert getattr(other, name) == getattr(model, name)
+    details = {"method": "greedy", "return_details": True}
+    for one, two in zip(
+        model.generate(samples, **details), other.generate(samples, **details), strict=True
+    ):
+        np.testing.assert_allclose(one.word_scores[:4], two.word_scores[:4], atol=0.02)
+    assert folder_size(exported_form("flickr8k")) <= 32 * 2**20
+
+
+def folder_size(folder):
+    return sum(entry.stat().st_size for entry in os.scandir(folder))
 
 
 def test_captions_are_sentences_that_follow_the_picture(model, samples):

@@ -417,6 +417,18 @@ def test_the_best_model_is_a_captioner(run):
     assert set(model.generate(image).split()) <= {"a", "red", "blue", "field", "everywhere"}
 
 
+def test_a_run_tells_what_it_started_from(run, tmp_path):
+    first = os.path.join(run[0]["out"], "best.keras")
+    kept = ("data", "cache", "batch_size", "min_count")
+    settings = {name: run[0][name] for name in kept} | {"epochs": 1, "init_from": first}
+    settings |= {"out": str(tmp_path / "run"), "encoder": "mobilenet_v2"}
+    train(TrainConfig(**settings), log=lambda line: None, progress=False)
+    about = load(tmp_path / "run" / "last.keras").about
+    assert about["trained_with"]["init_from"] == "best.keras"
+    assert about["epoch"] == 1
+    assert about["started_from"] == load(first).about
+
+
 def test_another_data_set_is_learned_from_too(run):
     both = run[0] | {"out": run[0]["out"] + "-both", "more_data": run[0]["data"]}
     both |= {"epochs": 1, "fine_tune_from": "none", "views": 1}
