@@ -1,0 +1,97 @@
+"""Captioning a folder of photos, JPEG to caption, against the CNN alone and against tutorials.
+
+    python -m benchmarks.captioning --photos flickr8k/images
+
+Pictures a second, with beam 3, of: what caption.py does; the same encoder alone on batches of ready
+pixels; and one picture at a time with a beam search written as a loop over Python lists, which runs
+the decoder over the whole prefix again at every word, as tutorials do. In turn, several rounds,
+medians.
+"""
+
+import argparse
+import glob
+import os
+import time
+from statistics import median
+
+import numpy as np
+
+from captioner.captioner import load
+from captioner.images import read_image
+from captioner.lite_captioner import LiteCaptioner
+from captioner.presets import exported_form
+from captioner.vocabulary import END, START
+
+BATCH = 32
+TUTORIAL_PICTURES = 20  # of them, it takes long
+
+
+def with_litert(model, paths):
+    return sum(1 for _ in model.generate_all(paths, BATCH, beam_size=3))
+
+
+def encoder_alone(model, batches):
+    for pixels in batches:
+        model.encode(pixels, BATCH)
+    return sum(len(pixels) for pixels in batches)
+
+
+def as_tutorials_do(model, paths):
+    """One picture at a time, one hypothesis at a time, the whole prefix at every word."""
+    for path in paths:
+        pixels = read_image(path, (model.picture_size,) * 2)[None]
+        image = model.see(pixels)
+        beams = [([START], 0.0)]
+        for _ in range(model.generation["max_length"]):
+            longer = []
+            for words, score in beams:
+                if words[-1] == END:
+                    longer.append((words, score))
+                    continue
+                logits = np.asarray(model.decoder(np.array([words]), image))[0, -1]
+                log_probs = logits - np.log(np.exp(logits - logits.max()).sum()) - logits.max()
+                for word in np.argsort(log_probs)[-3:]:
+                    longer.append(([*words, int(word)], score + float(log_probs[word])))
+            beams = sorted(longer, key=lambda each: each[1] / len(each[0]))[-3:]
+            if all(words[-1] == END for words, _ in beams):
+                break
+    return len(paths)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--photos", required=True, help="folder of at least 500 pictures")
+    parser.add_argument("--pictures", type=int, default=500)
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args()
+    paths = sorted(glob.glob(os.path.join(options.photos, "*.jpg")))[: options.pictures]
+    lite, keras_model = LiteCaptioner(exported_form("flickr8k")), load("flickr8k")
+    size = (lite.picture_size,) * 2
+    batches = [
+        np.stack([read_image(path, size) for path in paths[start : start + BATCH]])
+        for start in range(0, len(paths), BATCH)
+    ]
+    contestants = {
+        "caption.py (LiteRT)": lambda: with_litert(lite, paths),
+        "caption.py --runtime keras": lambda: with_litert(keras_model, paths),
+        "the encoder alone (LiteRT)": lambda: encoder_alone(lite, batches),
+        "the encoder alone (Keras)": lambda: encoder_alone(keras_model, batches),
+        "one at a time, as tutorials do": lambda: as_tutorials_do(
+            keras_model, paths[:TUTORIAL_PICTURES]
+        ),
+    }
+    found = {name: [] for name in contestants}
+    for _ in range(options.rounds + 1):  # the first is to warm up
+        for name, run in contestants.items():
+            start = time.perf_counter()
+            pictures = run()
+            found[name].append(pictures / (time.perf_counter() - start))
+    print("| what | pictures/s | caption.py is times as fast |\n|---|---|---|")
+    rates = {name: median(each[1:]) for name, each in found.items()}
+    ours = rates["caption.py (LiteRT)"]
+    for name, rate in rates.items():
+        print(f"| {name} | {rate:.1f} | {ours / rate:.2f} |")
+
+
+if __name__ == "__main__":
+    main()
