@@ -1,0 +1,86 @@
+"""The captioners of benchmarks.training_speed as they are usually written in PyTorch."""
+
+import numpy as np
+import torch
+from torch import nn
+
+UNITS, EMBEDDING, IMAGE_UNITS, ATTENTION_UNITS, DROPOUT = 512, 256, 512, 256, 0.5
+
+
+class ConstantImage(nn.Module):
+    """nn.LSTM on word and picture side by side at every step."""
+
+    def __init__(self, vocabulary_size, channels):
+        super().__init__()
+        self.embedding = nn.Embedding(vocabulary_size, EMBEDDING, padding_idx=0)
+        self.image = nn.Linear(channels, IMAGE_UNITS)
+        self.lstm = nn.LSTM(EMBEDDING + IMAGE_UNITS, UNITS, batch_first=True)
+        self.dropout = nn.Dropout(DROPOUT)
+        self.logits = nn.Linear(UNITS, vocabulary_size)
+
+    def forward(self, words, image):
+        vectors = self.embedding(words)  # (batch, time, embed)
+        image = self.image(image)[:, None].expand(-1, words.shape[1], -1)
+        hidden, _ = self.lstm(torch.cat([vectors, image], dim=-1))
+        return self.logits(self.dropout(hidden))
+
+
+class Attention(nn.Module):
+    """Soft attention with an LSTMCell in a loop, captions sorted so that the batch can shrink.
+
+    After the tutorial "a PyTorch Tutorial to Image Captioning" (sgrvinod), which most follow.
+    """
+
+    def __init__(self, vocabulary_size, channels):
+        super().__init__()
+        self.embedding = nn.Embedding(vocabulary_size, EMBEDDING)
+        self.region_keys = nn.Linear(channels, ATTENTION_UNITS)
+        self.query = nn.Linear(UNITS, ATTENTION_UNITS)
+        self.score = nn.Linear(ATTENTION_UNITS, 1)
+        self.first_hidden, self.first_memory = (nn.Linear(channels, UNITS) for _ in range(2))
+        self.gate = nn.Linear(UNITS, channels)
+        self.cell = nn.LSTMCell(EMBEDDING + channels, UNITS)
+        self.dropout = nn.Dropout(DROPOUT)
+        self.logits = nn.Linear(UNITS, vocabulary_size)
+
+    def forward(self, words, regions):
+        lengths = (words != 0).sum(dim=1)
+        lengths, order = lengths.sort(descending=True)
+        words, regions = words[order], regions[order]
+        vectors = self.embedding(words)
+        hidden, memory = (
+            layer(regions.mean(dim=1)) for layer in (self.first_hidden, self.first_memory)
+        )
+        logits = torch.zeros(*words.shape, self.logits.out_features)
+        for t in range(int(lengths[0])):
+            rows = int((lengths > t).sum())
+            hidden, memory = hidden[:rows], memory[:rows]
+            keys = self.region_keys(regions[:rows])
+            scores = self.score(torch.relu(keys + self.query(hidden)[:, None]))[..., 0]
+            weights = torch.softmax(scores, dim=1)
+            seen = (regions[:rows] * weights[..., None]).sum(dim=1)
+            seen = torch.sigmoid(self.gate(hidden)) * seen
+            inputs = torch.cat([vectors[:rows, t], seen], dim=1)
+            hidden, memory = self.cell(inputs, (hidden, memory))
+            logits[:rows, t] = self.logits(self.dropout(hidden))
+        return logits[order.argsort()]
+
+
+def trainer(vocabulary_size, channels, attention):
+    """A function of (words, targets, image) arrays that makes one step of training."""
+    network = (Attention if attention else ConstantImage)(vocabulary_size, channels)
+    network.train()
+    optimizer = torch.optim.Adam(network.parameters(), lr=2e-3)
+    loss_of = nn.CrossEntropyLoss(ignore_index=0, label_smoothing=0.1)
+
+    def step(words, targets, image):
+        words, targets = (torch.from_numpy(each.astype(np.int64)) for each in (words, targets))
+        logits = network(words, torch.from_numpy(image))
+        loss = loss_of(logits.flatten(0, 1), targets.flatten())
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(network.parameters(), 5.0)
+        optimizer.step()
+        return loss.item()
+
+    return step
