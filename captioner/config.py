@@ -37,6 +37,9 @@ class TrainConfig:
         "where its weights come from: preset (the shipped model's), imagenet (downloaded by "
         "Keras), none (random), or a weights file",
     )
+    picture_size: int = _setting(
+        0, "height and width in pixels at which the CNN sees pictures; 0: what it was made for"
+    )
     fine_tune_from: str = _setting(
         "none", "train the CNN too, from this layer on: a layer's name, all, or none"
     )
@@ -137,7 +140,7 @@ class TrainConfig:
                     "text_epochs": 0,
                     "batch_size": 1, "fine_tune_epochs": 0, "fine_tune_batch_size": 1,
                     "patience": 0, "attention_units": 1, "attention_penalty": 0,
-                    "validation_pictures": 1, "min_count": 1, "max_length": 1,
+                    "validation_pictures": 1, "min_count": 1, "picture_size": 0, "max_length": 1,
                     "seed": 0, "views": 1, "l2": 0, "clip_norm": 0, "learning_rate": 0,
                     "self_critical": 0, "teacher_weight": 0,
                     "self_critical_learning_rate": 0, "fine_tune_learning_rate": 0,

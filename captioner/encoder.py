@@ -6,7 +6,7 @@ from typing import NamedTuple
 import keras
 from keras import ops
 
-from captioner.errors import CaptionerError
+from captioner.errors import CaptionerError, require
 
 
 class Backbone(NamedTuple):
@@ -32,6 +32,7 @@ BACKBONES = {
     "convnext_tiny": Backbone("ConvNeXtTiny", 224, "raw"),
 }
 
+SMALLEST = {"inception_v3": 75}  # pixels; the others take 32
 CAFFE_MEAN_BGR = (103.939, 116.779, 123.68)
 
 
@@ -45,7 +46,11 @@ class Encoder(keras.layers.Layer):
 
     Args:
         backbone: str. A key of `BACKBONES`. Defaults to `"efficientnet_v2_b0"`.
-        size: int or None. Height and width of the pictures. Defaults to the network's own.
+        size: int or None. Height and width of the pictures. Defaults to the network's own; weights
+            trained at one size serve at another, and a larger one shows more.
+
+    Raises:
+        CaptionerError: No such backbone, or pictures too small for it.
 
     Call arguments:
         pixels: tensor (batch, size, size, 3), 0 to 255.
@@ -160,6 +165,8 @@ class Encoder(keras.layers.Layer):
 
 def _make_network(backbone, size, weights=None):
     constructor = getattr(keras.applications, BACKBONES[backbone].constructor)
+    smallest = SMALLEST.get(backbone, 32)
+    require(size >= smallest, f"picture size {size}: {backbone} wants {smallest} pixels or more")
     return constructor(include_top=False, weights=weights, input_shape=(size, size, 3))
 
 

@@ -155,22 +155,26 @@ def _architecture(captioner):
     return {
         **{name: decoder[name] for name in names},
         "encoder": captioner.encoder.backbone,
+        "picture_size": captioner.encoder.size,
         "encoder_weights": TrainConfig.encoder_weights,
         "direction": captioner.vocabulary.direction,
     }
 
 
 def _new_encoder(config):
+    size = config.picture_size or None
     if config.encoder_weights != "preset":
-        encoder = Encoder(config.encoder)
+        encoder = Encoder(config.encoder, size)
         encoder.load_network_weights(config.encoder_weights)
         return encoder
-    encoder = load(PRESET).encoder
-    if encoder.backbone != config.encoder:
+    shipped = load(PRESET).encoder
+    if shipped.backbone != config.encoder:
         raise CaptionerError(
-            f"--encoder {config.encoder}: the shipped weights are for {encoder.backbone}; add "
+            f"--encoder {config.encoder}: the shipped weights are for {shipped.backbone}; add "
             "--encoder-weights imagenet, none or a file"
         )
+    encoder = Encoder(config.encoder, size or shipped.size)
+    encoder.network.set_weights(shipped.network.get_weights())
     return encoder
 
 

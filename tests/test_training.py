@@ -258,6 +258,20 @@ def test_going_on_from_a_captioner_settles_what_it_is(tiny_captioner, tmp_path):
             new_captioner(TrainConfig(init_from=path, **given), training)
 
 
+def test_the_size_of_the_pictures_is_chosen():
+    training = SimpleNamespace(captions=[["a dog runs"]])
+    small = new_captioner(TrainConfig(picture_size=64, min_count=1), training)
+    assert small.picture_size == 64
+    assert small.image_shape == (1280,)
+    shipped = load("flickr8k").encoder
+    for one, two in zip(small.encoder.get_weights(), shipped.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, two)
+    made = new_captioner(TrainConfig(min_count=1), training)
+    assert made.picture_size == shipped.size == 224
+    with pytest.raises(CaptionerError, match="picture size 20: efficientnet_v2_b0 wants 32"):
+        new_captioner(TrainConfig(picture_size=20, min_count=1), training)
+
+
 @pytest.mark.parametrize(
     "wrong",
     [{"encoder": "bogus"}, {"fine_tune_from": "bogus"}, {"text": "bogus"}, {"epochs": 0}],
