@@ -2,8 +2,10 @@
 
 Nothing here knows a network. A search sees `step(words, state) -> (log_probs, state)`, where words
 is an int array (rows,), log_probs an array (rows, vocabulary) and state a list of arrays with one
-row a caption, and asks for the rows it wants to go on with. Bookkeeping is NumPy on the CPU: it
-costs little beside the step, and runs the same whatever computed the step.
+row a caption, and asks for the rows it wants to go on with: whatever belongs to a picture has to be
+in the state, or found by what is. A picture whose search is over has no rows any more, for a step
+takes time in proportion to its rows. Bookkeeping is NumPy on the CPU: it costs little beside the
+step, and runs the same whatever computed the step.
 
 Every hypothesis closes with the end word: one that has reached `max_length` words can only end.
 So hypotheses are compared on equal terms, and there always is one.
@@ -57,7 +59,7 @@ def greedy(step, state, max_length=30, no_repeat_ngram=0):
     (4, 4)
     """
 
-    def choose(log_probs):
+    def choose(log_probs, pictures):
         return np.argmax(log_probs, axis=-1)
 
     return _one_by_one(step, state, choose, max_length, no_repeat_ngram)
@@ -96,11 +98,11 @@ def sample(
     _require(0 < top_p <= 1, "top-p", top_p, "above 0 and at most 1")
     streams = [np.random.default_rng([seed, first_picture + row]) for row in range(len(state[0]))]
 
-    def choose(log_probs):
+    def choose(log_probs, pictures):
         log_probs = _nucleus(_top(log_probs / temperature, top_k), top_p)
         weights = np.exp(log_probs - log_probs.max(axis=-1, keepdims=True))
         reach = np.cumsum(weights, axis=-1)
-        draws = np.array([stream.random() for stream in streams]) * reach[:, -1]
+        draws = np.array([streams[each].random() for each in pictures]) * reach[:, -1]
         return (reach > draws[:, None]).argmax(axis=-1)
 
     return _one_by_one(step, state, choose, max_length, no_repeat_ngram)
@@ -117,8 +119,8 @@ def beam(
     with the best normalised score. With `beam_size=1` this is `greedy`.
 
     Args:
-        step, max_length, no_repeat_ngram: as in `greedy`. step sees beam_size rows a picture.
-        state: list of arrays, one row a picture.
+        step, state, max_length, no_repeat_ngram: as in `greedy`. After the first step, step sees
+            beam_size rows a picture, one picture's after another's.
         beam_size: int. Hypotheses kept. Defaults to `3`.
         length_penalty: float. Exponent of the length by which the summed log-probability is
             divided: 0 compares sums, which favours short captions, 1 means. Defaults to `1.0`.
@@ -134,27 +136,27 @@ def beam(
     _require(beam_size >= 1, "beam size", beam_size, "1 or more")
     _require(1 <= n_best <= beam_size, "n-best", n_best, f"1 to the beam size, {beam_size}")
     _require_common(max_length, no_repeat_ngram)
-    pictures = len(state[0])
-    state = [np.repeat(np.asarray(each), beam_size, axis=0) for each in state]
-    searches = [_Beam(beam_size, length_penalty) for _ in range(pictures)]
-    words = np.full(pictures * beam_size, START, np.int32)
+    searches = [_Beam(beam_size, length_penalty) for _ in state[0]]
+    live, width = searches, 1  # at first all hypotheses of a picture are one, the empty one
+    words = np.full(len(searches), START, np.int32)
     for length in range(max_length + 1):
         log_probs, state = step(words, state)
         log_probs = _permitted(log_probs, must_end=length == max_length)
         if no_repeat_ngram:
-            histories = [words for search in searches for words in search.live_words]
+            histories = [words for search in live for words in search.live_words]
             _forbid_repeats(log_probs, histories, no_repeat_ngram)
         best_words, best_scores = _best_words(log_probs, 2 * beam_size)
-        parents = np.arange(len(words))
-        for number, search in enumerate(searches):
-            if search.done:
-                continue
-            rows = slice(number * beam_size, (number + 1) * beam_size)
-            origins, next_words = search.advance(best_words[rows], best_scores[rows])
-            parents[rows] = rows.start + origins
-            words[rows] = next_words
-        if all(search.done for search in searches):
+        parents, next_words = [], []
+        for number, search in enumerate(live):
+            rows = slice(number * width, (number + 1) * width)
+            origins, chosen = search.advance(best_words[rows], best_scores[rows])
+            if not search.done:
+                parents.append(rows.start + origins)
+                next_words.append(chosen)
+        live, width = [search for search in live if not search.done], beam_size
+        if not live:
             break
+        words, parents = np.concatenate(next_words), np.concatenate(parents)
         state = [np.asarray(each)[parents] for each in state]
     return [search.answers(n_best) for search in searches]
 
@@ -165,15 +167,13 @@ class _Beam:
     def __init__(self, size, length_penalty):
         self.size = size
         self.length_penalty = length_penalty
-        self.live_words = [()] * size
-        self.live_word_scores = [()] * size
-        # At first all rows are the same hypothesis, so only one of them may be extended.
-        self.live_sums = np.array([0.0] + [IMPOSSIBLE] * (size - 1))
+        self.live_words, self.live_word_scores = [()], [()]
+        self.live_sums = np.zeros(1)
         self.finished = []
         self.done = False
 
     def advance(self, words, scores):
-        """Extends the live hypotheses by their best words (size, candidates).
+        """Extends the live hypotheses by their best words (hypotheses, candidates).
 
         Twice as many candidates as the beam is wide are enough to fill it: each live hypothesis
         can end in one way only.
@@ -221,25 +221,24 @@ class _Beam:
 def _one_by_one(step, state, choose, max_length, no_repeat_ngram):
     """The loop of greedy search and sampling: one hypothesis a picture."""
     _require_common(max_length, no_repeat_ngram)
-    pictures = len(state[0])
-    words = np.full(pictures, START, np.int32)
-    said = [[] for _ in range(pictures)]
-    word_scores = [[] for _ in range(pictures)]
-    live = np.ones(pictures, bool)
+    live = np.arange(len(state[0]))  # the picture of each row
+    words = np.full(len(live), START, np.int32)
+    said, word_scores = [[] for _ in live], [[] for _ in live]
     for length in range(max_length + 1):
         log_probs, state = step(words, state)
         log_probs = _permitted(log_probs, must_end=length == max_length)
         if no_repeat_ngram:
-            _forbid_repeats(log_probs, said, no_repeat_ngram)
-        words = choose(log_probs).astype(np.int32)
-        for row in np.flatnonzero(live):
-            word_scores[row].append(float(log_probs[row, words[row]]))
-            if words[row] == END:
-                live[row] = False
-            else:
-                said[row].append(int(words[row]))
-        if not live.any():
+            _forbid_repeats(log_probs, [said[each] for each in live], no_repeat_ngram)
+        words = choose(log_probs, live).astype(np.int32)
+        for row, picture in enumerate(live):
+            word_scores[picture].append(float(log_probs[row, words[row]]))
+            if words[row] != END:
+                said[picture].append(int(words[row]))
+        goes_on = words != END
+        if not goes_on.any():
             break
+        live, words = live[goes_on], words[goes_on]
+        state = [np.asarray(each)[goes_on] for each in state]
     return [
         [Hypothesis(tuple(words), tuple(scores), sum(scores) / len(scores))]
         for words, scores in zip(said, word_scores, strict=True)

@@ -132,13 +132,15 @@ class Generation:
         Returns:
             list (pictures) of lists of `Caption`, best first.
         """
-        rows = settings.get("beam_size", decoding.BEAM_SIZE) if method == "beam" else 1
         context, state = self.start(image)
-        context = [np.repeat(each, rows, axis=0) for each in context]
+        context = _Context(context)
 
         def step(words, state):
-            return self.step(words, context, state)
+            pictures, *state = state
+            log_probs, state = self.step(words, context.of(pictures), state)
+            return log_probs, [pictures, *state]
 
+        state = [np.arange(len(state[0])), *state]
         if method == "sample":
             settings["first_picture"] = first_picture
         search = {"greedy": decoding.greedy, "beam": decoding.beam, "sample": decoding.sample}
@@ -177,6 +179,21 @@ class Generation:
         if method == "beam" and "n_best" in given and "beam_size" not in given:
             settings["beam_size"] = max(settings["beam_size"], given["n_best"])
         return {"method": method, **{key: settings[key] for key in allowed & set(settings)}}
+
+
+class _Context:
+    """What `start` found of the pictures, handed to the rows of a search."""
+
+    def __init__(self, context):
+        self._context = context
+        self._pictures, self._rows = None, None
+
+    def of(self, pictures):
+        """The context of rows, given the picture of each (rows,); copied only when they change."""
+        if not np.array_equal(pictures, self._pictures):
+            self._pictures = pictures
+            self._rows = [np.asarray(each)[pictures] for each in self._context]
+        return self._rows
 
 
 def _batches(items, size):

@@ -70,6 +70,25 @@ def test_pictures_do_not_depend_on_their_neighbours():
     assert together == alone
 
 
+@pytest.mark.parametrize(("search", "width"), [(decoding.greedy, 1), (decoding.beam, 3)])
+def test_a_picture_that_is_done_takes_no_more_steps(search, width):
+    """Picture n can say n words and then nothing but the end."""
+    seen = []
+
+    def step(words, state):
+        picture, place = state
+        seen.append(picture.tolist())
+        log_probs = np.full((len(words), VOCABULARY), decoding.IMPOSSIBLE)
+        ended = place == picture
+        log_probs[ended, END] = 0
+        log_probs[~ended, 4:] = [-1.0, -1.1, -1.2]
+        return log_probs, [picture, place + 1]
+
+    found = search(step, [np.arange(3), np.zeros(3, int)], max_length=LENGTH)
+    assert [len(each.words) for [each] in found] == [0, 1, 2]
+    assert seen == [[0, 1, 2], [1] * width + [2] * width, [2] * width]
+
+
 @pytest.mark.parametrize("search", [decoding.greedy, decoding.beam, decoding.sample])
 def test_what_must_not_be_said_is_not_said_and_there_is_an_answer(search):
     def step(words, state):
