@@ -38,7 +38,9 @@ class TrainConfig:
         "Keras), none (random), or a weights file",
     )
     picture_size: int = _setting(
-        0, "height and width in pixels at which the CNN sees pictures; 0: what it was made for"
+        0,
+        "height and width in pixels at which the CNN sees pictures; 0: what it was made for, or as "
+        "the model of --init-from has it",
     )
     fine_tune_from: str = _setting(
         "none", "train the CNN too, from this layer on: a layer's name, all, or none"

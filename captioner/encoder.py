@@ -85,6 +85,19 @@ class Encoder(keras.layers.Layer):
         grid = self.network(values, training=False)  # (batch, height, width, channels)
         return ops.reshape(grid, (-1, self.regions, self.channels))
 
+    def at_size(self, size):
+        """An encoder with the same weights for pictures of another size, or this one if it has it.
+
+        Trained at one size and gone on with at a larger one, a CNN sees more for less work than at
+        the larger one from the start (Touvron et al. 2019, "Fixing the train-test resolution
+        discrepancy").
+        """
+        if size == self.size:
+            return self
+        other = Encoder(self.backbone, size)
+        other.network.set_weights(self.network.get_weights())
+        return other
+
     @staticmethod
     def pool(regions):
         """The one vector of a picture: the mean of its regions, (batch, channels)."""

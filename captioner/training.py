@@ -101,6 +101,7 @@ def new_captioner(config, training):
             ".keras file that training wrote",
         )
         config.adopt(_architecture(source), config.init_from)
+        config.picture_size = config.picture_size or source.picture_size
         vocabulary = Vocabulary.build(captions, config.min_count, direction=config.direction)
         return extended(source, vocabulary, config)
     vocabulary = Vocabulary.build(captions, config.min_count, direction=config.direction)
@@ -131,9 +132,9 @@ def extended(source, vocabulary, config):
     """A captioner that knows what another does, and more words.
 
     Args:
-        source: Captioner. Its CNN and the sizes of its decoder are taken.
+        source: Captioner. Its CNN's weights and the sizes of its decoder are taken.
         vocabulary: Vocabulary. Those of its words that the source lacks come after the source's.
-        config: TrainConfig. Its dropouts, L2, implementation and seed are taken.
+        config: TrainConfig. Its dropouts, L2, implementation, seed and size of pictures are taken.
     """
     known = source.vocabulary
     words = [*known.words, *(word for word in vocabulary.words if word not in known)]
@@ -145,7 +146,8 @@ def extended(source, vocabulary, config):
     if len(words) > len(known.words):
         decoder = decoder.with_vocabulary_size(len(words) + 4)
     made = Vocabulary(words, known.direction)
-    return Captioner(source.encoder, decoder, made, source.generation, source.about)
+    encoder = source.encoder.at_size(config.picture_size or source.picture_size)
+    return Captioner(encoder, decoder, made, source.generation, source.about)
 
 
 def _architecture(captioner):
@@ -155,7 +157,6 @@ def _architecture(captioner):
     return {
         **{name: decoder[name] for name in names},
         "encoder": captioner.encoder.backbone,
-        "picture_size": captioner.encoder.size,
         "encoder_weights": TrainConfig.encoder_weights,
         "direction": captioner.vocabulary.direction,
     }
@@ -173,9 +174,7 @@ def _new_encoder(config):
             f"--encoder {config.encoder}: the shipped weights are for {shipped.backbone}; add "
             "--encoder-weights imagenet, none or a file"
         )
-    encoder = Encoder(config.encoder, size or shipped.size)
-    encoder.network.set_weights(shipped.network.get_weights())
-    return encoder
+    return shipped.at_size(size or shipped.size)
 
 
 class _Run:

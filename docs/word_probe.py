@@ -25,11 +25,10 @@ LEAST_PICTURES = 20
 
 def encoder_of(options):
     """The CNN to look at, at the wanted size."""
-    encoder = Encoder(size=options.size)
     if options.model:
-        encoder.network.set_weights(load(options.model).encoder.network.get_weights())
-    else:
-        encoder.load_network_weights(options.encoder_weights)
+        return load(options.model).encoder.at_size(options.size)
+    encoder = Encoder(size=options.size)
+    encoder.load_network_weights(options.encoder_weights)
     return encoder
 
 

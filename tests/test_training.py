@@ -253,9 +253,24 @@ def test_going_on_from_a_captioner_settles_what_it_is(tiny_captioner, tmp_path):
     config = TrainConfig(init_from=path, min_count=1)
     new_captioner(config, training)
     assert (config.units, config.embedding, config.encoder) == (8, 6, "mobilenet_v2")
+    assert config.picture_size == tiny_captioner.picture_size
     for given in ({"units": 9}, {"attention": "additive"}, {"direction": "backward"}):
         with pytest.raises(CaptionerError, match="leave the flag out, or leave out --init-from"):
             new_captioner(TrainConfig(init_from=path, **given), training)
+
+
+def test_going_on_with_larger_pictures(tiny_captioner, tmp_path):
+    path = str(tmp_path / "tiny.keras")
+    tiny_captioner.save(path)
+    training = SimpleNamespace(captions=[["a dog runs"]])
+    larger = tiny_captioner.picture_size + 32
+    config = TrainConfig(init_from=path, picture_size=larger, min_count=1)
+    made = new_captioner(config, training)
+    assert made.picture_size == config.picture_size == larger
+    for before, after in zip(
+        tiny_captioner.encoder.get_weights(), made.encoder.get_weights(), strict=True
+    ):
+        np.testing.assert_array_equal(before, after)
 
 
 def test_the_size_of_the_pictures_is_chosen():
@@ -266,6 +281,8 @@ def test_the_size_of_the_pictures_is_chosen():
     shipped = load("flickr8k").encoder
     for one, two in zip(small.encoder.get_weights(), shipped.get_weights(), strict=True):
         np.testing.assert_array_equal(one, two)
+    fresh = TrainConfig(picture_size=64, encoder_weights="none", min_count=1)
+    assert new_captioner(fresh, training).picture_size == 64
     made = new_captioner(TrainConfig(min_count=1), training)
     assert made.picture_size == shipped.size == 224
     with pytest.raises(CaptionerError, match="picture size 20: efficientnet_v2_b0 wants 32"):
