@@ -26,7 +26,7 @@ BATCH = 32
 TUTORIAL_PICTURES = 20  # of them, it takes long
 
 
-def with_litert(model, paths):
+def captioning(model, paths):
     return sum(1 for _ in model.generate_all(paths, BATCH, beam_size=3))
 
 
@@ -72,8 +72,8 @@ def main():
         for start in range(0, len(paths), BATCH)
     ]
     contestants = {
-        "caption.py (LiteRT)": lambda: with_litert(lite, paths),
-        "caption.py --runtime keras": lambda: with_litert(keras_model, paths),
+        "caption.py (LiteRT)": lambda: captioning(lite, paths),
+        "caption.py --runtime keras": lambda: captioning(keras_model, paths),
         "the encoder alone (LiteRT)": lambda: encoder_alone(lite, batches),
         "the encoder alone (Keras)": lambda: encoder_alone(keras_model, batches),
         "one at a time, as tutorials do": lambda: as_tutorials_do(

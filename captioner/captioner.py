@@ -18,8 +18,8 @@ from captioner.encoder import Encoder
 from captioner.errors import CaptionerError, require
 from captioner.generation import Generation
 from captioner.joint_decoder import JointDecoder
-from captioner.lite_captioner import LiteCaptioner
-from captioner.presets import find_model, is_exported
+from captioner.lite_captioner import LiteCaptioner, is_exported
+from captioner.presets import find_model
 from captioner.vocabulary import PAD, START, Vocabulary
 
 LONGEST = 60  # words of a caption whose probability is asked for
@@ -248,14 +248,14 @@ def join(captioners):
     >>> captioner.join([one, two]).save("joint.keras")
     """
     first, *others = captioners
-    weights = first.encoder.get_weights()
+    kind, weights = (first.encoder.backbone, first.encoder.size), first.encoder.get_weights()
     members = [*_members(first)]
     for number, other in enumerate(others, 2):
         require(
             other.vocabulary == first.vocabulary,
             f"model 1 and model {number} have different vocabularies: they cannot be joined",
         )
-        is_same = other.encoder.backbone == first.encoder.backbone and all(
+        is_same = kind == (other.encoder.backbone, other.encoder.size) and all(
             np.array_equal(one, two)
             for one, two in zip(weights, other.encoder.get_weights(), strict=True)
         )

@@ -58,13 +58,13 @@ class LiteCaptioner(Generation):
     def start(self, image):
         """`Decoder.start`: (context, state), two lists of arrays with one row a picture."""
         found = self._start(image=np.asarray(image, np.float32))
-        return _listed("context", found), _listed("state", found)
+        return listed("context", found), listed("state", found)
 
     def step(self, words, context, state):
         """`Decoder.step`: (log-probabilities (rows, vocabulary), state)."""
-        given = {**_named("context", context), **_named("state", state)}
+        given = {**named("context", context), **named("state", state)}
         found = self._step(words=np.asarray(words, np.int32), **given)
-        return found["log_probs"], _listed("state", found)
+        return found["log_probs"], listed("state", found)
 
 
 def _open_network(path):
@@ -112,11 +112,17 @@ def _read_manifest(folder):
     return manifest
 
 
-def _listed(kind, arrays):
-    """The arrays named context_0, context_1 ... in order; the reverse of `_named`."""
+def is_exported(path):
+    """Whether the path is a folder that `captioner.lite_export` has written."""
+    return os.path.isfile(os.path.join(path, MANIFEST))
+
+
+def named(kind, arrays):
+    """A list of arrays, or of tensors, as a dict: context_0, context_1 ..."""
+    return {f"{kind}_{number}": each for number, each in enumerate(arrays)}
+
+
+def listed(kind, arrays):
+    """The list that `named` made part of a dict."""
     count = sum(name.startswith(f"{kind}_") for name in arrays)
     return [arrays[f"{kind}_{number}"] for number in range(count)]
-
-
-def _named(kind, arrays):
-    return {f"{kind}_{number}": np.asarray(each, np.float32) for number, each in enumerate(arrays)}

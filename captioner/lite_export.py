@@ -10,8 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from captioner.errors import CaptionerError, require
-from captioner.lite_captioner import FORMAT, MANIFEST
-from captioner.presets import is_exported
+from captioner.lite_captioner import FORMAT, MANIFEST, is_exported, listed, named
 
 STORAGES = ("float16", "float32")
 
@@ -78,15 +77,15 @@ def _functions(captioner):
 
     def start(image):
         context, state = decoder.start(image)
-        return _named("context", context) | _named("state", state)
+        return named("context", context) | named("state", state)
 
     def step(words, **arrays):
-        parts = [[arrays[f"{kind}_{n}"] for n in range(len(like))]
-                 for kind, like in (("context", context), ("state", state))]  # fmt: skip
-        log_probs, new_state = decoder.step(words, *parts)
-        return {"log_probs": log_probs} | _named("state", new_state)
+        log_probs, new_state = decoder.step(
+            words, listed("context", arrays), listed("state", arrays)
+        )
+        return {"log_probs": log_probs} | named("state", new_state)
 
-    carried = _named("context", context) | _named("state", state)
+    carried = named("context", context) | named("state", state)
     return {
         "encode": (encode, {"pixels": _any_rows((size, size, 3), "uint8", "pixels")}),
         "start": (start, {"image": _any_rows(captioner.image_shape, "float32", "image")}),
@@ -98,10 +97,6 @@ def _functions(captioner):
             },
         ),
     }
-
-
-def _named(kind, tensors):
-    return {f"{kind}_{number}": each for number, each in enumerate(tensors)}
 
 
 def _any_rows(shape, dtype, name):

@@ -92,9 +92,12 @@ def test_it_tells_where_its_members_looked(encoder, pictures):
 def test_what_cannot_be_joined(encoder):
     one = captioner(encoder, 1)
     other_cnn = captioner(Encoder("mobilenet_v2", size=64), 2)
+    at_another_size = Encoder("mobilenet_v2", size=32)
+    at_another_size.set_weights(encoder.get_weights())
     for other, message in (
         (captioner(encoder, 2, words=[*WORDS[:-1], "lawn"]), "different vocabularies"),
         (other_cnn, "different CNNs; joined are models"),
+        (captioner(at_another_size, 2), "different CNNs; joined are models"),
         (captioner(encoder, 2, attention="additive"), "attention none and additive"),
     ):
         with pytest.raises(CaptionerError, match=message):

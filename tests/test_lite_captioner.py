@@ -12,6 +12,7 @@ import pytest
 from captioner import Captioner, CaptionerError, Decoder, Encoder, Ensemble, Vocabulary, load
 from captioner.cli import main
 from captioner.cli.models import load_models
+from captioner.images import read_image
 from captioner.lite_captioner import LiteCaptioner
 from captioner.lite_export import export
 
@@ -43,6 +44,10 @@ def test_the_same_captions(tmp_path, pictures, cell, layers, attention):
     assert other.vocabulary == model.vocabulary
     assert other.generation == model.generation
     assert other.about == {"note": "x"}
+    pixels = np.stack([read_image(picture, (64, 64)) for picture in pictures])
+    seen = model.encode(pixels)
+    assert np.abs(seen[0] - seen[1]).max() > 0  # pictures matter
+    np.testing.assert_allclose(other.encode(pixels), seen, atol=1e-3 * np.abs(seen).max())
     for search in ({"beam_size": 3, "n_best": 3}, {"method": "greedy"}, {"method": "sample"}):
         wanted = model.generate(pictures, return_details=True, batch_size=2, **search)
         found = other.generate(pictures, return_details=True, batch_size=2, **search)

@@ -8,8 +8,10 @@ need the .keras file. Where each word looked is not told by exported models.
 """
 
 from captioner.cli.backend import start_backend
+from captioner.cli.models import add_storage_argument
 from captioner.errors import require
-from captioner.presets import find_model, is_exported
+from captioner.lite_captioner import is_exported
+from captioner.presets import find_model
 
 
 def add_arguments(parser):
@@ -17,12 +19,7 @@ def add_arguments(parser):
         "--model", default="flickr8k", metavar="NAME|FILE", help="captioner (default: flickr8k)"
     )
     parser.add_argument("--out", required=True, metavar="FOLDER", help="folder to write")
-    parser.add_argument(
-        "--storage",
-        choices=("float16", "float32"),
-        default="float16",
-        help="how weights are stored; float32 is twice as large (default: float16)",
-    )
+    add_storage_argument(parser, "float16")
 
 
 def run(options):

@@ -9,6 +9,7 @@ whose CNN was fine-tuned after they parted cannot be joined.
 """
 
 from captioner.cli.backend import start_backend
+from captioner.cli.models import add_storage_argument
 from captioner.errors import require
 
 
@@ -21,12 +22,7 @@ def add_arguments(parser):
         help="captioner; given twice or more; the first one's search settings are kept",
     )
     parser.add_argument("--out", required=True, metavar="FILE", help=".keras file to write")
-    parser.add_argument(
-        "--storage",
-        choices=("float16", "float32"),
-        default="float32",
-        help="how weights are stored; float16 is half as large (default: float32)",
-    )
+    add_storage_argument(parser, "float32")
 
 
 def run(options):

@@ -5,8 +5,8 @@ import sys
 from captioner.cli.backend import only_failures_heard, start_backend
 from captioner.ensemble import Ensemble
 from captioner.errors import CaptionerError, require
-from captioner.lite_captioner import LiteCaptioner, LiteRTMissingError
-from captioner.presets import exported_form, find_model, is_exported
+from captioner.lite_captioner import LiteCaptioner, LiteRTMissingError, is_exported
+from captioner.presets import exported_form, find_model
 from captioner.reranked import Reranked
 
 RUNTIMES = ("auto", "litert", "keras")
@@ -21,6 +21,16 @@ def add_model_arguments(parser, help_text):
         default="auto",
         help="what runs the model: litert (fast to start; for shipped and exported models), keras, "
         "or auto, litert where it can (default)",
+    )
+
+
+def add_storage_argument(parser, default):
+    """Adds the flag that says how the weights of a file to write are stored."""
+    parser.add_argument(
+        "--storage",
+        choices=("float16", "float32"),
+        default=default,
+        help=f"how weights are stored; float16 is half as large (default: {default})",
     )
 
 

@@ -3,6 +3,7 @@
 import os
 
 from captioner.errors import CaptionerError
+from captioner.lite_captioner import is_exported
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 
@@ -26,11 +27,6 @@ def find_model(name):
     raise CaptionerError(
         f"{name}: {what}; give a .keras file or one of the shipped: {', '.join(shipped) or 'none'}"
     )
-
-
-def is_exported(path):
-    """Whether the path is a folder that `captioner.lite_export` has written."""
-    return os.path.isfile(os.path.join(path, "manifest.json"))
 
 
 def exported_form(name):
