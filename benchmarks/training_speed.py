@@ -38,28 +38,32 @@ def features(attention):
     return np.random.default_rng(0).random(shape, dtype="float32")
 
 
-def ours(data, attention, steps):
+def our_model(vocabulary, run_eagerly=False, **settings):
+    """The model as train.py trains it, with some of its settings."""
     import keras
 
     from captioner import Captioner, Decoder, Encoder, TrainConfig
-    from captioner.batches import batches_of
-    from captioner.stages import CompiledSteps, filled
     from captioner.teacher_forcing import TeacherForcing
 
-    encoded, vocabulary = captions_of(data)
-    config = TrainConfig(attention="additive" if attention else "none")
-    settings = {
-        name: getattr(config, name)
-        for name in (
-            "units", "embedding", "image_units", "dropout", "word_dropout", "image_dropout",
-            "attention", "attention_units", "attention_penalty",
-        )
-    }  # fmt: skip
-    decoder = Decoder(len(vocabulary), CHANNELS, **settings)
+    config = TrainConfig(**settings)
+    names = (
+        "cell", "implementation", "units", "embedding", "image_units", "dropout", "word_dropout",
+        "image_dropout", "attention", "attention_units", "attention_penalty",
+    )  # fmt: skip
+    decoder = Decoder(len(vocabulary), CHANNELS, **{name: getattr(config, name) for name in names})
     captioner = Captioner(Encoder("mobilenet_v2", size=32), decoder, vocabulary)
     model = TeacherForcing(captioner, config.label_smoothing)
     optimizer = keras.optimizers.Adam(config.learning_rate, global_clipnorm=config.clip_norm)
-    model.compile(optimizer=optimizer, jit_compile=False)
+    model.compile(optimizer=optimizer, jit_compile=False, run_eagerly=run_eagerly)
+    return model
+
+
+def ours(data, attention, steps):
+    from captioner.batches import batches_of
+    from captioner.stages import CompiledSteps, filled
+
+    encoded, vocabulary = captions_of(data)
+    model = our_model(vocabulary, attention="additive" if attention else "none")
     compiled, image = CompiledSteps(model), features(attention)
     captions_each = 5 if attention else 1
     pictures = BATCH // captions_each

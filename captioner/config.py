@@ -35,7 +35,7 @@ class TrainConfig:
     encoder_weights: str = _setting(
         "preset",
         "where its weights come from: preset (the shipped model's), imagenet (downloaded by "
-        "Keras), none (random), or a weights file",
+        "Keras), none (random), a weights file, or a captioner's .keras file",
     )
     picture_size: int = _setting(
         0,

@@ -163,18 +163,18 @@ def _architecture(captioner):
 
 
 def _new_encoder(config):
-    size = config.picture_size or None
-    if config.encoder_weights != "preset":
-        encoder = Encoder(config.encoder, size)
-        encoder.load_network_weights(config.encoder_weights)
+    size, weights = config.picture_size, config.encoder_weights
+    if weights != "preset" and not weights.endswith(".keras"):
+        encoder = Encoder(config.encoder, size or None)
+        encoder.load_network_weights(weights)
         return encoder
-    shipped = load(PRESET).encoder
-    if shipped.backbone != config.encoder:
-        raise CaptionerError(
-            f"--encoder {config.encoder}: the shipped weights are for {shipped.backbone}; add "
-            "--encoder-weights imagenet, none or a file"
-        )
-    return shipped.at_size(size or shipped.size)
+    source = load(PRESET if weights == "preset" else weights)
+    require(
+        isinstance(source, Captioner) and source.encoder.backbone == config.encoder,
+        f"--encoder {config.encoder}: --encoder-weights {weights} has none for it; give imagenet, "
+        "none or another file",
+    )
+    return source.encoder.at_size(size or source.picture_size)
 
 
 class _Run:

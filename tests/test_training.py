@@ -273,7 +273,9 @@ def test_going_on_with_larger_pictures(tiny_captioner, tmp_path):
         np.testing.assert_array_equal(before, after)
 
 
-def test_the_size_of_the_pictures_is_chosen():
+def test_the_cnn_and_the_size_of_its_pictures_are_chosen(tiny_captioner, tmp_path):
+    path = str(tmp_path / "tiny.keras")
+    tiny_captioner.save(path)
     training = SimpleNamespace(captions=[["a dog runs"]])
     small = new_captioner(TrainConfig(picture_size=64, min_count=1), training)
     assert small.picture_size == 64
@@ -281,6 +283,14 @@ def test_the_size_of_the_pictures_is_chosen():
     shipped = load("flickr8k").encoder
     for one, two in zip(small.encoder.get_weights(), shipped.get_weights(), strict=True):
         np.testing.assert_array_equal(one, two)
+    of_a_model = {"encoder": "mobilenet_v2", "encoder_weights": path, "min_count": 1}
+    taken = new_captioner(TrainConfig(**of_a_model), training)
+    assert taken.picture_size == tiny_captioner.picture_size
+    np.testing.assert_array_equal(
+        taken.encoder.get_weights()[0], tiny_captioner.encoder.get_weights()[0]
+    )
+    with pytest.raises(CaptionerError, match=r"tiny\.keras has none for it"):
+        new_captioner(TrainConfig(encoder_weights=path, min_count=1), training)
     fresh = TrainConfig(picture_size=64, encoder_weights="none", min_count=1)
     assert new_captioner(fresh, training).picture_size == 64
     made = new_captioner(TrainConfig(min_count=1), training)

@@ -1,0 +1,119 @@
+"""Captioning photos, JPEG to caption, against BLIP and ViT-GPT2 of transformers.
+
+    pip install -r benchmarks/requirements.txt
+    python -m benchmarks.transformers_peers --photos flickr8k/images
+
+Both peers have random weights, for speed does not depend on them: BLIP-base (384 pixels, as its
+captioning checkpoint takes them) and ViT-base with GPT-2 (224 pixels). All search with a beam of 3;
+random weights never end a caption, so the peers are made to stop after as many tokens as the
+captions of Flickr8k have in the mean, 11 and the end. Each runs in processes of its own, in turn,
+on all cores; opening the model and the first batch are not counted. Printed are the medians.
+"""
+
+import argparse
+import glob
+import os
+import subprocess
+import sys
+import time
+from statistics import median
+
+TOKENS, BEAM_SIZE = 12, 3
+
+
+def ours(paths):
+    from captioner.lite_captioner import LiteCaptioner
+    from captioner.presets import exported_form
+
+    model = LiteCaptioner(exported_form("flickr8k"))
+    list(model.generate_all(paths[:32], beam_size=BEAM_SIZE))
+    return lambda: sum(1 for _ in model.generate_all(paths, beam_size=BEAM_SIZE))
+
+
+def blip(paths):
+    from transformers import BlipConfig, BlipForConditionalGeneration
+
+    model = BlipForConditionalGeneration(BlipConfig(vision_config={"image_size": 384})).eval()
+    return _generating(model, paths, size=384, batch_size=4)
+
+
+def vit_gpt2(paths):
+    from transformers import (
+        GPT2Config,
+        VisionEncoderDecoderConfig,
+        VisionEncoderDecoderModel,
+        ViTConfig,
+    )
+
+    decoder = GPT2Config(add_cross_attention=True, is_decoder=True)
+    config = VisionEncoderDecoderConfig.from_encoder_decoder_configs(ViTConfig(), decoder)
+    config.decoder_start_token_id, config.pad_token_id = 50256, 50256
+    model = VisionEncoderDecoderModel(config).eval()
+    model.generation_config.decoder_start_token_id = 50256
+    model.generation_config.pad_token_id = 50256
+    return _generating(model, paths, size=224, batch_size=8)
+
+
+def _generating(model, paths, size, batch_size):
+    """A function that captions the pictures in batches, which is how these are at their best."""
+    import numpy as np
+    import torch
+    from PIL import Image
+
+    def pixels(path):
+        with Image.open(path) as image:
+            values = np.asarray(image.convert("RGB").resize((size, size)), np.float32)
+        return torch.from_numpy(values.transpose(2, 0, 1) / 127.5 - 1)
+
+    def run(paths=paths):
+        for start in range(0, len(paths), batch_size):
+            batch = torch.stack([pixels(path) for path in paths[start : start + batch_size]])
+            with torch.inference_mode():
+                model.generate(
+                    pixel_values=batch,
+                    num_beams=BEAM_SIZE,
+                    min_new_tokens=TOKENS,
+                    max_new_tokens=TOKENS,
+                )
+        return len(paths)
+
+    run(paths[:batch_size])
+    return run
+
+
+# How many photos each captions in a round: the peers take seconds for one.
+CONTESTANTS = {"captioner": (ours, 500), "BLIP-base": (blip, 8), "ViT-GPT2": (vit_gpt2, 16)}
+
+
+def in_a_process_of_its_own(name, photos):
+    command = [sys.executable, "-m", "benchmarks.transformers_peers", "--photos", photos]
+    done = subprocess.run([*command, "--contestant", name], capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(f"{name} failed:\n{done.stderr[-2000:]}")
+    return float(done.stdout.split()[-1])
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--photos", required=True, help="folder of at least 500 pictures")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--contestant", choices=CONTESTANTS, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.contestant:
+        prepare, pictures = CONTESTANTS[options.contestant]
+        run = prepare(sorted(glob.glob(os.path.join(options.photos, "*.jpg")))[:pictures])
+        start = time.perf_counter()
+        print(run() / (time.perf_counter() - start))
+        return
+    found = {name: [] for name in CONTESTANTS}
+    for _ in range(options.rounds):
+        for name, rates in found.items():
+            rates.append(in_a_process_of_its_own(name, options.photos))
+    rates = {name: median(each) for name, each in found.items()}
+    print("| what | pictures/s | captioner is times as fast |\n|---|---|---|")
+    for name, rate in rates.items():
+        print(f"| {name} | {rate:.2f} | {rates['captioner'] / rate:.0f} |")
+
+
+if __name__ == "__main__":
+    main()
