@@ -25,6 +25,7 @@ class ImageCell(keras.layers.Layer):
 
     gates = 1
     state_names = ("hidden",)
+    gate_names = ()  # what `gate_values` returns
 
     def __init__(self, units, recurrent_dropout=0.0, l2=0.0, seed=None, **kwargs):
         super().__init__(**kwargs)
@@ -86,6 +87,18 @@ class ImageCell(keras.layers.Layer):
         hidden = states[0] if dropout_mask is None else states[0] * dropout_mask
         return self._equations(projected, hidden, states)
 
+    def gate_values(self, projected, hidden):
+        """The gates between 0 and 1, and the candidate between -1 and 1, as `gate_names` has them.
+
+        Args:
+            projected: tensor (batch, gates·units), as in `step`.
+            hidden: tensor (batch, units), h_{t-1}.
+
+        Returns:
+            Tuple of tensors (batch, units), empty where the cell has no gates.
+        """
+        return ()
+
     def compute_output_shape(self, words_shape, image_shape):
         return (*words_shape[:-1], self.units)
 
@@ -138,6 +151,7 @@ class LSTMCell(ImageCell):
 
     gates = 4
     state_names = ("hidden", "memory")
+    gate_names = ("input_gate", "forget_gate", "candidate", "output_gate")
 
     def _add_bias(self, width):
         forget = slice(self.units, 2 * self.units)
@@ -149,7 +163,6 @@ class LSTMCell(ImageCell):
         return self.add_weight(name="bias", shape=(width,), initializer=remember_first)
 
     def gate_values(self, projected, hidden):
-        """input_gate, forget_gate, candidate, output_gate: four tensors (batch, units)."""
         gates = projected + ops.matmul(hidden, self.w_hh)  # (batch, 4·units)
         input_gate, forget_gate, candidate, output_gate = ops.split(gates, 4, axis=-1)
         return (
@@ -181,6 +194,7 @@ class GRUCell(ImageCell):
     """
 
     gates = 3
+    gate_names = ("update_gate", "reset_gate", "candidate")
 
     def _add_bias(self, width):
         return self.add_weight(name="bias", shape=(2, width), initializer="zeros")
@@ -189,7 +203,6 @@ class GRUCell(ImageCell):
         return self.bias[0]
 
     def gate_values(self, projected, hidden):
-        """update_gate, reset_gate, candidate: three tensors (batch, units)."""
         recurrent = ops.matmul(hidden, self.w_hh) + self.bias[1]  # (batch, 3·units)
         update, reset, candidate = ops.split(projected, 3, axis=-1)
         recurrent_update, recurrent_reset, recurrent_candidate = ops.split(recurrent, 3, axis=-1)

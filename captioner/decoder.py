@@ -208,6 +208,22 @@ class Decoder(keras.layers.Layer):
             new_state += states
         return ops.log_softmax(ops.cast(self.logits(output), "float32")), new_state
 
+    def trace(self, words, image):
+        """Every state and every gate while it reads captions, see `ImageRNN.trace`.
+
+        Args:
+            words, image: as `call` takes them.
+
+        Returns:
+            One dict of tensors (captions, time, units) per layer.
+        """
+        image = _for_each_caption(self._image_vector(image), words)
+        output, found = self.word_vectors(words), []
+        for layer in self.recurrent:
+            found.append(layer.trace(output, image))
+            output, image = found[-1]["hidden"], found[-1].get("image", image)
+        return found
+
     def equation_weights(self):
         """One dict of `ImageRNN.equation_weights` per layer."""
         return [layer.equation_weights() for layer in self.recurrent]

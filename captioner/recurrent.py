@@ -253,6 +253,46 @@ class ImageRNN(keras.layers.Layer):
         inputs = ops.concatenate([word, prepared[0]], axis=-1)
         return *self.keras_layer.cell(inputs, states, training=False), image
 
+    def trace(self, words, image):
+        """Every state and every gate of a forward pass, to look at.
+
+        Args:
+            words: tensor (batch, time, embed).
+            image: as `call` takes it.
+
+        Returns:
+            dict of tensors (batch, time, units): `hidden`, for the LSTM `memory`, and the cell's
+            `gate_names`. With attention also `image` (batch, time, features), what was looked at.
+
+        Raises:
+            CaptionerError: The implementation is `"keras"`, whose layers do not tell.
+
+        Example:
+        >>> layer = captioner.ImageRNN(16, cell="gru")
+        >>> seen = layer.trace(np.ones((2, 5, 8), "float32"), np.ones((2, 12), "float32"))
+        >>> seen["update_gate"].shape
+        (2, 5, 16)
+        """
+        require(
+            self.implementation == "custom",
+            "trace: Keras' layers do not show their gates; load the model with "
+            "implementation='custom'",
+        )
+        if not self.built:
+            self.build(words.shape, image.shape)
+        is_constant = self.attention is not None or len(image.shape) == 2
+        states, steps = self.initial_state(words.shape[0]), []
+        for t in range(words.shape[1]):
+            word, before = words[:, t], states[0]
+            prepared = self.prepare_image(image if is_constant else image[:, t])
+            _, states, looked = self.step(word, prepared, states)
+            image_term = prepared[0] if looked is None else self.cell.project_image(looked)
+            gates = self.cell.gate_values(self.cell.project_words(word) + image_term, before)
+            steps.append([*states, *gates, *([] if looked is None else [looked])])
+        names = [*self.state_names, *self.cell.gate_names, "image"]
+        over_time = zip(*steps, strict=True)
+        return {name: ops.stack(each, axis=1) for name, each in zip(names, over_time, strict=False)}
+
     def equation_weights(self):
         """The weights under the names of the equations, whichever implementation holds them.
 

@@ -56,6 +56,17 @@ def test_a_saved_captioner_opens_with_either_implementation(tmp_path, pictures, 
         )
 
 
+@pytest.mark.parametrize("attention", ["none", "additive"])
+def test_what_happens_inside_a_stack_of_layers(attention):
+    decoder = Decoder(9, 6, units=5, embedding=4, image_units=3, layers=2, attention=attention)
+    words = np.array([[1, 4, 5], [1, 6, 7]])
+    shape = (2, 6) if attention == "none" else (2, 4, 6)
+    image = np.random.default_rng(0).normal(size=shape).astype("float32")
+    first, second = decoder.trace(words, image)
+    assert first["forget_gate"].shape == second["memory"].shape == (2, 3, 5)
+    np.testing.assert_allclose(decoder.logits(second["hidden"]), decoder(words, image), atol=1e-5)
+
+
 def test_half_precision_storage_is_half_the_size(tmp_path, tiny_captioner, pictures):
     tiny_captioner.save(tmp_path / "full.keras")
     tiny_captioner.save(tmp_path / "half.keras", storage="float16")

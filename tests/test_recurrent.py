@@ -102,6 +102,41 @@ def test_a_long_sequence_is_scanned_with_the_same_result(cell):
     np.testing.assert_allclose(custom, theirs, atol=1e-5)
 
 
+@pytest.mark.parametrize("per_step", [False, True])
+@pytest.mark.parametrize("attention", ["none", "additive"])
+@pytest.mark.parametrize("cell", CELLS)
+def test_the_gates_shown_are_those_that_made_the_states(cell, attention, per_step):
+    layer = make(cell, "custom", attention=attention)
+    shape = (BATCH, TIME, FEATURES) if per_step or attention != "none" else (BATCH, FEATURES)
+    words = rng.normal(size=(BATCH, TIME, EMBED)).astype("float32")
+    image = rng.normal(size=shape).astype("float32")
+    seen = {name: np.asarray(each) for name, each in layer.trace(words, image).items()}
+    np.testing.assert_allclose(seen["hidden"], layer(words, image), atol=1e-5)
+    before = {
+        name: np.concatenate([np.zeros((BATCH, 1, UNITS)), seen[name][:, :-1]], axis=1)
+        for name in layer.state_names
+    }
+    if cell == "lstm":
+        kept = seen["forget_gate"] * before["memory"]
+        memory = kept + seen["input_gate"] * seen["candidate"]
+        np.testing.assert_allclose(seen["memory"], memory, atol=1e-5)
+        hidden = seen["output_gate"] * np.tanh(memory)
+    elif cell == "gru":
+        update = seen["update_gate"]
+        hidden = update * before["hidden"] + (1 - update) * seen["candidate"]
+        assert seen["reset_gate"].min() > 0
+    else:
+        hidden = seen["hidden"]
+        assert set(seen) <= {"hidden", "image"}
+    np.testing.assert_allclose(seen["hidden"], hidden, atol=1e-5)
+    assert ("image" in seen) == (attention != "none")
+
+
+def test_layers_of_keras_do_not_show_their_gates():
+    with pytest.raises(CaptionerError, match="implementation='custom'"):
+        make("lstm", "keras").trace(np.zeros((1, 2, EMBED)), np.zeros((1, FEATURES)))
+
+
 def test_weights_are_those_of_keras_lstm_on_the_concatenation():
     layer = make("lstm", "custom")
     weights = layer.equation_weights()
