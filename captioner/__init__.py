@@ -21,6 +21,7 @@ _HOME = {
     "JointDecoder": "captioner.joint_decoder",
     "LiteCaptioner": "captioner.lite_captioner",
     "Reranked": "captioner.reranked",
+    "SequenceLabeller": "captioner.labeller",
     "TrainConfig": "captioner.config",
     "Vocabulary": "captioner.vocabulary",
     "export": "captioner.lite_export",
@@ -29,7 +30,7 @@ _HOME = {
     "load_dataset": "captioner.datasets",
     "train": "captioner.training",
 }
-_MODULES = ("datasets", "decoding", "metrics")
+_MODULES = ("datasets", "decoding", "gradients", "metrics")
 
 __all__ = [*_HOME, *_MODULES, "__version__"]
 
