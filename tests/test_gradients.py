@@ -43,7 +43,7 @@ def test_only_a_plain_rnn_is_done_by_hand(inputs):
 
 @pytest.mark.parametrize("scale", [0.5, 2.0])
 def test_the_gradient_of_a_nearly_linear_rnn_is_a_power(inputs, scale):
-    """It vanishes or explodes: with w_hh = scale · 1 and a tanh that is hardly used, each step back multiplies by scale."""
+    """With w_hh = scale · 1 and a tanh that is hardly used, each step back multiplies by scale."""
     layer = ImageRNN(EMBED, "rnn")
     layer.build((None, None, EMBED), (None, FEATURES))
     layer.set_equation_weights(
