@@ -92,7 +92,7 @@ class Generation:
         Yields:
             (index, image, list of `Caption`, best first, or the `ImageError`), in input order.
         """
-        search = self._search_settings(settings) | {"with_attention": with_attention}
+        search = self.search_settings(settings) | {"with_attention": with_attention}
         require(batch_size >= 1, f"batch size {batch_size}: must be 1 or more")
         size = (self.picture_size, self.picture_size)
         # While the captions of a batch are searched, which keeps one core busy, the CNN is at the
@@ -157,8 +157,15 @@ class Generation:
         """The captions, with where each word looked if that can be told."""
         return captions
 
-    def _search_settings(self, given):
-        """The settings of one search: those given, else those stored, none that it ignores."""
+    def search_settings(self, given):
+        """What `decode` takes: the settings given, else those stored, none that it ignores.
+
+        Args:
+            given: dict. `method` and arguments of the searches; None counts as not given.
+
+        Raises:
+            CaptionerError: A setting is unknown or has no meaning with the method.
+        """
         given = {name: value for name, value in given.items() if value is not None}
         unknown = set(given) - SEARCH_SETTINGS["beam"] - SEARCH_SETTINGS["sample"] - {"method"}
         require(
