@@ -48,8 +48,8 @@ def examples(distance, count, seed=0, up_to=False):
     return words, words[:, 1] - 1
 
 
-def accuracy(distance, cell, implementation="custom", units=32, steps=600, seed=0):
-    """How often a recurrence that has practised is right.
+def practise(distance, cell, implementation="custom", units=32, steps=600, seed=0):
+    """A recurrence that has learned the task, as far as it can.
 
     Args:
         distance: int. As in `examples`; it practises on all distances up to this one.
@@ -57,7 +57,7 @@ def accuracy(distance, cell, implementation="custom", units=32, steps=600, seed=
         steps: int. Steps of Adam, 64 new texts each. Defaults to `600`.
 
     Returns:
-        float between 0 and 1, on 512 texts of this distance.
+        SequenceLabeller.
     """
     model = SequenceLabeller(
         MARK + 1, WORDS, units, cell=cell, implementation=implementation, seed=seed
@@ -69,6 +69,11 @@ def accuracy(distance, cell, implementation="custom", units=32, steps=600, seed=
     )
     words, labels = examples(distance, steps * BATCH, seed + 1, up_to=True)
     model.fit(words, labels, BATCH, epochs=1, shuffle=False, verbose=0)
+    return model
+
+
+def accuracy(model, distance, seed=0):
+    """How often a model is right on texts of one distance: float between 0 and 1, of 512 texts."""
     words, labels = examples(distance, 512, seed)
     return float(np.mean(model.predict(words, BATCH, verbose=0).argmax(axis=-1) == labels))
 
@@ -78,14 +83,14 @@ def longest_distance(distances, **settings):
 
     Args:
         distances: list of int, rising.
-        **settings: as `accuracy` takes them.
+        **settings: as `practise` takes them.
 
     Returns:
         (int, dict from distance to accuracy, as far as it was tried).
     """
     longest, found = 0, {}
     for distance in distances:
-        found[distance] = accuracy(distance, **settings)
+        found[distance] = accuracy(practise(distance, **settings), distance)
         if found[distance] < REMEMBERED:
             break
         longest = distance

@@ -340,7 +340,7 @@ class _Run:
             "val_loss": self._validation_loss(stage, val_features),
             **self._validation_scores(val_features),
             "learning_rate": float(stage.optimizer.learning_rate),
-            "train_seconds": round(trained - start, 1),
+            "train_seconds": round(trained - start, 3),
             "seconds": round(time.time() - start, 1),
         }
         self.history.append(row)

@@ -12,6 +12,7 @@ COMMANDS = {
     "caption": "write captions for pictures",
     "train": "train a captioner on pictures with captions",
     "evaluate": "score a captioner, or captions already written, against references",
+    "compare": "measure rnn, lstm and gru side by side",
     "join": "make one model of several that were trained on the same CNN",
     "export": "write a captioner in the form that runs without Keras",
 }
