@@ -11,6 +11,16 @@ def _setting(default, help_text, choices=None):
     return dataclasses.field(default=default, metadata={"help": help_text, "choices": choices})
 
 
+# What `python -m captioner tune` searches: how each setting is drawn, and from what.
+SEARCH_SPACE = {
+    "units": ("choice", (128, 256, 512, 768)),
+    "learning_rate": ("log", (3e-4, 5e-3)),
+    "batch_size": ("choice", (32, 64, 128, 256)),
+    "dropout": ("range", (0.0, 0.6)),
+    "layers": ("choice", (1, 2)),
+}
+
+
 @dataclasses.dataclass
 class TrainConfig:
     """The settings of `captioner.train`.

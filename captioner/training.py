@@ -37,7 +37,7 @@ LONGEST_SHARE = (
 PRESET = "flickr8k"
 
 
-def train(config, resume=False, log=print, progress=True):
+def train(config, resume=False, log=print, progress=True, after_epoch=None, data=None):
     """Trains a captioner.
 
     Args:
@@ -45,6 +45,10 @@ def train(config, resume=False, log=print, progress=True):
         resume: bool. Whether to go on with the run in `config.out`. Defaults to `False`.
         log: callable. Takes each line of the run's report. Defaults to `print`.
         progress: bool. Whether to show progress bars. Defaults to `True`.
+        after_epoch: callable or None. Called with the epoch's line of history.csv, a dict, when all
+            is saved; what it raises ends the run. Defaults to `None`.
+        data: (CaptionDataset, CaptionDataset) or None. Training and validation pictures instead of
+            those of `config.data`. Defaults to `None`.
 
     Returns:
         Captioner, the best of the run, also in `config.out`/best.keras.
@@ -56,10 +60,12 @@ def train(config, resume=False, log=print, progress=True):
     >>> config = captioner.TrainConfig(data="data/shapes", out="runs/shapes")
     >>> model = captioner.train(config)
     """
-    training = load_dataset(config.data, config.images or None, "train", config.format)
+    training, validation = data or (
+        load_dataset(config.data, config.images or None, split, config.format)
+        for split in ("train", "val")
+    )
     if config.more_data:
         training = training.joined(load_dataset(config.more_data, split="train"))
-    validation = load_dataset(config.data, config.images or None, "val", config.format)
     for line in [*training.warnings, *validation.warnings]:
         log(f"note: {line}")
     validation = validation.subset(range(min(len(validation), config.validation_pictures)))
@@ -68,7 +74,7 @@ def train(config, resume=False, log=print, progress=True):
     captioner = new_captioner(config, training)
     _require_usable(config, captioner)
     folder.begin(config)  # only now: a wrong setting must not leave a run behind
-    run = _Run(config, folder, captioner, training, validation, log, progress)
+    run = _Run(config, folder, captioner, training, validation, log, progress, after_epoch)
     run.report_sizes()
     run.go()
     return load(folder.best)
@@ -180,12 +186,13 @@ def _new_encoder(config):
 class _Run:
     """One training run: its data, its stages, its books."""
 
-    def __init__(self, config, folder, captioner, training, validation, log, progress):
+    def __init__(self, config, folder, captioner, training, validation, log, progress, after_epoch):
         self.config = config
         self.folder = folder
         self.captioner = captioner
         self.log = log
         self.progress = progress
+        self.after_epoch = after_epoch
         self.train_features, self.training = self._encode(training)
         self.mirrored = [may_mirror(captions) for captions in self.training.captions]
         self.val_features, self.validation = self._encode(validation)
@@ -353,6 +360,8 @@ class _Run:
         self._save_models(stage, row)
         stage.put_back(weights)
         self._save_books(stage, row)
+        if self.after_epoch:
+            self.after_epoch(row)
 
     def _validation_loss(self, stage, features):
         total = words = 0

@@ -8,7 +8,7 @@ from PIL import Image
 from captioner import comparison
 from captioner.cells import CELLS
 from captioner.errors import CaptionerError
-from tests.datasets import coco_document, write_json
+from tests.datasets import SMALL, make_colours
 
 
 @pytest.fixture
@@ -16,20 +16,10 @@ def plan(tmp_path, monkeypatch):
     """One cell, one implementation, eight pictures."""
     monkeypatch.setattr(comparison, "CELLS", {"gru": CELLS["gru"]})
     monkeypatch.setattr(comparison, "IMPLEMENTATIONS", ("keras",))
-    for split, first in (("train", 0), ("val", 4)):
-        captions = {}
-        for n in range(first, first + 4):
-            colour = ("red", "blue")[n % 2]
-            Image.new("RGB", (32, 32), colour).save(tmp_path / f"{n}.png")
-            captions[f"{n}.png"] = [f"a {colour} field", f"{colour} everywhere"]
-        write_json(tmp_path / f"captions_{split}.json", coco_document(captions, 10 * first + 1))
-    settings = {
-        "encoder": "mobilenet_v2", "encoder_weights": "none", "picture_size": 32, "embedding": 8,
-        "image_units": 8, "batch_size": 8, "min_count": 1,
-    }  # fmt: skip
+    make_colours(tmp_path)
     return comparison.Plan(
         str(tmp_path), epochs=2, units=8, seeds=(0, 1),
-        distances=(2,), memory_steps=3, gradient_distance=4, settings=settings,
+        distances=(2,), memory_steps=3, gradient_distance=4, settings={**SMALL, "batch_size": 8},
     )  # fmt: skip
 
 

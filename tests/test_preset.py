@@ -69,6 +69,6 @@ def test_captions_do_not_depend_on_the_batch(model, samples):
 
 
 def test_a_picture_as_file_and_as_array(model, samples):
-    pixels = read_image(samples[0], (224, 224))
+    pixels = read_image(samples[0], (model.picture_size,) * 2)
     assert model.generate(pixels) == model.generate(samples[0])
     assert model.generate(pixels / np.float32(255)) == model.generate(samples[0])

@@ -13,6 +13,7 @@ COMMANDS = {
     "train": "train a captioner on pictures with captions",
     "evaluate": "score a captioner, or captions already written, against references",
     "compare": "measure rnn, lstm and gru side by side",
+    "tune": "search for the settings that suit a data set",
     "join": "make one model of several that were trained on the same CNN",
     "export": "write a captioner in the form that runs without Keras",
 }

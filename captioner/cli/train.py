@@ -19,8 +19,14 @@ from captioner.config import TrainConfig, flag, read_config_file, setting_type
 def add_arguments(parser):
     parser.add_argument("--config", metavar="FILE", help="JSON file of settings; flags win over it")
     parser.add_argument("--resume", action="store_true", help="go on with the run in --out")
+    add_settings(parser)
+
+
+def add_settings(parser, without=()):
+    """Adds a flag for each setting of TrainConfig but some."""
     for field in dataclasses.fields(TrainConfig):
-        _add_setting(parser, field)
+        if field.name not in without:
+            _add_setting(parser, field)
 
 
 def _add_setting(parser, field):
@@ -37,8 +43,7 @@ def _add_setting(parser, field):
 
 
 def run(options):
-    names = [field.name for field in dataclasses.fields(TrainConfig)]
-    given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+    given = settings_given(options)
     base = {}
     if options.config:
         base = read_config_file(options.config)
@@ -50,3 +55,10 @@ def run(options):
 
     train(config, resume=options.resume)
     return 0
+
+
+def settings_given(options):
+    """The settings of TrainConfig that were given as flags: a dict."""
+    names = [field.name for field in dataclasses.fields(TrainConfig)]
+    given = {name: getattr(options, name, None) for name in names}
+    return {name: value for name, value in given.items() if value is not None}

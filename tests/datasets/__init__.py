@@ -2,6 +2,8 @@
 
 import json
 
+from PIL import Image
+
 
 def touch(folder, *names):
     """Empty picture files: the readers look at names only."""
@@ -15,6 +17,24 @@ def write_json(path, document):
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(document), encoding="utf-8")
     return path
+
+
+def make_colours(folder):
+    """Four red and blue pictures to learn from and four to choose by, with captions."""
+    for split, first in (("train", 0), ("val", 4)):
+        captions = {}
+        for n in range(first, first + 4):
+            colour = ("red", "blue")[n % 2]
+            Image.new("RGB", (32, 32), colour).save(folder / f"{n}.png")
+            captions[f"{n}.png"] = [f"a {colour} field", f"{colour} everywhere"]
+        write_json(folder / f"captions_{split}.json", coco_document(captions, 10 * first + 1))
+
+
+# Settings of a captioner for them that is made and trained at once.
+SMALL = {
+    "encoder": "mobilenet_v2", "encoder_weights": "none", "picture_size": 32, "embedding": 8,
+    "image_units": 8, "min_count": 1,
+}  # fmt: skip
 
 
 def coco_document(captions_by_file, first_id=1):

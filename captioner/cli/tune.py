@@ -1,0 +1,44 @@
+"""Search for the settings that suit a data set, with Optuna.
+
+  python -m captioner tune --data annotations.json --out runs/tune
+  python -m captioner tune --data annotations.json --out runs/tune --trials 50 --folds 5
+  python train.py --config runs/tune/best.json --out runs/mine
+
+Searched are units, learning rate, batch size, dropout and layers, for the best validation CIDEr;
+all other settings are train.py's, and can be given as there. A trial that does badly is cut short.
+A search that was stopped goes on when called again, with a larger --trials too. The folder then
+holds trials.csv, and best.json for train.py.
+"""
+
+import dataclasses
+
+from captioner.cli.backend import start_backend
+from captioner.cli.train import add_settings, settings_given
+from captioner.config import SEARCH_SPACE, TrainConfig, read_config_file
+from captioner.errors import require
+
+
+def add_arguments(parser):
+    parser.add_argument("--config", metavar="FILE", help="JSON file of settings; flags win over it")
+    parser.add_argument(
+        "--trials", type=int, default=20, metavar="N", help="settings to try (default: 20)"
+    )
+    parser.add_argument(
+        "--folds",
+        type=int,
+        default=0,
+        metavar="K",
+        help="judge each by K runs, validated on different pictures (default: 0, the val split)",
+    )
+    add_settings(parser, without=SEARCH_SPACE)
+
+
+def run(options):
+    base = read_config_file(options.config) if options.config else {}
+    config = TrainConfig(**{**base, **settings_given(options)})
+    require(config.out, "no folder given; add --out runs/NAME")
+    start_backend()  # slow; a wrong setting is told at once
+    from captioner.tuning import tune
+
+    tune(dataclasses.replace(config, out=""), config.out, options.trials, options.folds)
+    return 0
