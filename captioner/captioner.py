@@ -47,7 +47,7 @@ class Captioner(Generation, keras.Model):
     Example:
     >>> model = captioner.Captioner.from_preset("flickr8k")
     >>> model.generate("data/samples/photographer.jpg")
-    'a woman is taking a picture of a camera'
+    'a woman is standing on a tripod'
     """
 
     def __init__(self, encoder, decoder, vocabulary, generation=None, about=None, **kwargs):

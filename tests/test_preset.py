@@ -30,7 +30,8 @@ def test_size():
 def test_it_says_how_it_was_trained(model):
     last, first = model.about, model.about["started_from"]
     assert first["trained_with"]["fine_tune_from"] == "all"
-    assert last["trained_with"]["self_critical"] == 6
+    assert last["trained_with"]["self_critical"] == 4
+    assert last["trained_with"]["picture_size"] == model.picture_size == 288
     for settings in (first["trained_with"], last["trained_with"]):
         assert settings["data"] == "flickr8k"
         assert not any("/" in value for value in settings.values() if isinstance(value, str))
