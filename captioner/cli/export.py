@@ -19,7 +19,12 @@ def add_arguments(parser):
         "--model", default="flickr8k", metavar="NAME|FILE", help="captioner (default: flickr8k)"
     )
     parser.add_argument("--out", required=True, metavar="FOLDER", help="folder to write")
-    add_storage_argument(parser, "float16")
+    add_storage_argument(
+        parser,
+        "float16",
+        more=("int8",),
+        more_help="; int8 has the CNN in bytes: half again, quicker, and a little less exact",
+    )
 
 
 def run(options):

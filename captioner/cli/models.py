@@ -24,13 +24,13 @@ def add_model_arguments(parser, help_text):
     )
 
 
-def add_storage_argument(parser, default):
+def add_storage_argument(parser, default, more=(), more_help=""):
     """Adds the flag that says how the weights of a file to write are stored."""
     parser.add_argument(
         "--storage",
-        choices=("float16", "float32"),
+        choices=("float16", "float32", *more),
         default=default,
-        help=f"how weights are stored; float16 is half as large (default: {default})",
+        help=f"how weights are stored; float16 is half as large{more_help} (default: {default})",
     )
 
 
