@@ -136,10 +136,9 @@ def timed(step, batches):
 CONTESTANTS = {"ours": ours, "PyTorch": with_torch, "keras.layers.LSTM": with_keras_lstm}
 
 
-def in_a_process_of_its_own(name, options):
-    command = [sys.executable, "-m", "benchmarks.training_speed", "--data", options.data]
-    command += ["--steps", str(options.steps), "--contestant", name]
-    command += ["--attention"] * options.attention
+def in_a_process_of_its_own(module, name, arguments):
+    """The rate that a contestant of one of these benchmarks prints."""
+    command = [sys.executable, "-m", module, *arguments, "--contestant", name]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         raise SystemExit(f"{name} failed:\n{done.stderr[-2000:]}")
@@ -158,10 +157,14 @@ def main():
         print(CONTESTANTS[options.contestant](options.data, options.attention, options.steps))
         return
     names = [name for name in CONTESTANTS if not (options.attention and "keras" in name)]
+    arguments = ["--data", options.data, "--steps", str(options.steps)]
+    arguments += ["--attention"] * options.attention
     found = {name: [] for name in names}
     for _ in range(options.rounds):
         for name in names:
-            found[name].append(in_a_process_of_its_own(name, options))
+            found[name].append(
+                in_a_process_of_its_own("benchmarks.training_speed", name, arguments)
+            )
     print("| what | words/s | ours is times as fast |\n|---|---|---|")
     rates = {name: median(each) for name, each in found.items()}
     for name, rate in rates.items():

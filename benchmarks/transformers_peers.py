@@ -13,10 +13,10 @@ on all cores; opening the model and the first batch are not counted. Printed are
 import argparse
 import glob
 import os
-import subprocess
-import sys
 import time
 from statistics import median
+
+from benchmarks.training_speed import in_a_process_of_its_own
 
 TOKENS, BEAM_SIZE = 12, 3
 
@@ -85,14 +85,6 @@ def _generating(model, paths, size, batch_size):
 CONTESTANTS = {"captioner": (ours, 500), "BLIP-base": (blip, 8), "ViT-GPT2": (vit_gpt2, 16)}
 
 
-def in_a_process_of_its_own(name, photos):
-    command = [sys.executable, "-m", "benchmarks.transformers_peers", "--photos", photos]
-    done = subprocess.run([*command, "--contestant", name], capture_output=True, text=True)
-    if done.returncode:
-        raise SystemExit(f"{name} failed:\n{done.stderr[-2000:]}")
-    return float(done.stdout.split()[-1])
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--photos", required=True, help="folder of at least 500 pictures")
@@ -105,10 +97,10 @@ def main():
         start = time.perf_counter()
         print(run() / (time.perf_counter() - start))
         return
-    found = {name: [] for name in CONTESTANTS}
+    found, module = {name: [] for name in CONTESTANTS}, "benchmarks.transformers_peers"
     for _ in range(options.rounds):
         for name, rates in found.items():
-            rates.append(in_a_process_of_its_own(name, options.photos))
+            rates.append(in_a_process_of_its_own(module, name, ["--photos", options.photos]))
     rates = {name: median(each) for name, each in found.items()}
     print("| what | pictures/s | captioner is times as fast |\n|---|---|---|")
     for name, rate in rates.items():

@@ -24,6 +24,7 @@ from captioner.datasets import load_dataset
 from captioner.errors import CaptionerError
 from captioner.features import cached_features
 from captioner.gradients import gradient_norms
+from captioner.run_folder import replace_file
 from captioner.training import train
 
 IMPLEMENTATIONS = ("custom", "keras")
@@ -86,7 +87,7 @@ def compare(plan, folder, log=print, progress=True):
                 log(f"{cell}, {implementation}")
                 row = _measure(plan, cell, implementation, folder, progress)
                 stored.add({"cell": cell, "implementation": implementation, **row})
-    _write(os.path.join(folder, FILES[1]), as_markdown(stored.rows) + "\n")
+    replace_file(os.path.join(folder, FILES[1]), f"{as_markdown(stored.rows)}\n".encode())
     plot(stored.rows, os.path.join(folder, FILES[2]))
     return stored.rows
 
@@ -112,7 +113,8 @@ class _Stored:
 
     def add(self, row):
         self.rows.append(row)
-        _write(self._path, json.dumps({"plan": self._plan, "rows": self.rows}, indent=2) + "\n")
+        content = json.dumps({"plan": self._plan, "rows": self.rows}, indent=2) + "\n"
+        replace_file(self._path, content.encode())
 
 
 def _measure(plan, cell, implementation, folder, progress):
@@ -252,9 +254,3 @@ def plot(rows, path):
         axes.grid(axis="y", alpha=0.3)
     axes.legend()
     figure.savefig(path, dpi=110)
-
-
-def _write(path, text):
-    with open(path + ".new", "w", encoding="utf-8") as file:
-        file.write(text)
-    os.replace(path + ".new", path)

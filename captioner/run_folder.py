@@ -65,7 +65,7 @@ class RunFolder:
         if os.path.exists(self._config):
             self._compare(config)
         os.makedirs(self.path, exist_ok=True)
-        _replace(self._config, config.to_json().encode())
+        replace_file(self._config, config.to_json().encode())
 
     def best_of(self, stage):
         """The path of the captioner after the best epoch of one stage."""
@@ -117,7 +117,8 @@ class RunFolder:
         writer.close()
 
 
-def _replace(path, content):
+def replace_file(path, content):
+    """Writes bytes to a file, or leaves the old one whole."""
     with open(path + ".new", "wb") as file:
         file.write(content)
     os.replace(path + ".new", path)

@@ -15,6 +15,7 @@ import numpy as np
 from captioner.config import SEARCH_SPACE
 from captioner.datasets import load_dataset
 from captioner.errors import CaptionerError, require
+from captioner.run_folder import replace_file
 from captioner.training import train
 
 STARTUP_TRIALS = 5  # before the first is cut short
@@ -186,9 +187,7 @@ def _write_trials(study, path):
 
 def _write_best(config, best, path):
     settings = {**dataclasses.asdict(config), **best, "out": ""}
-    with open(path + ".new", "w", encoding="utf-8") as file:
-        file.write(json.dumps(settings, indent=2) + "\n")
-    os.replace(path + ".new", path)
+    replace_file(path, (json.dumps(settings, indent=2) + "\n").encode())
 
 
 def _shown(settings):
