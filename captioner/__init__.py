@@ -23,6 +23,7 @@ _HOME = {
     "Reranked": "captioner.reranked",
     "SequenceLabeller": "captioner.labeller",
     "TrainConfig": "captioner.config",
+    "Translator": "captioner.translator",
     "Vocabulary": "captioner.vocabulary",
     "export": "captioner.lite_export",
     "join": "captioner.captioner",
@@ -30,7 +31,7 @@ _HOME = {
     "load_dataset": "captioner.datasets",
     "train": "captioner.training",
 }
-_MODULES = ("datasets", "decoding", "gradients", "metrics")
+_MODULES = ("datasets", "decoding", "gradients", "metrics", "reports")
 
 __all__ = [*_HOME, *_MODULES, "__version__"]
 

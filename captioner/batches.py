@@ -13,6 +13,7 @@ import numpy as np
 from captioner.vocabulary import END, PAD, START
 
 BUCKET = 4  # lengths are rounded up to multiples of this
+FEWEST_BATCHES = 8  # of a bucket, but for the longest
 
 
 class EncodedCaptions:
@@ -183,12 +184,28 @@ def some_captions(captions, count, rng=None):
 
 def _bucketed(order, lengths, batch_size, rng):
     """Splits items, in the order given, into batches of one bucket each, and shuffles these."""
-    rounded = bucket_length(lengths)
     batches = []
-    for length in np.unique(rounded):
-        members = order[rounded[order] == length]
+    for length, is_member in _buckets(lengths, batch_size):
+        members = order[is_member[order]]
         for start in range(0, len(members), batch_size):
-            batches.append((members[start : start + batch_size], int(length)))
+            batches.append((members[start : start + batch_size], length))
     if rng is None:
         return batches
     return [batches[each] for each in rng.permutation(len(batches))]
+
+
+def _buckets(lengths, batch_size):
+    """(length, which items it holds) of each bucket, the shortest first.
+
+    What would be a few batches only joins the next longer bucket: to compile the decoder for one
+    more length takes longer than to compute some padding.
+    """
+    rounded = bucket_length(lengths)
+    buckets, waiting = [], np.zeros(len(lengths), bool)
+    longest = rounded.max(initial=0)
+    for length in np.unique(rounded):
+        waiting |= rounded == length
+        if np.count_nonzero(waiting) >= FEWEST_BATCHES * batch_size or length == longest:
+            buckets.append((int(length), waiting))
+            waiting = np.zeros(len(lengths), bool)
+    return buckets

@@ -6,7 +6,6 @@ measured, on captions and on the long-memory task, with our loop and with Keras'
 Reference: the document, sections 4.4 and 4.5.
 """
 
-import csv
 import json
 import os
 import time
@@ -16,19 +15,19 @@ from statistics import mean, median, stdev
 import numpy as np
 from keras import ops
 
-from captioner import long_memory, metrics
+from captioner import long_memory, metrics, reports
 from captioner.batches import EncodedCaptions
 from captioner.cells import CELLS
 from captioner.config import TrainConfig
 from captioner.datasets import load_dataset
-from captioner.errors import CaptionerError
+from captioner.errors import CaptionerError, require
 from captioner.features import cached_features
 from captioner.gradients import gradient_norms
 from captioner.run_folder import replace_file
-from captioner.training import train
+from captioner.training import new_encoder, train
 
-IMPLEMENTATIONS = ("custom", "keras")
 TIMED_PICTURES = 64  # captions of that many are timed
+QUICK_EPOCHS = 4
 FILES = "comparison.json", "comparison.md", "comparison.png"
 
 
@@ -43,7 +42,9 @@ class Plan:
         seeds: tuple of int. One run of each cell and implementation for each.
         distances: tuple of int, rising. Of the long-memory task.
         memory_steps: int. Steps of practice for each distance.
-        gradient_distance: int. How many steps back the gradient is compared.
+        gradient_distance: int, one of the distances. How many steps back the gradient is compared.
+        cells, implementations: tuples of str. What is compared.
+        pictures: int. Training pictures learned from, the first ones; 0 for all.
         settings: dict. Other settings of the captioners, as TrainConfig has them.
     """
 
@@ -52,14 +53,20 @@ class Plan:
     epochs: int = 10
     units: int = 512
     seeds: tuple = (0, 1, 2)
-    distances: tuple = (10, 20, 40, 80, 160)
+    distances: tuple = (10, 20, 40, 80)
     memory_steps: int = 600
     gradient_distance: int = 20
+    cells: tuple = tuple(CELLS)
+    implementations: tuple = ("custom", "keras")
+    pictures: int = 0
     settings: dict = field(default_factory=dict)
 
     def quick(self):
         """The same in two minutes for a small data set: one seed, smaller, less practised."""
-        return replace(self, epochs=2, units=128, seeds=(0,), distances=(5, 10), memory_steps=150)
+        return replace(
+            self, epochs=QUICK_EPOCHS, units=128, seeds=(0,), distances=(10,), memory_steps=120,
+            gradient_distance=10, pictures=200,
+        )  # fmt: skip
 
 
 def compare(plan, folder, log=print, progress=True):
@@ -79,16 +86,19 @@ def compare(plan, folder, log=print, progress=True):
     Raises:
         CaptionerError: The folder holds another comparison, or the data cannot be used.
     """
+    require(plan.gradient_distance in plan.distances, "gradient_distance: not among the distances")
     os.makedirs(folder, exist_ok=True)
     stored = _Stored(os.path.join(folder, FILES[0]), plan)
-    for cell in CELLS:
-        for implementation in IMPLEMENTATIONS:
+    encoder = None  # one CNN for all
+    for cell in plan.cells:
+        for implementation in plan.implementations:
             if not stored.has(cell, implementation):
                 log(f"{cell}, {implementation}")
-                row = _measure(plan, cell, implementation, folder, progress)
+                encoder = encoder or new_encoder(TrainConfig(**plan.settings))
+                row = _measure(plan, cell, implementation, encoder, folder, progress)
                 stored.add({"cell": cell, "implementation": implementation, **row})
     replace_file(os.path.join(folder, FILES[1]), f"{as_markdown(stored.rows)}\n".encode())
-    plot(stored.rows, os.path.join(folder, FILES[2]))
+    reports.comparison(stored.rows).savefig(os.path.join(folder, FILES[2]), dpi=110)
     return stored.rows
 
 
@@ -117,66 +127,54 @@ class _Stored:
         replace_file(self._path, content.encode())
 
 
-def _measure(plan, cell, implementation, folder, progress):
-    runs = [_captioning(plan, cell, implementation, seed, folder, progress) for seed in plan.seeds]
-    longest, accuracies = long_memory.longest_distance(
-        plan.distances, cell=cell, implementation=implementation, steps=plan.memory_steps
-    )
-    fresh, practised = _gradient_ratios(plan, cell, implementation)
+def _measure(plan, cell, implementation, encoder, folder, progress):
+    settings = {"cell": cell, "implementation": implementation}
+    runs = [_captioning(plan, settings, seed, encoder, folder, progress) for seed in plan.seeds]
     return {
         "parameters": runs[0]["parameters"],
         "words_per_second": median(run["words_per_second"] for run in runs),
         "caption_ms": median(run["caption_ms"] for run in runs),
         "CIDEr": [run["CIDEr"] for run in runs],
         "BLEU-4": [run["BLEU-4"] for run in runs],
-        "longest_distance": longest,
-        "accuracy": accuracies,
-        "gradient_ratio_fresh": fresh,
-        "gradient_ratio_practised": practised,
+        **_remembering(plan, settings),
     }
 
 
-def _captioning(plan, cell, implementation, seed, folder, progress):
+def _captioning(plan, settings, seed, encoder, folder, progress):
     """Trains one captioner and measures it."""
-    run = os.path.join(folder, f"{cell}-{implementation}-{seed}")
     cache = os.path.join(folder, "features")
     config = TrainConfig(
-        data=plan.data,
-        images=plan.images,
-        out=run,
-        cache=cache,
-        cell=cell,
-        implementation=implementation,
-        units=plan.units,
-        epochs=plan.epochs,
-        patience=0,
-        seed=seed,
-        **plan.settings,
+        data=plan.data, images=plan.images, cache=cache, units=plan.units, epochs=plan.epochs,
+        patience=0, seed=seed, **settings, **plan.settings,
+    )  # fmt: skip
+    training, validation = (
+        load_dataset(plan.data, plan.images or None, split) for split in ("train", "val")
     )
-    is_begun = os.path.exists(os.path.join(run, "config.json"))
-    model = train(config, resume=is_begun, log=lambda line: None, progress=progress)
-    dataset = load_dataset(plan.data, plan.images or None, "val")
-    features, _ = cached_features(model, dataset.image_paths, cache, progress=progress)
+    training = training.subset(range(min(plan.pictures or len(training), len(training))))
+    history = []
+    model = train(
+        config,
+        log=lambda line: None,
+        progress=progress,
+        after_epoch=history.append,
+        data=(training, validation),
+        encoder=encoder,
+    )
+    features, _ = cached_features(model, validation.image_paths, cache, progress=progress)
     features = np.asarray(features[:], "float32")
     search = model.search_settings({})
     texts = [found[0].text for found in model.decode(features, **search)]
-    captions = dict(zip(dataset.image_ids, texts, strict=True))
-    scores = metrics.score(dataset.references(), captions, ["bleu", "cider"])
+    captions = dict(zip(validation.image_ids, texts, strict=True))
+    scores = metrics.score(validation.references(), captions, ["bleu", "cider"])
+    # Target words a second in the quickest epoch: the first one compiles.
+    words = EncodedCaptions(training.captions, model.vocabulary, config.max_length).lengths.sum()
     return {
         "parameters": model.decoder.count_params(),
-        "words_per_second": _words_per_second(run, plan, model.vocabulary, config.max_length),
+        "words_per_second": float(words) / min(row["train_seconds"] for row in history),
         "caption_ms": _milliseconds_a_caption(model, features[:TIMED_PICTURES], search),
         "CIDEr": scores["CIDEr"],
         "BLEU-4": scores["BLEU-4"],
     }
-
-
-def _words_per_second(run, plan, vocabulary, max_length):
-    """Target words a second in the quickest epoch: the first one compiles."""
-    training = load_dataset(plan.data, plan.images or None, "train")
-    words = EncodedCaptions(training.captions, vocabulary, max_length).lengths.sum()
-    with open(os.path.join(run, "history.csv"), encoding="utf-8") as file:
-        return float(words) / min(float(row["train_seconds"]) for row in csv.DictReader(file))
 
 
 def _milliseconds_a_caption(model, features, search):
@@ -189,18 +187,28 @@ def _milliseconds_a_caption(model, features, search):
     return 1e3 * median(times[1:]) / len(features)
 
 
-def _gradient_ratios(plan, cell, implementation):
-    """What is left of the gradient some steps back, before and after practice at remembering."""
-    distance = plan.gradient_distance
+def _remembering(plan, settings):
+    """How far back it remembers, and what is left of the gradient, before and after practice."""
+    longest, accuracies, ratios, knows = 0, {}, {}, True
+    for distance in plan.distances:
+        model = long_memory.practise(distance, steps=plan.memory_steps, **settings)
+        accuracies[distance] = long_memory.accuracy(model, distance)
+        knows = knows and accuracies[distance] >= long_memory.REMEMBERED
+        longest = distance if knows else longest
+        if distance == plan.gradient_distance:
+            fresh = long_memory.practise(distance, steps=0, **settings)
+            ratios = {"gradient_ratio_fresh": _gradient_ratio(fresh, distance),
+                      "gradient_ratio_practised": _gradient_ratio(model, distance)}  # fmt: skip
+        if not knows and ratios:  # the longer ones would not be remembered either
+            break
+    return {"longest_distance": longest, "accuracy": accuracies, **ratios}
+
+
+def _gradient_ratio(model, distance):
+    """The gradient that many steps back, as a share of that of the last step."""
     words, _ = long_memory.examples(distance, 64)
-    ratios = []
-    for steps in (1, plan.memory_steps):
-        model = long_memory.practise(distance, cell, implementation, steps=steps)
-        vectors = model.word_vectors(words)
-        no_image = ops.zeros((len(words), 1))
-        norms = gradient_norms(model.recurrent, vectors, no_image)
-        ratios.append(float(norms[-1 - distance] / norms[-1]))
-    return ratios
+    norms = gradient_norms(model.recurrent, model.word_vectors(words), ops.zeros((len(words), 1)))
+    return float(norms[-1 - distance] / norms[-1])
 
 
 def as_markdown(rows):
@@ -229,28 +237,3 @@ def as_markdown(rows):
 
 def _spread(values):
     return f"{mean(values):.3f}" + (f" ± {stdev(values):.3f}" if len(values) > 1 else "")
-
-
-def plot(rows, path):
-    """Draws the rows as bars, a panel for each thing measured, and writes a PNG."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    panels = {
-        "words/s in training": lambda row: row["words_per_second"],
-        "ms a caption": lambda row: row["caption_ms"],
-        "CIDEr": lambda row: mean(row["CIDEr"]),
-        "longest distance remembered": lambda row: row["longest_distance"],
-    }
-    figure = Figure(figsize=(12, 3.4), layout="constrained")
-    FigureCanvasAgg(figure)
-    for axes, (title, value) in zip(figure.subplots(1, len(panels)), panels.items(), strict=True):
-        for place, implementation in enumerate(IMPLEMENTATIONS):
-            chosen = {r["cell"]: value(r) for r in rows if r["implementation"] == implementation}
-            places = [list(CELLS).index(cell) + 0.4 * place - 0.2 for cell in chosen]
-            axes.bar(places, chosen.values(), 0.38, label=implementation)
-        axes.set_xticks(range(len(CELLS)), list(CELLS))
-        axes.set_title(title, fontsize=10)
-        axes.grid(axis="y", alpha=0.3)
-    axes.legend()
-    figure.savefig(path, dpi=110)

@@ -132,6 +132,23 @@ class Generation:
         Returns:
             list (pictures) of lists of `Caption`, best first.
         """
+        step, state = self.searchable(image)
+        if method == "sample":
+            settings["first_picture"] = first_picture
+        search = {"greedy": decoding.greedy, "beam": decoding.beam, "sample": decoding.sample}
+        found = search[method](step, state, **settings)
+        captions = [[self._caption(each) for each in hypotheses] for hypotheses in found]
+        return self._with_attention(image, found, captions) if with_attention else captions
+
+    def searchable(self, image):
+        """What a search of `captioner.decoding` takes.
+
+        Args:
+            image: what `encode` gave.
+
+        Returns:
+            (step, state): the step, and the state before the first one, one row a picture.
+        """
         context, state = self.start(image)
         context = _Context(context)
 
@@ -140,13 +157,7 @@ class Generation:
             log_probs, state = self.step(words, context.of(pictures), state)
             return log_probs, [pictures, *state]
 
-        state = [np.arange(len(state[0])), *state]
-        if method == "sample":
-            settings["first_picture"] = first_picture
-        search = {"greedy": decoding.greedy, "beam": decoding.beam, "sample": decoding.sample}
-        found = search[method](step, state, **settings)
-        captions = [[self._caption(each) for each in hypotheses] for hypotheses in found]
-        return self._with_attention(image, found, captions) if with_attention else captions
+        return step, [np.arange(len(state[0])), *state]
 
     def _caption(self, hypothesis):
         text = self.vocabulary.decode(hypothesis.words)

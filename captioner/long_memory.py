@@ -48,13 +48,15 @@ def examples(distance, count, seed=0, up_to=False):
     return words, words[:, 1] - 1
 
 
-def practise(distance, cell, implementation="custom", units=32, steps=600, seed=0):
+def practise(distance, cell, implementation="custom", units=32, steps=600, clip_norm=1.0, seed=0):
     """A recurrence that has learned the task, as far as it can.
 
     Args:
         distance: int. As in `examples`; it practises on all distances up to this one.
         cell, implementation, units, seed: as `SequenceLabeller` takes them.
-        steps: int. Steps of Adam, 64 new texts each. Defaults to `600`.
+        steps: int. Steps of Adam, 64 new texts each; 0 for a network as it is made. Defaults to
+            `600`.
+        clip_norm: float or None. Largest norm of all gradients together. Defaults to `1.0`.
 
     Returns:
         SequenceLabeller.
@@ -63,10 +65,13 @@ def practise(distance, cell, implementation="custom", units=32, steps=600, seed=
         MARK + 1, WORDS, units, cell=cell, implementation=implementation, seed=seed
     )
     model.compile(
-        optimizer=keras.optimizers.Adam(0.005, global_clipnorm=1.0),
+        optimizer=keras.optimizers.Adam(0.005, global_clipnorm=clip_norm),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         jit_compile=False,
     )
+    if steps == 0:
+        model.build((None, None))
+        return model
     words, labels = examples(distance, steps * BATCH, seed + 1, up_to=True)
     model.fit(words, labels, BATCH, epochs=1, shuffle=False, verbose=0)
     return model
@@ -76,22 +81,3 @@ def accuracy(model, distance, seed=0):
     """How often a model is right on texts of one distance: float between 0 and 1, of 512 texts."""
     words, labels = examples(distance, 512, seed)
     return float(np.mean(model.predict(words, BATCH, verbose=0).argmax(axis=-1) == labels))
-
-
-def longest_distance(distances, **settings):
-    """The longest of rising distances that is remembered, and all before it; 0 for none.
-
-    Args:
-        distances: list of int, rising.
-        **settings: as `practise` takes them.
-
-    Returns:
-        (int, dict from distance to accuracy, as far as it was tried).
-    """
-    longest, found = 0, {}
-    for distance in distances:
-        found[distance] = accuracy(practise(distance, **settings), distance)
-        if found[distance] < REMEMBERED:
-            break
-        longest = distance
-    return longest, found

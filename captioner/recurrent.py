@@ -378,12 +378,17 @@ def _unrolled(step, carry, inputs, mask):
 
 def _scanned(step, carry, inputs, mask):
     """The loop over time as one operation, for long sequences or an unknown number of steps."""
-    per_step = [inputs] if mask is None else [inputs, mask]
-    per_step = [ops.swapaxes(value, 0, 1) for value in per_step]  # (time, batch, ...)
+    if mask is not None:
+        # As one more column: of two arrays Keras' scan on TensorFlow has to know the length.
+        mask = ops.cast(mask, inputs.dtype)[..., None]
+        inputs = ops.concatenate([inputs, mask], axis=-1)
 
-    def scan_step(carry, inputs):
-        carry = step(carry, inputs[0], None if mask is None else inputs[1])
+    def scan_step(carry, input_t):
+        if mask is None:
+            carry = step(carry, input_t, None)
+        else:
+            carry = step(carry, input_t[:, :-1], input_t[:, -1] > 0.5)
         return carry, carry  # Keras' scan on TensorFlow wants the output shaped like the carry
 
-    carry, carries = ops.scan(scan_step, carry, per_step)
+    carry, carries = ops.scan(scan_step, carry, ops.swapaxes(inputs, 0, 1))
     return carry, [ops.swapaxes(each, 0, 1) for each in carries]

@@ -1,15 +1,16 @@
 """The folder of a training run: settings, history, curves, checkpoints."""
 
 import csv
-import itertools
 import json
-import math
 import os
+import shutil
+import tempfile
 
 import numpy as np
 
+from captioner.captioner import load
 from captioner.config import TrainConfig
-from captioner.errors import CaptionerError
+from captioner.errors import CaptionerError, require
 
 # What resuming may change: none of it alters the course of the run so far.
 FREE_TO_CHANGE = {
@@ -38,12 +39,15 @@ class RunFolder:
     def open(cls, config, resume):
         """The folder for a new run, or that of the run to go on with. Nothing is written yet.
 
+        Without `config.out` it is `InMemory`.
+
         Raises:
             CaptionerError: A run is there already and `resume` is False; or something else is.
         """
-        folder = cls(config.out)
         if not config.out:
-            raise CaptionerError("no run folder given; add --out runs/NAME")
+            require(not resume, "no run folder given to go on with; name it as out")
+            return InMemory()
+        folder = cls(config.out)
         if os.path.exists(config.out) and not os.path.isdir(config.out):
             raise CaptionerError(f"{config.out}: is a file; give the run another --out")
         exists = os.path.exists(folder._config)
@@ -70,6 +74,26 @@ class RunFolder:
     def best_of(self, stage):
         """The path of the captioner after the best epoch of one stage."""
         return os.path.join(self.path, f"best-{stage}.keras")
+
+    def keep(self, captioner):
+        """Writes the captioner after the last epoch."""
+        captioner.save(self.last)
+
+    def keep_last_as(self, path):
+        """Copies the captioner after the last epoch, which is quicker than to save it twice."""
+        shutil.copyfile(self.last, path + ".new")
+        os.replace(path + ".new", path)
+
+    def take_weights(self, captioner, path):
+        """Gives the captioner the weights of one that was kept; returns its `about`."""
+        saved = load(path)
+        captioner.encoder.set_weights(saved.encoder.get_weights())
+        captioner.decoder.set_weights(saved.decoder.get_weights())
+        return saved.about
+
+    def best_captioner(self, captioner):
+        """The captioner after the best epoch."""
+        return load(self.best)
 
     def _compare(self, config):
         old = TrainConfig.from_file(self._config)
@@ -104,7 +128,7 @@ class RunFolder:
         with open(self._history + ".new", "w", newline="", encoding="utf-8") as file:
             csv.writer(file).writerows(lines)
         os.replace(self._history + ".new", self._history)
-        _plot(rows, self._curves)
+        _save_curves(rows, self._curves)
 
     def log_scalars(self, row):
         """Appends an epoch's numbers to the TensorBoard events of the run."""
@@ -117,6 +141,53 @@ class RunFolder:
         writer.close()
 
 
+class InMemory:
+    """What a run without a folder keeps: nothing on disk, the best weights in memory."""
+
+    last, best = "last", "best"
+
+    def __init__(self):
+        self._kept = {}
+        # A stage that trains the CNN keeps features aside, of every epoch.
+        self._workshop = tempfile.TemporaryDirectory(prefix="captioner-")
+        self.path = self._workshop.name
+
+    def best_of(self, stage):
+        return f"best-{stage}"
+
+    def begin(self, config):
+        pass
+
+    def keep(self, captioner):
+        weights = captioner.encoder.get_weights(), captioner.decoder.get_weights()
+        self._kept[self.last] = (*weights, captioner.about)
+
+    def keep_last_as(self, name):
+        self._kept[name] = self._kept[self.last]
+
+    def take_weights(self, captioner, name):
+        encoder, decoder, about = self._kept[name]
+        captioner.encoder.set_weights(encoder)
+        captioner.decoder.set_weights(decoder)
+        return about
+
+    def best_captioner(self, captioner):
+        captioner.about = self.take_weights(captioner, self.best)
+        return captioner
+
+    def save_state(self, arrays, facts):
+        pass
+
+    def load_state(self):
+        return None
+
+    def save_history(self, rows):
+        pass
+
+    def log_scalars(self, row):
+        pass
+
+
 def replace_file(path, content):
     """Writes bytes to a file, or leaves the old one whole."""
     with open(path + ".new", "wb") as file:
@@ -124,29 +195,9 @@ def replace_file(path, content):
     os.replace(path + ".new", path)
 
 
-def _plot(rows, path):
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+def _save_curves(rows, path):
+    # matplotlib takes half a second to import, and only training needs it here.
+    from captioner.reports import learning_curves
 
-    figure = Figure(figsize=(9, 3.5), layout="constrained")
-    FigureCanvasAgg(figure)
-    loss, score = figure.subplots(1, 2)
-    epochs = [row["epoch"] for row in rows]
-    # A stage that learns from rewards has no such loss in training.
-    train_losses = [math.nan if row["train_loss"] == "" else row["train_loss"] for row in rows]
-    loss.plot(epochs, train_losses, "o-", markersize=3, label="training")
-    loss.plot(epochs, [row["val_loss"] for row in rows], "o-", markersize=3, label="validation")
-    loss.set(xlabel="epoch", ylabel="loss per word", title="Teacher forcing")
-    loss.legend()
-    score.plot(epochs, [row["CIDEr"] for row in rows], "o-", markersize=3, label="CIDEr")
-    score.plot(epochs, [row["BLEU-4"] for row in rows], "o-", markersize=3, label="BLEU-4")
-    score.set(xlabel="epoch", title="Captions written, validation split")
-    score.set_ylim(bottom=0)
-    score.legend()
-    for axes in (loss, score):
-        axes.grid(alpha=0.3)
-        for before, row in itertools.pairwise(rows):
-            if before["stage"] != row["stage"]:
-                axes.axvline(row["epoch"] - 0.5, color="gray", linestyle=":")
-    figure.savefig(path + ".new.png", dpi=110)
+    learning_curves(rows).savefig(path + ".new.png", dpi=110)
     os.replace(path + ".new.png", path)

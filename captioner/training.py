@@ -37,11 +37,13 @@ LONGEST_SHARE = (
 PRESET = "flickr8k"
 
 
-def train(config, resume=False, log=print, progress=True, after_epoch=None, data=None):
+def train(
+    config, resume=False, log=print, progress=True, after_epoch=None, data=None, encoder=None
+):
     """Trains a captioner.
 
     Args:
-        config: TrainConfig.
+        config: TrainConfig. Without an `out` nothing is written, and the run cannot be resumed.
         resume: bool. Whether to go on with the run in `config.out`. Defaults to `False`.
         log: callable. Takes each line of the run's report. Defaults to `print`.
         progress: bool. Whether to show progress bars. Defaults to `True`.
@@ -49,6 +51,8 @@ def train(config, resume=False, log=print, progress=True, after_epoch=None, data
             is saved; what it raises ends the run. Defaults to `None`.
         data: (CaptionDataset, CaptionDataset) or None. Training and validation pictures instead of
             those of `config.data`. Defaults to `None`.
+        encoder: Encoder or None. The CNN, instead of a new one as `config.encoder` and
+            `config.encoder_weights` say: many runs on one CNN load it once. Defaults to `None`.
 
     Returns:
         Captioner, the best of the run, also in `config.out`/best.keras.
@@ -71,13 +75,13 @@ def train(config, resume=False, log=print, progress=True, after_epoch=None, data
     validation = validation.subset(range(min(len(validation), config.validation_pictures)))
     folder = RunFolder.open(config, resume)
     keras.utils.set_random_seed(config.seed)
-    captioner = new_captioner(config, training)
+    captioner = new_captioner(config, training, encoder)
     _require_usable(config, captioner)
     folder.begin(config)  # only now: a wrong setting must not leave a run behind
     run = _Run(config, folder, captioner, training, validation, log, progress, after_epoch)
     run.report_sizes()
     run.go()
-    return load(folder.best)
+    return folder.best_captioner(captioner)
 
 
 def _require_usable(config, captioner):
@@ -93,7 +97,7 @@ def _require_usable(config, captioner):
         raise CaptionerError("0 epochs: nothing to train; give --epochs 1 or more")
 
 
-def new_captioner(config, training):
+def new_captioner(config, training, encoder=None):
     """The captioner a run starts with: vocabulary from the training captions, weights as told.
 
     With `init_from` the config takes over what that captioner is.
@@ -111,7 +115,7 @@ def new_captioner(config, training):
         vocabulary = Vocabulary.build(captions, config.min_count, direction=config.direction)
         return extended(source, vocabulary, config)
     vocabulary = Vocabulary.build(captions, config.min_count, direction=config.direction)
-    encoder = _new_encoder(config)
+    encoder = encoder or new_encoder(config)
     decoder = Decoder(
         vocabulary_size=len(vocabulary),
         image_features=encoder.channels,
@@ -168,7 +172,8 @@ def _architecture(captioner):
     }
 
 
-def _new_encoder(config):
+def new_encoder(config):
+    """The CNN that the settings ask for, with its weights."""
     size, weights = config.picture_size, config.encoder_weights
     if weights != "preset" and not weights.endswith(".keras"):
         encoder = Encoder(config.encoder, size or None)
@@ -289,22 +294,18 @@ class _Run:
         for number, stage in enumerate(stages[first:], first):
             is_resumed = bool(stored) and number == first
             if is_resumed:
-                self._take_weights(self.folder.last)  # a stage may look at the CNN when it starts
-            elif number:
-                saved = self._take_weights(self.folder.best)  # the best epoch of the stages before
-                self.log(f"{stage.name}: from the weights of epoch {saved.about['epoch']}")
+                # A stage may look at the CNN when it starts.
+                self.folder.take_weights(self.captioner, self.folder.last)
+            elif number:  # from the best epoch of the stages before
+                about = self.folder.take_weights(self.captioner, self.folder.best)
+                self.log(f"{stage.name}: from the weights of epoch {about['epoch']}")
             stage.prepare()
             if is_resumed:
                 self._restore(stage, *stored)
             self._run_stage(stage)
             stage.after()
-        self.log(f"best CIDEr {self.best_score:.4f}: {self.folder.best}")
-
-    def _take_weights(self, path):
-        saved = load(path)
-        self.captioner.encoder.set_weights(saved.encoder.get_weights())
-        self.captioner.decoder.set_weights(saved.decoder.get_weights())
-        return saved
+        where = f": {self.folder.best}" if self.config.out else ""
+        self.log(f"best CIDEr {self.best_score:.4f}{where}")
 
     def _stage_to_go_on_with(self, names, stopped_in):
         if stopped_in in names:
@@ -403,18 +404,18 @@ class _Run:
         }
         if self.started_from:
             self.captioner.about["started_from"] = self.started_from
-        self.captioner.save(self.folder.last)
+        self.folder.keep(self.captioner)
         *before, score = self.scores(stage)
         is_best = score > max(before, default=-math.inf)
         if is_best:
-            self.captioner.save(self.folder.best_of(stage.name))
+            self.folder.keep_last_as(self.folder.best_of(stage.name))
         if stage.name == "text":
             is_best_of_all = is_best  # and any epoch with pictures will be better
         else:
             is_best_of_all = row["CIDEr"] > self.best_score
             self.best_score = max(row["CIDEr"], self.best_score)
         if is_best_of_all:
-            self.captioner.save(self.folder.best)
+            self.folder.keep_last_as(self.folder.best)
 
     def _save_books(self, stage, row):
         self.folder.save_history(self.history)

@@ -1,25 +1,24 @@
 """The cells side by side: what is measured, kept and drawn."""
 
+import dataclasses
 import json
 
 import pytest
 from PIL import Image
 
 from captioner import comparison
-from captioner.cells import CELLS
 from captioner.errors import CaptionerError
 from tests.datasets import SMALL, make_colours
 
 
 @pytest.fixture
-def plan(tmp_path, monkeypatch):
+def plan(tmp_path):
     """One cell, one implementation, eight pictures."""
-    monkeypatch.setattr(comparison, "CELLS", {"gru": CELLS["gru"]})
-    monkeypatch.setattr(comparison, "IMPLEMENTATIONS", ("keras",))
     make_colours(tmp_path)
     return comparison.Plan(
         str(tmp_path), epochs=2, units=8, seeds=(0, 1),
-        distances=(2,), memory_steps=3, gradient_distance=4, settings={**SMALL, "batch_size": 8},
+        distances=(2,), memory_steps=3, gradient_distance=2,
+        cells=("gru",), implementations=("keras",), settings={**SMALL, "batch_size": 8},
     )  # fmt: skip
 
 
@@ -51,6 +50,33 @@ def test_a_comparison_is_measured_once_written_and_drawn(plan, tmp_path, monkeyp
     assert again[0]["CIDEr"] == row["CIDEr"]
     with pytest.raises(CaptionerError, match="another comparison; give another --out"):
         comparison.compare(plan.quick(), str(out))
+
+
+def test_the_first_distance_that_is_forgotten_ends_the_search(monkeypatch):
+    known = {5: 1.0, 10: 0.96, 20: 0.6, 40: 1.0}
+    practised = []
+
+    def practise(distance, steps, **settings):
+        practised.append((distance, steps))
+        return distance
+
+    monkeypatch.setattr(comparison.long_memory, "practise", practise)
+    monkeypatch.setattr(comparison.long_memory, "accuracy", lambda model, distance: known[model])
+    monkeypatch.setattr(comparison, "_gradient_ratio", lambda model, distance: 0.5)
+    for gradient_distance, most in ((5, 20), (20, 20), (40, 40)):
+        practised.clear()
+        plan = comparison.Plan("", distances=tuple(known), gradient_distance=gradient_distance)
+        found = comparison._remembering(plan, {"cell": "rnn"})
+        assert found["longest_distance"] == 10
+        assert list(found["accuracy"]) == [each for each in known if each <= most]
+        assert found["gradient_ratio_fresh"] == 0.5
+        assert practised.count((gradient_distance, 0)) == 1
+
+
+def test_the_gradient_is_compared_at_one_of_the_distances(plan, tmp_path):
+    wrong = dataclasses.replace(plan, gradient_distance=7)
+    with pytest.raises(CaptionerError, match="gradient_distance"):
+        comparison.compare(wrong, str(tmp_path / "out"))
 
 
 def test_the_quick_plan_keeps_the_data_and_the_settings(plan):

@@ -102,6 +102,22 @@ def test_a_long_sequence_is_scanned_with_the_same_result(cell):
     np.testing.assert_allclose(custom, theirs, atol=1e-5)
 
 
+@pytest.mark.parametrize("cell", CELLS)
+def test_in_a_keras_model_the_number_of_steps_may_stay_open(cell):
+    words = rng.normal(size=(BATCH, TIME, EMBED)).astype("float32")
+    image = rng.normal(size=(BATCH, FEATURES)).astype("float32")
+    layer = make(cell, "custom")
+    given = [keras.Input(shape) for shape in [(None, EMBED), (FEATURES,)]]
+    given.append(keras.Input((None,), dtype="bool"))
+    model = keras.Model(given, layer(given[0], given[1], mask=given[2]))
+    for length in (2, TIME):
+        mask = np.arange(length) < np.array([[length], [1], [2]])
+        part = words[:, :length]
+        np.testing.assert_allclose(
+            model.predict([part, image, mask], verbose=0), layer(part, image, mask=mask), atol=1e-5
+        )
+
+
 @pytest.mark.parametrize("per_step", [False, True])
 @pytest.mark.parametrize("attention", ["none", "additive"])
 @pytest.mark.parametrize("cell", CELLS)

@@ -22,7 +22,7 @@ from captioner.teacher_forcing import TeacherForcing, word_loss
 from captioner.training import extended, new_captioner
 from captioner.vocabulary import END, START, Vocabulary
 from tests.by_heart import learn_by_heart
-from tests.datasets import coco_document, write_json
+from tests.datasets import SMALL, coco_document, make_colours, write_json
 
 rng = np.random.default_rng(0)
 
@@ -65,6 +65,31 @@ def test_what_comes_later_does_not_change_what_came_before():
     assert np.abs(before[:, 4:] - after[:, 4:]).max() > 1e-4
 
 
+def test_without_a_folder_the_best_captioner_is_kept_in_memory(tmp_path):
+    make_colours(tmp_path)
+    settings = dict(SMALL, data=str(tmp_path), units=16, epochs=5, learning_rate=0.02,
+                    cache=str(tmp_path / "cache"))  # fmt: skip
+    in_memory, on_disk = [], []
+    quiet = {"log": lambda line: None, "progress": False}
+    model = train(TrainConfig(**settings), after_epoch=in_memory.append, **quiet)
+    out = str(tmp_path / "run")
+    stored = train(TrainConfig(**settings, out=out), after_epoch=on_disk.append, **quiet)
+
+    assert [row["CIDEr"] for row in in_memory] == [row["CIDEr"] for row in on_disk]
+    assert model.about["epoch"] == stored.about["epoch"]
+    for mine, theirs in zip(model.get_weights(), stored.get_weights(), strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+    with pytest.raises(CaptionerError, match="no run folder given to go on with"):
+        train(TrainConfig(**settings), resume=True, **quiet)
+
+    # One CNN for several runs; it stays as it is.
+    before = stored.encoder.get_weights()
+    again = train(TrainConfig(**settings), encoder=stored.encoder, **quiet)
+    assert again.encoder is stored.encoder
+    for old, new in zip(before, again.encoder.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
 def test_batches_hold_every_caption_once():
     vocabulary = Vocabulary(["a", "b"])
     texts = [["a " * n, "b a"] for n in range(1, 12)]
@@ -82,6 +107,15 @@ def test_batches_hold_every_caption_once():
             is_cut = number % 2 == 0 and number // 2 + 1 > 8
             assert (real[-1] == END) != is_cut
             np.testing.assert_array_equal(words[row, 1 : len(real)], real[:-1])
+
+
+def test_a_bucket_of_a_few_batches_joins_the_next_longer_one():
+    texts = [["a " * length] for length in [2] * 40 + [6] * 6 + [10] * 30 + [14] * 2]
+    encoded = EncodedCaptions(texts, Vocabulary(["a"]), max_length=20)
+    batches = caption_batches(encoded, 4)  # a bucket is worth it from 8 batches of 4 on
+    lengths = [length for numbers, length in batches for _ in numbers]
+    assert {length: lengths.count(length) for length in set(lengths)} == {4: 40, 12: 36, 16: 2}
+    assert sorted(n for numbers, _ in batches for n in numbers) == list(range(len(texts)))
 
 
 def test_picture_batches_hold_every_picture_once_with_its_captions():

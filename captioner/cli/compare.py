@@ -6,9 +6,9 @@
 Trains a captioner of each kind on frozen features, with several seeds, and lets each practise the
 long-memory task. Measured are weights, words a second in training, time of the search for a
 caption, CIDEr and BLEU-4 on the validation split, the longest distance remembered, and how much is
-left of the gradient 20 words back, in a new network and in a practised one. The table is printed,
-and stored in --out as comparison.md, .json and .png. A comparison that was stopped goes on when
-called again.
+left of the gradient 20 words back (quick: 10), in a new network and in a practised one. The table
+is printed, and stored in --out as comparison.md, .json and .png. A comparison that was stopped
+goes on when called again.
 """
 
 from captioner.cli.backend import start_backend

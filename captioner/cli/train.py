@@ -14,6 +14,7 @@ import os
 
 from captioner.cli.backend import start_backend
 from captioner.config import TrainConfig, flag, read_config_file, setting_type
+from captioner.errors import require
 
 
 def add_arguments(parser):
@@ -50,6 +51,7 @@ def run(options):
     elif options.resume and os.path.exists(os.path.join(given.get("out", ""), "config.json")):
         base = read_config_file(os.path.join(given["out"], "config.json"))
     config = TrainConfig(**{**base, **given})
+    require(config.out, "no run folder given; add --out runs/NAME")
     start_backend()  # slow; a wrong setting is told at once
     from captioner.training import train
 

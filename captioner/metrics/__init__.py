@@ -10,6 +10,7 @@ Example:
 {'BLEU-2': 0.82, 'CIDEr': 3.37}
 """
 
+from captioner.metrics.agreement import agreement
 from captioner.metrics.cider import CiderD, NGramFrequencies
 from captioner.metrics.diversity import diversity
 from captioner.metrics.ptb_tokenizer import tokenize_ptb
@@ -19,6 +20,7 @@ from captioner.metrics.scores import score, score_each
 __all__ = [
     "CiderD",
     "NGramFrequencies",
+    "agreement",
     "diversity",
     "load_results",
     "save_results",

@@ -1,0 +1,43 @@
+"""How well people agree about pictures: the scores of one of them against the others."""
+
+from captioner.errors import require
+from captioner.metrics.scores import score
+
+
+def agreement(references, metrics=("bleu", "rouge", "cider")):
+    """Scores of people's own captions: each is left out in turn and scored against the others.
+
+    What a captioner can be expected to reach, as far as these metrics can tell. People have one
+    reference less than a captioner has.
+
+    Args:
+        references: dict from image id to list of str. Pictures with one caption only do not count.
+        metrics: as in `score`.
+
+    Returns:
+        dict from the metrics' names, as in `score`, to the mean over the captions left out: first
+        that of the first captions of all pictures, and so on. Pictures with fewer captions than
+        others take part as long as they have one to leave out.
+
+    Raises:
+        CaptionerError: No picture has two captions.
+
+    Example:
+    >>> agreement({1: ["A dog.", "A dog."], 2: ["A cat.", "A cat."]}, ["bleu"])["BLEU-1"]
+    1.0
+
+    Reference: Vinyals et al. 2015, "Show and tell", section 4.3.2, the row "Human".
+    """
+    usable = {name: texts for name, texts in references.items() if len(texts) > 1}
+    require(usable, "agreement: no picture has two captions; agreement needs two people at least")
+    rounds = []
+    for turn in range(max(map(len, usable.values()))):
+        taking_part = {name: texts for name, texts in usable.items() if turn < len(texts)}
+        left_out = {name: texts[turn] for name, texts in taking_part.items()}
+        others = {name: texts[:turn] + texts[turn + 1 :] for name, texts in taking_part.items()}
+        rounds.append(score(others, left_out, metrics))
+    return {name: _mean([each[name] for each in rounds]) for name in rounds[0]}
+
+
+def _mean(values):
+    return values[0] if isinstance(values[0], str) else sum(values) / len(values)  # "n/a (...)"

@@ -1,0 +1,67 @@
+"""Texts as arrays for `SequenceLabeller`: words in, and the next word or letter at every place."""
+
+import numpy as np
+
+from captioner.vocabulary import END, PAD
+
+
+def padded(texts, vocabulary):
+    """The word ids of texts.
+
+    Args:
+        texts: list of str.
+        vocabulary: Vocabulary.
+
+    Returns:
+        int array (texts, time), 0 behind the shorter ones.
+
+    Example:
+    >>> padded(["a dog", "a"], captioner.Vocabulary(["a", "dog"]))
+    array([[4, 5],
+           [4, 0]], dtype=int32)
+    """
+    ids = [vocabulary.encode(text) for text in texts]
+    matrix = np.full((len(ids), max(map(len, ids))), PAD, np.int32)
+    for row, each in zip(matrix, ids, strict=True):
+        row[: len(each)] = each
+    return matrix
+
+
+def next_words(texts, vocabulary):
+    """Word ids, and at every word the id of the one that comes next, the end behind the last.
+
+    Args:
+        texts, vocabulary: as `padded` takes them.
+
+    Returns:
+        (words, targets): int arrays (texts, time).
+
+    Example:
+    >>> words, targets = next_words(["a dog"], captioner.Vocabulary(["a", "dog"]))
+    >>> words.tolist(), targets.tolist()
+    ([[4, 5]], [[5, 2]])
+
+    Reference: the document, section 2.3.
+    """
+    words = padded(texts, vocabulary)
+    targets = np.full_like(words, PAD)
+    targets[:, :-1] = words[:, 1:]
+    last = (words != PAD).sum(axis=1) - 1
+    targets[np.arange(len(words)), last] = END
+    return words, targets
+
+
+def spelled(word):
+    """A word as a text whose words are its letters, for models that read letter by letter.
+
+    Args:
+        word: str.
+
+    Returns:
+        str.
+
+    Example:
+    >>> spelled("hola")
+    'h o l a'
+    """
+    return " ".join(word)
