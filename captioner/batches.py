@@ -13,7 +13,8 @@ import numpy as np
 from captioner.vocabulary import END, PAD, START
 
 BUCKET = 4  # lengths are rounded up to multiples of this
-FEWEST_BATCHES = 8  # of a bucket, but for the longest
+FEWEST_BATCHES = 8  # of a bucket; fewer join a longer one
+MOST_PADDING = 2 * BUCKET  # words by which it may be longer
 
 
 class EncodedCaptions:
@@ -202,10 +203,12 @@ def _buckets(lengths, batch_size):
     """
     rounded = bucket_length(lengths)
     buckets, waiting = [], np.zeros(len(lengths), bool)
-    longest = rounded.max(initial=0)
+    longest, shortest_waiting = rounded.max(initial=0), 0
     for length in np.unique(rounded):
+        shortest_waiting = shortest_waiting or length
         waiting |= rounded == length
-        if np.count_nonzero(waiting) >= FEWEST_BATCHES * batch_size or length == longest:
+        is_enough = np.count_nonzero(waiting) >= FEWEST_BATCHES * batch_size
+        if is_enough or length - shortest_waiting >= MOST_PADDING or length == longest:
             buckets.append((int(length), waiting))
-            waiting = np.zeros(len(lengths), bool)
+            waiting, shortest_waiting = np.zeros(len(lengths), bool), 0
     return buckets

@@ -34,8 +34,8 @@ def beam_tree(captioner, image, **settings):
     Args:
         captioner: Captioner, ensemble or LiteCaptioner.
         image: array (1, ...), of one picture, from `captioner.encode`.
-        **settings: as `captioner.decoding.beam` takes them; the model's own where none is given.
-            `n_best` is the beam size: all captions that were finished are shown.
+        **settings: beam_size, length_penalty, max_length and no_repeat_ngram, as
+            `captioner.decoding.beam` takes them. Defaults to the model's own.
 
     Returns:
         list of Node, parents before their children.
@@ -46,11 +46,11 @@ def beam_tree(captioner, image, **settings):
     >>> nodes[0].word
     '<start>'
     """
-    search = captioner.search_settings({"method": "beam", **settings})
+    search = captioner.search_settings({**settings, "method": "beam"})
     search.pop("method")
     step, state = captioner.searchable(image)
     recorder = _Recorder(step)
-    search["n_best"] = search["beam_size"]
+    search["n_best"] = search["beam_size"]  # all captions that were finished
     [found] = decoding.beam(recorder, [np.zeros(1, np.int64), *state], **search)
     return recorder.tree(found, captioner.vocabulary)
 

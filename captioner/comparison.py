@@ -39,7 +39,8 @@ class Plan:
         data, images: str. The data set, as train.py takes it.
         epochs: int. Passes over its captions, with a frozen CNN.
         units: int. Size of the captioners' hidden state.
-        seeds: tuple of int. One run of each cell and implementation for each.
+        seeds: tuple of int. One captioner of each cell and implementation for each; the long-memory
+            task has one seed.
         distances: tuple of int, rising. Of the long-memory task.
         memory_steps: int. Steps of practice for each distance.
         gradient_distance: int, one of the distances. How many steps back the gradient is compared.
@@ -76,7 +77,7 @@ def compare(plan, folder, log=print, progress=True):
 
     Args:
         plan: Plan.
-        folder: str. Where the runs and the results go.
+        folder: str. Where cached features and the results go.
         log: callable. Takes each line of the report. Defaults to `print`.
         progress: bool. Whether training shows progress bars. Defaults to `True`.
 

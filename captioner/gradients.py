@@ -53,7 +53,9 @@ def gradient_norms(layer, words, image, seed=0):
 def back_propagation_through_time(layer, words, image, hidden_gradient):
     """The gradient of w_hh of a plain RNN by hand: one term a step, whose sum is the gradient.
 
-        δ_t = (∂L/∂h_t + w_hh δ_{t+1}) (1 - h_t²),   ∂L/∂w_hh = Σ_t h_{t-1} δ_t
+        δ_t = (∂L/∂h_t + δ_{t+1} w_hhᵀ) (1 - h_t²),   ∂L/∂w_hh = Σ_t h_{t-1}ᵀ δ_t
+
+    Vectors are rows, as in all the code, which computes w_hh h_{t-1} as `hidden @ w_hh`.
 
     Args:
         layer: ImageRNN with cell `"rnn"` and no attention, of either implementation.

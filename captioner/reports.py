@@ -11,6 +11,7 @@ import textwrap
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, FancyBboxPatch
+from PIL import Image
 
 from captioner.errors import require
 
@@ -60,7 +61,7 @@ def comparison(rows):
         rows: list of dict, of `captioner.comparison.compare`.
 
     Returns:
-        Figure. Lines on the bars of CIDEr are as long as the standard deviation over the seeds.
+        Figure. Lines on the bars of CIDEr reach one standard deviation up and down.
     """
     panels = {
         "words/s in training": lambda row: row["words_per_second"],
@@ -69,12 +70,15 @@ def comparison(rows):
         "longest distance remembered": lambda row: row["longest_distance"],
     }
     cells = list(dict.fromkeys(row["cell"] for row in rows))
+    implementations = list(dict.fromkeys(row["implementation"] for row in rows))
     figure = Figure(figsize=(12, 3.4), layout="constrained")
     for axes, (title, value) in zip(figure.subplots(1, len(panels)), panels.items(), strict=True):
-        for place, implementation in enumerate(("custom", "keras")):
+        for place, implementation in enumerate(implementations):
             chosen = [row for row in rows if row["implementation"] == implementation]
             places = [cells.index(row["cell"]) + 0.4 * place - 0.2 for row in chosen]
-            spread = [np.std(row[title]) for row in chosen] if title == "CIDEr" else None
+            spread = None
+            if title == "CIDEr" and all(len(row["CIDEr"]) > 1 for row in chosen):
+                spread = [np.std(row["CIDEr"], ddof=1) for row in chosen]
             heights = [value(row) for row in chosen]
             axes.bar(places, heights, 0.38, yerr=spread, label=implementation)
         axes.set_xticks(range(len(cells)), cells)
@@ -264,7 +268,7 @@ def attention(image, caption, columns=5):
         columns: int. Words in a row. Defaults to `5`.
 
     Returns:
-        Figure: the picture once for each word, bright where it looked.
+        Figure: the picture once for each word, dark where it did not look.
 
     Raises:
         CaptionerError: The caption does not say where it looked.
@@ -275,17 +279,15 @@ def attention(image, caption, columns=5):
     columns = min(columns, len(caption.words) + 1)
     rows = math.ceil((len(caption.words) + 1) / columns)
     figure = Figure(figsize=(2 * columns, 2.2 * rows), layout="constrained")
-    panels = figure.subplots(rows, columns, squeeze=False).flat
-    for axes in panels:
+    first, *others = figure.subplots(rows, columns, squeeze=False).flat
+    for axes in (first, *others):
         axes.axis("off")
-    panels = figure.axes
-    panels[0].imshow(image)
-    for axes, word, weights in zip(panels[1:], caption.words, caption.attention, strict=False):
+    first.imshow(image)
+    for axes, word, weights in zip(others, caption.words, caption.attention, strict=False):
         axes.imshow(image)
-        axes.imshow(
-            1 - weights / weights.max(), cmap="gray_r", alpha=0.75, vmin=0, vmax=1,
-            extent=(-0.5, width - 0.5, height - 0.5, -0.5), interpolation="bilinear",
-        )  # fmt: skip
+        shade = Image.fromarray((weights / weights.max()).astype("float32"))
+        shade = np.asarray(shade.resize((width, height), Image.Resampling.BILINEAR))
+        axes.imshow(np.zeros_like(shade), cmap="gray", vmin=0, vmax=1, alpha=0.8 * (1 - shade))
         axes.set_title(word, fontsize=10)
     return figure
 

@@ -1,6 +1,7 @@
 """The folder of a training run: settings, history, curves, checkpoints."""
 
 import csv
+import io
 import json
 import os
 import shutil
@@ -125,9 +126,9 @@ class RunFolder:
     def save_history(self, rows):
         """Writes history.csv, a line an epoch, and the learning curves as a picture."""
         lines = [list(rows[0])] + [list(row.values()) for row in rows]
-        with open(self._history + ".new", "w", newline="", encoding="utf-8") as file:
-            csv.writer(file).writerows(lines)
-        os.replace(self._history + ".new", self._history)
+        table = io.StringIO(newline="")
+        csv.writer(table).writerows(lines)
+        replace_file(self._history, table.getvalue().encode())
         _save_curves(rows, self._curves)
 
     def log_scalars(self, row):
@@ -142,15 +143,19 @@ class RunFolder:
 
 
 class InMemory:
-    """What a run without a folder keeps: nothing on disk, the best weights in memory."""
+    """What a run without a folder keeps, in memory: the last and the best captioners."""
 
     last, best = "last", "best"
 
     def __init__(self):
         self._kept = {}
-        # A stage that trains the CNN keeps features aside, of every epoch.
-        self._workshop = tempfile.TemporaryDirectory(prefix="captioner-")
-        self.path = self._workshop.name
+        self._workshop = None
+
+    @property
+    def path(self):
+        """A folder, gone with the run, for features of a CNN that learns: they are large."""
+        self._workshop = self._workshop or tempfile.TemporaryDirectory(prefix="captioner-")
+        return self._workshop.name
 
     def best_of(self, stage):
         return f"best-{stage}"
@@ -159,20 +164,26 @@ class InMemory:
         pass
 
     def keep(self, captioner):
-        weights = captioner.encoder.get_weights(), captioner.decoder.get_weights()
-        self._kept[self.last] = (*weights, captioner.about)
+        self._kept[self.last] = (
+            captioner.encoder.get_weights(),
+            captioner.decoder.get_weights(),
+            dict(captioner.generation),
+            captioner.about,
+        )
 
     def keep_last_as(self, name):
         self._kept[name] = self._kept[self.last]
 
     def take_weights(self, captioner, name):
-        encoder, decoder, about = self._kept[name]
+        encoder, decoder, _, about = self._kept[name]
         captioner.encoder.set_weights(encoder)
         captioner.decoder.set_weights(decoder)
         return about
 
     def best_captioner(self, captioner):
-        captioner.about = self.take_weights(captioner, self.best)
+        self.take_weights(captioner, self.best)
+        *_, generation, captioner.about = self._kept[self.best]
+        captioner.generation.update(generation)
         return captioner
 
     def save_state(self, arrays, facts):

@@ -73,9 +73,13 @@ class TeacherForcing(keras.Model):
         return ops.stop_gradient(ops.where(replaced, drawn, words))
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        """Cross-entropy summed over the real target words, divided by their number."""
-        smoothing = self.label_smoothing if training else 0.0
-        return word_loss(y, y_pred, smoothing) + sum(self.losses)
+        """Cross-entropy summed over the real target words, divided by their number.
+
+        Label smoothing and the layers' penalties (L2, attention) are of training only.
+        """
+        if not training:
+            return word_loss(y, y_pred)
+        return word_loss(y, y_pred, self.label_smoothing) + sum(self.losses)
 
 
 def word_loss(targets, logits, label_smoothing=0.0, weights=None):

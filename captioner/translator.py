@@ -5,6 +5,7 @@ from keras import ops
 
 from captioner.batches import EncodedCaptions
 from captioner.decoder import Decoder
+from captioner.decoding import BEAM_SIZE
 from captioner.generation import Generation
 from captioner.labeller import SequenceLabeller
 from captioner.sequences import padded
@@ -12,6 +13,8 @@ from captioner.sequences import padded
 
 class Translator(Generation, keras.Model):
     """Turns texts into others of any length; what the encoder read takes the picture's place.
+
+    For learning from, not for keeping: it is not made to be saved.
 
     Args:
         vocabulary: Vocabulary of both texts.
@@ -46,7 +49,10 @@ class Translator(Generation, keras.Model):
         self.decoder = Decoder(
             len(vocabulary), units, units=units, embedding=embedding, image_units=0, cell=cell
         )
-        self.generation = {"method": "greedy", "max_length": 30, "no_repeat_ngram": 0}
+        self.generation = {
+            "method": "greedy", "max_length": 30, "no_repeat_ngram": 0, "beam_size": BEAM_SIZE,
+            "length_penalty": 1.0,
+        }  # fmt: skip
 
     def call(self, inputs):
         return self.decoder(inputs["words"], self.encoder(inputs["source"]))
@@ -74,7 +80,7 @@ class Translator(Generation, keras.Model):
                 greedy search.
 
         Returns:
-            list of str.
+            list of str, the best of each.
         """
         found = self.decode(self.encode(texts), **self.search_settings(settings))
         return [best.text for best, *_ in found]

@@ -6,6 +6,7 @@ Reference: the document, section 6.2; Akiba et al. 2019, "Optuna"; Bergstra et a
 
 import csv
 import dataclasses
+import io
 import json
 import os
 from statistics import mean
@@ -178,11 +179,11 @@ def _write_trials(study, path):
         }
         for trial in sorted(_told(study), key=lambda each: -(each.value or 0))
     ]
-    with open(path + ".new", "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, ["trial", "CIDEr", "state", *SEARCH_SPACE])
-        writer.writeheader()
-        writer.writerows(rows)
-    os.replace(path + ".new", path)
+    table = io.StringIO(newline="")
+    writer = csv.DictWriter(table, ["trial", "CIDEr", "state", *SEARCH_SPACE])
+    writer.writeheader()
+    writer.writerows(rows)
+    replace_file(path, table.getvalue().encode())
 
 
 def _write_best(config, best, path):

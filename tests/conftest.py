@@ -6,9 +6,52 @@ import pytest
 from PIL import Image
 
 
+@pytest.fixture(autouse=True, scope="session")
+def small_mobilenet():
+    """A stand-in for MobileNetV2, with its shapes and a layer of its names.
+
+    A hundred tests make one, for what comes before and after it; the real one would take most of
+    their time. `real_mobilenet` gives it back.
+    """
+    import keras
+
+    def small(include_top, weights, input_shape):
+        layers = keras.layers
+        pixels = keras.Input(input_shape)
+        values = layers.Conv2D(16, 8, strides=8, use_bias=False, name="Conv1")(pixels)
+        values = layers.ReLU(6.0)(layers.BatchNormalization(name="bn_Conv1")(values))
+        values = layers.DepthwiseConv2D(2, strides=2, name="block_16_depthwise")(values)
+        values = layers.Conv2D(1280, 2, strides=2, name="block_16_project")(values)
+        values = layers.BatchNormalization(name="block_16_project_BN")(values)
+        return keras.Model(pixels, layers.ReLU(6.0)(values))
+
+    with pytest.MonkeyPatch.context() as patch:
+        real = keras.applications.MobileNetV2
+        patch.setattr(keras.applications, "MobileNetV2", small)
+        yield real
+
+
+@pytest.fixture
+def real_mobilenet(small_mobilenet, monkeypatch):
+    """MobileNetV2 itself."""
+    import keras
+
+    monkeypatch.setattr(keras.applications, "MobileNetV2", small_mobilenet)
+
+
+@pytest.fixture
+def real_captioner(real_mobilenet):
+    """`tiny_captioner` with MobileNetV2 itself, to be opened in a process of its own."""
+    return make_captioner()
+
+
 @pytest.fixture(scope="session")
-def tiny_captioner():
+def tiny_captioner(small_mobilenet):
     """An untrained captioner, small enough to be made at once."""
+    return make_captioner()
+
+
+def make_captioner():
     import keras
 
     from captioner import Captioner, Decoder, Encoder, Vocabulary

@@ -39,7 +39,9 @@ def test_every_node_is_one_word_further_and_less_likely_than_its_parent(tiny_cap
         assert node.depth == parent.depth + 1
         assert node.total == pytest.approx(parent.total + node.log_prob)
         assert node.log_prob < 0
-    for depth in range(1, 6):
+    depths = [node.depth for node in others if node.rank < 0]
+    assert depths.count(1) == 3
+    for depth in range(1, max(depths) + 1):
         live = [node for node in others if node.depth == depth and node.rank < 0]
-        assert len(live) == 3
-        assert len({tuple(path(nodes, node)) for node in live}) == 3
+        assert 1 <= len(live) <= 3
+        assert len({tuple(path(nodes, node)) for node in live}) == len(live)

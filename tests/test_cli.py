@@ -27,7 +27,9 @@ def test_text(model, photos, capsys):
     assert all(len(line.split("\t")) == 2 for line in lines)
 
 
-def test_the_backend_starts_without_a_word(model, photos):
+def test_the_backend_starts_without_a_word(real_captioner, photos, tmp_path):
+    model = str(tmp_path / "real.keras")
+    real_captioner.save(model)
     command = [sys.executable, "caption.py", str(photos / "a.png"), "--model", model]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0

@@ -110,8 +110,9 @@ def test_folders_that_are_no_exported_captioner(exported):
             load(exported)
 
 
-def test_exported_captioners_average_with_others(tiny_captioner, exported, pictures):
-    both = Ensemble([tiny_captioner, load(exported)])
+def test_exported_captioners_average_with_others(tiny_captioner, tmp_path, pictures):
+    export(tiny_captioner, tmp_path / "exported", storage="float32")
+    both = Ensemble([tiny_captioner, load(tmp_path / "exported")])
     assert both.generate(pictures) == tiny_captioner.generate(pictures)
 
 

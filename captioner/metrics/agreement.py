@@ -15,9 +15,9 @@ def agreement(references, metrics=("bleu", "rouge", "cider")):
         metrics: as in `score`.
 
     Returns:
-        dict from the metrics' names, as in `score`, to the mean over the captions left out: first
-        that of the first captions of all pictures, and so on. Pictures with fewer captions than
-        others take part as long as they have one to leave out.
+        dict from the metrics' names, as in `score`, to the mean over as many rounds as the picture
+        with the fewest captions has: in the first the first captions of all pictures are left out,
+        and so on. (CIDEr weighs words by the pictures that are scored: each round has them all.)
 
     Raises:
         CaptionerError: No picture has two captions.
@@ -31,10 +31,9 @@ def agreement(references, metrics=("bleu", "rouge", "cider")):
     usable = {name: texts for name, texts in references.items() if len(texts) > 1}
     require(usable, "agreement: no picture has two captions; agreement needs two people at least")
     rounds = []
-    for turn in range(max(map(len, usable.values()))):
-        taking_part = {name: texts for name, texts in usable.items() if turn < len(texts)}
-        left_out = {name: texts[turn] for name, texts in taking_part.items()}
-        others = {name: texts[:turn] + texts[turn + 1 :] for name, texts in taking_part.items()}
+    for turn in range(min(map(len, usable.values()))):
+        left_out = {name: texts[turn] for name, texts in usable.items()}
+        others = {name: texts[:turn] + texts[turn + 1 :] for name, texts in usable.items()}
         rounds.append(score(others, left_out, metrics))
     return {name: _mean([each[name] for each in rounds]) for name in rounds[0]}
 
