@@ -82,4 +82,5 @@ def test_the_gradient_is_compared_at_one_of_the_distances(plan, tmp_path):
 def test_the_quick_plan_keeps_the_data_and_the_settings(plan):
     quick = plan.quick()
     assert (quick.data, quick.images, quick.settings) == (plan.data, plan.images, plan.settings)
+    assert quick.settings["picture_size"] == 32  # as the plan has it
     assert quick.seeds == (0,)

@@ -42,7 +42,7 @@ def test_padding_start_and_unknown_are_never_drawn():
 
 
 @pytest.fixture(params=["none", "additive"])
-def learner(request):
+def learner(request, real_mobilenet):
     """An untrained captioner of the sayings' words."""
     keras.utils.set_random_seed(0)
     vocabulary = Vocabulary.build(SAYINGS, min_count=1)

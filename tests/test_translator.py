@@ -1,7 +1,6 @@
 """Text to text."""
 
 import keras
-import pytest
 
 from captioner import Translator, Vocabulary
 
@@ -13,17 +12,16 @@ PAIRS = [
 ]
 
 
-@pytest.mark.parametrize("cell", ["lstm", "gru"])
-def test_pairs_are_learned_by_heart_and_said_again(cell):
+def test_pairs_are_learned_by_heart_and_said_again():
     vocabulary = Vocabulary.build([text for pair in PAIRS for text in pair], min_count=1)
-    model = Translator(vocabulary, units=32, embedding=16, cell=cell, seed=0)
+    model = Translator(vocabulary, units=32, embedding=16, cell="gru", seed=0)
     model.compile(
         keras.optimizers.Adam(0.02),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=0),
     )
     inputs, targets = model.examples(PAIRS)
     assert inputs["words"].shape == targets.shape == (4, 8)  # seven words and the end
-    model.fit(inputs, targets, epochs=120, verbose=0)
+    model.fit(inputs, targets, epochs=80, verbose=0)
     sources, wanted = zip(*PAIRS, strict=True)
     assert model.translate(list(sources)) == list(wanted)
     assert model.translate(list(sources), method="beam", beam_size=2) == list(wanted)
