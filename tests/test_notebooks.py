@@ -1,6 +1,7 @@
 """The notebooks: they run, and what is committed has been run."""
 
 import pathlib
+from concurrent.futures import ThreadPoolExecutor, wait
 
 import nbformat
 import pytest
@@ -14,12 +15,25 @@ def test_there_are_six():
     assert [name[:2] for name in NOTEBOOKS] == ["01", "02", "03", "04", "05", "06"]
 
 
-@pytest.mark.parametrize("name", NOTEBOOKS)
-def test_a_notebook_runs_from_its_folder(name, monkeypatch):
-    monkeypatch.setenv("CAPTIONER_QUICK", "1")
+def run(name):
+    """Runs a notebook from its folder; raises what a cell raises."""
     notebook = nbformat.read(FOLDER / name, as_version=4)
-    client = NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(FOLDER)}})
-    client.execute()  # raises what a cell raises
+    NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(FOLDER)}}).execute()
+
+
+@pytest.fixture(scope="module")
+def runs():
+    """All notebooks, two at a time: each spends most of its time with one core busy."""
+    with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(2) as threads:
+        patch.setenv("CAPTIONER_QUICK", "1")
+        runs = {name: threads.submit(run, name) for name in NOTEBOOKS}
+        wait(runs.values())
+    return runs
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_a_notebook_runs(name, runs):
+    runs[name].result()
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
