@@ -19,7 +19,7 @@ def texts(count=256):
 
 def learn(model, words, labels, weights=None):
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(optimizer=keras.optimizers.Adam(0.02), loss=loss)
+    model.compile(optimizer=keras.optimizers.Adam(0.02), loss=loss, jit_compile=False)
     model.fit(words, labels, sample_weight=weights, epochs=25, batch_size=64, verbose=0)
     return np.argmax(model.predict(words, verbose=0), axis=-1)
 

@@ -33,6 +33,7 @@ def test_letters_are_learned_one_after_the_other():
     model.compile(
         keras.optimizers.Adam(0.02),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=0),
+        jit_compile=False,  # quicker to trace
     )
     model.fit(words, targets, epochs=60, verbose=0)
     said = np.asarray(model(words)).argmax(axis=-1)

@@ -18,6 +18,7 @@ def test_pairs_are_learned_by_heart_and_said_again():
     model.compile(
         keras.optimizers.Adam(0.02),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=0),
+        jit_compile=False,  # quicker to trace
     )
     inputs, targets = model.examples(PAIRS)
     assert inputs["words"].shape == targets.shape == (4, 8)  # seven words and the end
