@@ -27,7 +27,6 @@ from captioner.run_folder import replace_file
 from captioner.training import new_encoder, train
 
 TIMED_PICTURES = 64  # captions of that many are timed
-QUICK_EPOCHS = 3
 FILES = "comparison.json", "comparison.md", "comparison.png"
 
 
@@ -65,7 +64,7 @@ class Plan:
     def quick(self):
         """The same in two minutes for a small data set: one seed, smaller, less practised."""
         return replace(
-            self, epochs=QUICK_EPOCHS, units=128, seeds=(0,), distances=(10,), memory_steps=100,
+            self, epochs=3, units=128, seeds=(0,), distances=(10,), memory_steps=100,
             gradient_distance=10, pictures=150, settings={"picture_size": 224, **self.settings},
         )  # fmt: skip
 

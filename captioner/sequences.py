@@ -1,5 +1,6 @@
 """Texts as arrays for `SequenceLabeller`: words in, and the next word or letter at every place."""
 
+import keras
 import numpy as np
 
 from captioner.vocabulary import END, PAD
@@ -21,10 +22,7 @@ def padded(texts, vocabulary):
            [4, 0]], dtype=int32)
     """
     ids = [vocabulary.encode(text) for text in texts]
-    matrix = np.full((len(ids), max(map(len, ids))), PAD, np.int32)
-    for row, each in zip(matrix, ids, strict=True):
-        row[: len(each)] = each
-    return matrix
+    return keras.utils.pad_sequences(ids, padding="post", value=PAD)
 
 
 def next_words(texts, vocabulary):

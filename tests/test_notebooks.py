@@ -48,6 +48,5 @@ def test_what_is_committed_was_executed_in_order_with_pictures_inside(name):
     assert not [text for text in printed if "WARNING" in text]
     assert not [output.text for output in outputs if output.get("name") == "stderr"]
     assert "/home/" not in "".join(printed)
-    assert "TODO" not in "".join(cell.source for cell in notebook.cells)
     assert any("image/png" in output.get("data", {}) for output in outputs)
     assert (FOLDER / name).stat().st_size < 2_000_000
