@@ -40,6 +40,23 @@ def test_loss_is_the_mean_over_real_words():
     np.testing.assert_allclose(smoothed, 0.8 * wanted + 0.2 * everywhere, rtol=1e-5)
 
 
+def test_penalties_and_smoothing_are_of_training_only(tiny_captioner):
+    decoder = Decoder(11, tiny_captioner.encoder.channels, units=8, embedding=6, l2=0.1)
+    captioner = Captioner(tiny_captioner.encoder, decoder, tiny_captioner.vocabulary)
+    model = TeacherForcing(captioner, label_smoothing=0.2)
+    words = np.array([[1, 4, 5]])
+    targets = np.array([[4, 5, 2]])
+    image = rng.normal(size=(1, decoder.image_features)).astype("float32")
+    logits = model({"words": words, "image": image}, training=True)
+    penalty = float(sum(model.losses))
+    assert penalty > 0.1
+    found = model.compute_loss(y=targets, y_pred=logits, training=True)
+    smoothed = word_loss(targets, logits, 0.2)
+    np.testing.assert_allclose(found, smoothed + penalty, rtol=1e-5)
+    found = model.compute_loss(y=targets, y_pred=logits, training=False)
+    np.testing.assert_allclose(found, word_loss(targets, logits), rtol=1e-5)
+
+
 def test_an_untrained_decoder_knows_nothing():
     decoder = Decoder(vocabulary_size=500, image_features=8, units=16, embedding=8)
     words = rng.integers(4, 500, size=(6, 7))
