@@ -11,17 +11,20 @@ import keras
 import numpy as np
 from keras import ops
 
+from captioner import __version__
 from captioner.batches import EncodedCaptions
 from captioner.decoder import Decoder
 from captioner.decoding import BEAM_SIZE
 from captioner.encoder import Encoder
 from captioner.errors import CaptionerError, require
-from captioner.generation import Generation
+from captioner.generation import Generation, require_stored_settings
 from captioner.joint_decoder import JointDecoder
 from captioner.lite_captioner import LiteCaptioner, is_exported
+from captioner.model_file import WEIGHTS, check_model_file
 from captioner.presets import find_model
 from captioner.vocabulary import PAD, START, Vocabulary
 
+SAVING = ".saving-"  # begins the name of the folder in which a file is being written
 LONGEST = 60  # words of a caption whose probability is asked for
 
 
@@ -36,6 +39,7 @@ class Captioner(Generation, keras.Model):
         generation: dict. The settings `generate` takes when none are given: method, beam_size,
             length_penalty, max_length, no_repeat_ngram. Defaults to beam search with 3 beams.
         about: dict. What the file should tell of its training; kept as it is. Defaults to `{}`.
+        version: str or None. Of this project, in a file; not kept. Defaults to `None`.
 
     Call arguments:
         inputs: dict with `pixels` (batch, size, size, 3), 0 to 255, and `words`, int
@@ -50,7 +54,9 @@ class Captioner(Generation, keras.Model):
     'a woman is standing on a tripod'
     """
 
-    def __init__(self, encoder, decoder, vocabulary, generation=None, about=None, **kwargs):
+    def __init__(
+        self, encoder, decoder, vocabulary, generation=None, about=None, version=None, **kwargs
+    ):
         super().__init__(**kwargs)
         self.encoder = Encoder.from_config(encoder) if isinstance(encoder, dict) else encoder
         self.decoder = _decoder_of(decoder) if isinstance(decoder, dict) else decoder
@@ -70,6 +76,7 @@ class Captioner(Generation, keras.Model):
             "no_repeat_ngram": 0,
             **(generation or {}),
         }
+        require_stored_settings(self.generation)
         self.about = dict(about or {})
         self._network = None
         self.built = True
@@ -168,7 +175,7 @@ class Captioner(Generation, keras.Model):
         require(overwrite or not os.path.exists(filepath), f"{filepath}: exists already")
         folder = os.path.dirname(os.path.abspath(filepath))
         os.makedirs(folder, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder, prefix=".saving-") as workshop:
+        with tempfile.TemporaryDirectory(dir=folder, prefix=SAVING) as workshop:
             written = os.path.join(workshop, "model.keras")
             keras.saving.save_model(self, written)
             if storage == "float16":
@@ -188,6 +195,7 @@ class Captioner(Generation, keras.Model):
             "vocabulary": self.vocabulary.to_config(),
             "generation": self.generation,
             "about": self.about,
+            "version": __version__,
         }
 
 
@@ -203,8 +211,11 @@ def load(name, implementation=None):
     Returns:
         Captioner; of an exported folder `LiteCaptioner`.
 
+    The file is looked through before Keras opens it (`captioner.model_file`), so that one from a
+    stranger runs no code, and a damaged one is told.
+
     Raises:
-        CaptionerError: No such file, or not a captioner's.
+        CaptionerError: No such file, not a captioner's, or damaged.
 
     Example:
     >>> model = captioner.load("runs/mine/best.keras")
@@ -213,17 +224,15 @@ def load(name, implementation=None):
     if is_exported(path):
         require(not implementation, f"{path}: is exported, and has no other implementation")
         return LiteCaptioner(path)
+    version = check_model_file(path)
     try:
-        model = keras.saving.load_model(path, compile=False)
-    except CaptionerError:
-        raise
-    except Exception as error:  # zipfile, json, h5py and Keras each have their own
+        model = keras.saving.load_model(path, compile=False, safe_mode=True)
+    except Exception as error:  # of Keras, of our layers, of what a changed config leads to
         reason = str(error).strip().split("\n")[0][:160] or type(error).__name__
-        raise CaptionerError(f"{path}: cannot be opened as a captioner ({reason})") from error
-    require(
-        isinstance(model, Captioner),
-        f"{path}: a Keras model, but not a captioner; train one with train.py",
-    )
+        raise CaptionerError(
+            f"{path}: cannot be opened as a captioner: {reason} (written by captioner {version}, "
+            f"this is {__version__})"
+        ) from error
     if implementation in (None, model.decoder.implementation):
         return model
     return _with_implementation(model, implementation)
@@ -349,7 +358,7 @@ def _halve(path):
     """Rewrites a .keras file with its float32 weights stored as float16."""
     with zipfile.ZipFile(path) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
-    members["model.weights.h5"] = _halved_weights(members["model.weights.h5"])
+    members[WEIGHTS] = _halved_weights(members[WEIGHTS])
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in members.items():
             archive.writestr(name, content)

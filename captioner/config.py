@@ -5,6 +5,7 @@ import json
 import typing
 
 from captioner.errors import CaptionerError
+from captioner.text_files import read_json
 
 
 def _setting(default, help_text, choices=None):
@@ -204,13 +205,7 @@ class TrainConfig:
 
 def read_config_file(path):
     """The settings that a JSON file gives: a dict, its names checked."""
-    try:
-        with open(path, encoding="utf-8-sig") as file:
-            given = json.load(file)
-    except OSError as error:
-        raise CaptionerError(f"{path}: {error.strerror}; give a JSON file of settings") from error
-    except ValueError as error:
-        raise CaptionerError(f"{path}: broken JSON ({error})") from error
+    given = read_json(path)
     if not isinstance(given, dict):
         raise CaptionerError(f"{path}: expected a JSON object of settings")
     known = {field.name for field in dataclasses.fields(TrainConfig)}

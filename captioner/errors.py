@@ -1,11 +1,15 @@
 """The one exception that means: the user can mend this."""
 
+LONGEST = 800  # characters of a message
+
 
 class CaptionerError(ValueError):
     """A mistake in what the user gave: a file, a flag, a data set.
 
     The message is one line that says what is wrong, where, and what to do. The command line prints
-    it without a traceback and exits with status 2 (1 where other pictures were captioned).
+    it without a traceback and exits with status 2 (1 where other pictures were captioned). What it
+    quotes may come from anyone: characters that are not printable are spelled out, and of what is
+    too long to read the middle is left out.
 
     Example:
     >>> from captioner.errors import CaptionerError
@@ -13,6 +17,13 @@ class CaptionerError(ValueError):
     Traceback (most recent call last):
     captioner.errors.CaptionerError: photos/: no such folder; check the path
     """
+
+    def __init__(self, message):
+        if not message.isprintable():
+            message = "".join(each if each.isprintable() else repr(each)[1:-1] for each in message)
+        if len(message) > LONGEST:
+            message = f"{message[: LONGEST // 2]} ... {message[-LONGEST // 2 :]}"
+        super().__init__(message)
 
 
 def require(condition, message):

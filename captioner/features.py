@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import os
 
 import numpy as np
@@ -39,20 +40,40 @@ def cached_features(captioner, paths, folder=None, batch_size=32, progress=True,
         CaptionerError: More than 5 % of the pictures cannot be read.
     """
     folder = folder or os.path.join(os.path.expanduser("~"), ".cache", "captioner")
-    os.makedirs(folder, exist_ok=True)
     path = os.path.join(folder, _key(captioner, paths, view) + ".npy")
-    if not os.path.exists(path):
-        with FileLock(path + ".lock"):  # another run may be at it: it is waited for
-            if not os.path.exists(path):
-                _compute(captioner, paths, path, batch_size, progress, view)
-    with open(path + ".json", encoding="utf-8") as file:
-        unreadable = {int(key): reason for key, reason in json.load(file)["unreadable"].items()}
+    try:
+        os.makedirs(folder, exist_ok=True)
+        stored = _open(path)
+        if stored is None:
+            with FileLock(path + ".lock"):  # another run may be at it: it is waited for
+                stored = _open(path)
+                if stored is None:
+                    _compute(captioner, paths, path, batch_size, progress, view)
+                    stored = _open(path)
+    except OSError as error:
+        raise CaptionerError(
+            f"{folder}: the features of {len(paths)} pictures cannot be written "
+            f"({error.strerror or error}); make room, or name another folder by --cache"
+        ) from error
+    features, unreadable = stored
     if len(unreadable) > max(1, MOST_UNREADABLE * len(paths)):
         raise CaptionerError(
             f"{len(unreadable)} of {len(paths)} pictures cannot be read; the first: "
             f"{unreadable[min(unreadable)]}"
         )
-    return np.load(path, mmap_mode="r"), unreadable
+    return features, unreadable
+
+
+def _open(path):
+    """What is stored: (features, unreadable); None where nothing is, or it is damaged."""
+    state = _read_state(path + ".json")
+    if state is None:
+        return None
+    try:
+        features = np.load(path, mmap_mode="r")
+    except (OSError, ValueError):
+        return None
+    return features, {int(key): reason for key, reason in state["unreadable"].items()}
 
 
 class Rows:
@@ -74,45 +95,69 @@ class Rows:
 
 
 def _compute(captioner, paths, path, batch_size, progress, view):
-    shape = (len(paths), *captioner.image_shape)
     partial, notes = path + ".partial", path + ".partial.json"
-    state = _read_state(notes) if os.path.exists(partial) else None
-    if state is None:
-        state = {"done": 0, "unreadable": {}}
-        features = np.lib.format.open_memmap(partial, "w+", np.float16, shape)
-    else:
-        features = np.lib.format.open_memmap(partial, "r+")
+    state = (os.path.exists(partial) and _read_state(notes)) or {"done": 0, "unreadable": {}}
     done = state["done"]
     size = (captioner.encoder.size, captioner.encoder.size)
-    with tqdm(total=len(paths), initial=done, unit="picture", desc="encoding pictures",
-              disable=not progress) as bar:  # fmt: skip
-        pixels = []
+    with (
+        _FeatureFile(partial, (len(paths), *captioner.image_shape), done) as file,
+        tqdm(total=len(paths), initial=done, unit="picture", desc="encoding pictures",
+             disable=not progress) as bar,
+    ):  # fmt: skip
+        pixels, unreadable = [], []
         for number, _, result in read_images(paths[done:], size):
             if isinstance(result, ImageError):
                 state["unreadable"][str(done + number)] = str(result)
+                unreadable.append(len(pixels))
                 result = np.zeros((*size, 3), np.uint8)
             elif view is not None:
                 result = view(done + number, result)
             pixels.append(result)
             if len(pixels) == batch_size or done + number == len(paths) - 1:
-                end = done + number + 1
-                features[end - len(pixels) : end] = captioner.encode(np.stack(pixels), batch_size)
+                features = captioner.encode(np.stack(pixels), batch_size).astype(np.float16)
+                features[unreadable] = 0
+                file.append(features)
                 bar.update(len(pixels))
-                pixels = []
+                pixels, unreadable = [], []
+                end = done + number + 1
                 if end // batch_size % 100 == 0:
-                    _write_state(notes, features, {**state, "done": end})
-    for number in state["unreadable"]:
-        features[int(number)] = 0
-    _write_state(path + ".json", features, {**state, "done": len(paths)})
-    del features
+                    file.flush()
+                    _write_state(notes, {**state, "done": end})
+    _write_state(path + ".json", {**state, "done": len(paths)})
     os.replace(partial, path)
     if os.path.exists(notes):
         os.remove(notes)
 
 
-def _write_state(path, features, state):
-    """Notes how far the features have come, after they are on disk."""
-    features.flush()
+class _FeatureFile:
+    """A .npy file of float16 rows, written from the first to the last.
+
+    Not by a memory map: where the disk is full, writing into one kills the process.
+    """
+
+    def __init__(self, path, shape, done):
+        self._file = open(path, "r+b" if done else "w+b")  # noqa: SIM115 - __exit__ closes it
+        header = {"descr": "<f2", "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(self._file, header)
+        self._file.seek(done * 2 * math.prod(shape[1:]), os.SEEK_CUR)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self._file.close()
+
+    def append(self, rows):
+        self._file.write(np.ascontiguousarray(rows, "<f2").tobytes())
+
+    def flush(self):
+        """Puts the rows on disk, before anything is written that counts on them."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+
+def _write_state(path, state):
+    """Notes how far the features have come, once they are on disk."""
     with open(path + ".new", "w", encoding="utf-8") as file:
         json.dump(state, file)
     os.replace(path + ".new", path)

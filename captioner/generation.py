@@ -19,6 +19,27 @@ SEARCH_SETTINGS = {
 }
 
 
+STORED_SETTINGS = {  # of a model: their type, the least and the most
+    "beam_size": (int, 1, 1000),
+    "length_penalty": (float, -10, 10),
+    "max_length": (int, 1, 10000),
+    "no_repeat_ngram": (int, 0, 10000),
+}
+
+
+def require_stored_settings(settings):
+    """Raises CaptionerError unless the settings stored in a model are such as a search can have."""
+    method = settings.get("method")
+    require(method in METHODS, f"stored method {method!r}: choose one of {', '.join(METHODS)}")
+    for name, (kind, least, most) in STORED_SETTINGS.items():
+        value = settings.get(name, least)
+        is_number = isinstance(value, (kind, int)) and not isinstance(value, bool)
+        require(
+            is_number and least <= value <= most,
+            f"stored {name} {value!r}: must be a number from {least} to {most}",
+        )
+
+
 class Caption(NamedTuple):
     """What `generate(return_details=True)` says of one caption.
 

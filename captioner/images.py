@@ -1,15 +1,19 @@
 """Picture files to pixel arrays: every hazard of real files is handled here, once."""
 
+import contextlib
+import functools
 import glob
+import io
 import os
 import stat
 import sys
+import time
 import warnings
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from captioner.errors import CaptionerError
 
@@ -19,9 +23,17 @@ ENDINGS = {
 }  # fmt: skip
 READ_AHEAD = 64  # pictures decoded before they are asked for
 THREADS = 4  # Pillow decodes without holding Python's lock
+LARGE = 2**24  # pixels; larger pictures are decoded one at a time, for the memory's sake
+MOST_AT_ONCE = 2**29  # bytes of a file that are read into memory at once
+MOST_SECONDS = 30  # for the decoding of one picture
 
 # Between Pillow's two limits, 89 and 179 megapixels, it only warns; beyond the second it refuses.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+# Of damaged tags in a picture that can be read all the same.
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+
+# One thread, for memory that a thread has freed serves that thread again, and others seldom.
+_large_pictures = ThreadPoolExecutor(1)
 
 
 class ImageError(CaptionerError):
@@ -32,8 +44,9 @@ def read_image(source, size):
     """One picture as the encoder wants it.
 
     The whole picture is squeezed into the wanted shape, not cropped. It is turned as its EXIF data
-    say, of an animation the first frame counts, what is transparent becomes white, and 16-bit
-    values are scaled to 8 bits.
+    say, of an animation or several pages the first counts, what is transparent becomes white, and
+    16-bit values are scaled to 8 bits. All kinds of files that Pillow decodes itself are read; for
+    PostScript (.eps) it would start another program, so that is refused.
 
     Args:
         source: a path, a PIL image, or an array (height, width), (height, width, 1), (..., 3) or
@@ -188,18 +201,74 @@ def _read_file(path, size):
         raise ImageError(f"{describe(path)}: {kind}")
     if not status.st_size:
         raise ImageError(f"{describe(path)}: file is empty")
-    with Image.open(path) as image:
+    with _TimedFile(path) as file, Image.open(file, formats=_formats()) as image:
         # A JPEG is decoded at a half, a quarter or an eighth where that is still twice the size
         # wanted: large photos cost a fraction of the time and memory, and look the same.
         image.draft(None, (2 * size[1], 2 * size[0]))
+        image.decodermaxblock = 4096  # bytes read between two looks at the clock
+        is_large = image.width * image.height > LARGE
+        if not is_large:
+            return _pixels(image, size)
+        return _large_pictures.submit(_large_pixels, file, image, size).result()
+
+
+def _large_pixels(file, image, size):
+    file.start_clock()  # it has waited for its turn
+    with contextlib.closing(image):  # its memory is free again before the next one starts
         return _pixels(image, size)
 
 
+class _TimedFile(io.BufferedReader):
+    """A picture file that takes neither all the time nor all the memory there is.
+
+    Some hundred kilobytes of a JPEG can be hours of work (scan upon scan over a huge picture), and
+    some decoders read a file of any length at once. Pillow reads the others piece by piece, and so
+    can be stopped in between. Given a file and no name, it also maps none into memory: reading a
+    mapped file that becomes shorter kills the process.
+    """
+
+    def __init__(self, path):
+        super().__init__(io.FileIO(path))
+        self.path = path
+        self.start_clock()
+
+    def start_clock(self):
+        """Gives it its time anew."""
+        self._end = time.monotonic() + MOST_SECONDS
+
+    def read(self, size=-1):
+        if time.monotonic() > self._end:
+            raise ImageError(
+                f"{describe(self.path)}: takes more than {MOST_SECONDS} seconds to decode"
+            )
+        if size is None or size < 0 or size > MOST_AT_ONCE:
+            length = os.fstat(self.fileno()).st_size
+            if length > MOST_AT_ONCE:
+                raise ImageError(
+                    f"{describe(self.path)}: would have to be read at once, and is larger than "
+                    f"{MOST_AT_ONCE // 2**20} MiB; make it smaller, or a PNG or JPEG"
+                )
+        return super().read(size)
+
+
+@functools.cache
+def _formats():
+    """What Pillow opens, but PostScript: that is a program, which it has Ghostscript run."""
+    Image.init()
+    return sorted(set(Image.OPEN) - {"EPS"})
+
+
 def _pixels(image, size):
-    image = _rgb(ImageOps.exif_transpose(image))
+    image = _rgb(_upright(image))
     if image.size != (size[1], size[0]):
         image = image.resize((size[1], size[0]), Image.Resampling.BICUBIC)
     return np.asarray(image)  # (height, width, 3)
+
+
+def _upright(image):
+    """The picture as EXIF says it is to be seen; itself, not a copy, where it is so already."""
+    upright = image.getexif().get(ExifTags.Base.Orientation, 1) == 1
+    return image if upright else ImageOps.exif_transpose(image)
 
 
 def _rgb(image):
@@ -208,9 +277,10 @@ def _rgb(image):
     if image.mode.startswith("I") or image.mode == "F":
         image = _eight_bits(image)
     if image.has_transparency_data:
-        image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, "white")
-        return Image.alpha_composite(white, image).convert("RGB")
+        image = image if image.mode == "RGBA" else image.convert("RGBA")
+        page = Image.new("RGB", image.size, "white")
+        page.paste(image, mask=image)
+        return page
     return image.convert("RGB")
 
 
@@ -218,7 +288,7 @@ def _eight_bits(image):
     """A grey picture of 16-bit, 32-bit or float values, scaled to 0..255."""
     values = np.asarray(image).astype(np.float32)
     if not np.isfinite(values).all():
-        raise ImageError(f"{describe(image)}: holds values that are no numbers")
+        raise OSError("it holds values that are no numbers")
     if image.mode.startswith("I;16"):
         most = 65535
     elif image.mode == "F" and values.max() <= 1:

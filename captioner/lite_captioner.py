@@ -1,12 +1,13 @@
 """The captioner without Keras: exported networks run by LiteRT, ready in a tenth of a second."""
 
-import json
 import os
+import zlib
 
 import numpy as np
 
 from captioner.errors import CaptionerError, require
-from captioner.generation import Generation
+from captioner.generation import Generation, require_stored_settings
+from captioner.text_files import read_json
 from captioner.vocabulary import Vocabulary
 
 FORMAT = 1  # of the folder; another is another program's
@@ -44,10 +45,13 @@ class LiteCaptioner(Generation):
         manifest = _read_manifest(folder)
         self.vocabulary = Vocabulary.from_config(manifest["vocabulary"])
         self.generation = manifest["generation"]
+        require_stored_settings(self.generation)
         self.about = manifest["about"]
         self.picture_size = manifest["picture_size"]
+        checksums = manifest.get("checksums", {})  # folders of before there were any have none
         self._encode, self._start, self._step = (
-            _open_network(os.path.join(folder, f"{name}.tflite")) for name in NETWORKS
+            _open_network(os.path.join(folder, f"{name}.tflite"), checksums.get(name))
+            for name in NETWORKS
         )
 
     def encode(self, pixels, batch_size=32):
@@ -70,9 +74,13 @@ class LiteCaptioner(Generation):
         return found["log_probs"], listed("state", found)
 
 
-def _open_network(path):
+def _open_network(path, checksum):
     """One .tflite file as a function of named arrays, with any number of rows, to such."""
     interpreter = _interpreter_class()
+    require(
+        checksum is None or checksum == checksum_of(path),
+        f"{path}: damaged (its checksum is not that of {MANIFEST}); export the model again",
+    )
     try:
         opened = interpreter(path, num_threads=THREADS)
         opened.allocate_tensors()  # a damaged file is told now, and LiteRT's greeting comes now
@@ -98,21 +106,22 @@ def _interpreter_class():
 
 def _read_manifest(folder):
     path = os.path.join(folder, MANIFEST)
-    try:
-        with open(path, encoding="utf-8") as file:
-            manifest = json.load(file)
-    except OSError as error:
-        raise CaptionerError(
-            f"{path}: {error.strerror}; give a folder that `python -m captioner export` wrote"
-        ) from error
-    except ValueError as error:
-        raise CaptionerError(f"{path}: broken JSON ({error}); export the model again") from error
+    manifest = read_json(path)
     wanted = {"format", "vocabulary", "generation", "about", "picture_size"}
     require(
         isinstance(manifest, dict) and wanted <= set(manifest) and manifest["format"] == FORMAT,
         f"{path}: not the manifest of an exported captioner of format {FORMAT}; export it again",
     )
     return manifest
+
+
+def checksum_of(path):
+    """The CRC-32 of a file, which finds damage in a few milliseconds, but no ill will."""
+    try:
+        with open(path, "rb") as file:
+            return zlib.crc32(file.read())
+    except OSError as error:
+        raise CaptionerError(f"{path}: cannot be read ({error.strerror})") from error
 
 
 def is_exported(path):

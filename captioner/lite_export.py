@@ -9,8 +9,16 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from captioner import __version__
 from captioner.errors import CaptionerError, require
-from captioner.lite_captioner import FORMAT, MANIFEST, is_exported, listed, named
+from captioner.lite_captioner import (
+    FORMAT,
+    MANIFEST,
+    checksum_of,
+    is_exported,
+    listed,
+    named,
+)
 
 STORAGES = ("float16", "float32", "int8")
 
@@ -47,23 +55,28 @@ def export(captioner, folder, storage="float16"):
     with tempfile.TemporaryDirectory(dir=os.path.dirname(folder), prefix=".exporting-") as workshop:
         written = os.path.join(workshop, "written")
         os.mkdir(written)
+        checksums = {}
         for name, (function, signature) in _functions(captioner).items():
             # The decoder is quick as it is, and its logits are what is compared.
             kind = "float16" if storage == "int8" and name != "encode" else storage
             content = _convert(function, signature, captioner, kind)
-            with open(os.path.join(written, f"{name}.tflite"), "wb") as file:
+            path = os.path.join(written, f"{name}.tflite")
+            with open(path, "wb") as file:
                 file.write(content)
+            checksums[name] = checksum_of(path)
         with open(os.path.join(written, MANIFEST), "w", encoding="utf-8") as file:
-            json.dump(_manifest(captioner), file, ensure_ascii=False, indent=1)
+            json.dump(_manifest(captioner, checksums), file, ensure_ascii=False, indent=1)
             file.write("\n")
         if os.path.exists(folder):
             shutil.rmtree(folder)
         os.replace(written, folder)
 
 
-def _manifest(captioner):
+def _manifest(captioner, checksums):
     return {
         "format": FORMAT,
+        "version": __version__,
+        "checksums": checksums,
         "picture_size": captioner.picture_size,
         "generation": captioner.generation,
         "about": captioner.about,

@@ -1,5 +1,6 @@
 """The folder of a training run: settings, history, curves, checkpoints."""
 
+import contextlib
 import csv
 import io
 import json
@@ -8,10 +9,15 @@ import shutil
 import tempfile
 
 import numpy as np
+from filelock import FileLock, Timeout
 
-from captioner.captioner import load
+from captioner.captioner import SAVING, load
 from captioner.config import TrainConfig
 from captioner.errors import CaptionerError, require
+
+LOCK = "lock"
+UNFINISHED = ".new"  # ends the name of a file that is being written
+TIMES = {"train_seconds", "seconds"}
 
 # What resuming may change: none of it alters the course of the run so far.
 FREE_TO_CHANGE = {
@@ -22,6 +28,9 @@ FREE_TO_CHANGE = {
 
 class RunFolder:
     """Everything a run leaves on disk. Files are replaced whole, never half written.
+
+    A process may be killed, or the disk be full, at any moment: the state is written last, so what
+    comes after it is done once more, in the same way.
 
     Attributes:
         last, best: str. Paths of the captioners after the last and after the best epoch.
@@ -35,6 +44,7 @@ class RunFolder:
         self._state = os.path.join(path, "state.npz")
         self._history = os.path.join(path, "history.csv")
         self._curves = os.path.join(path, "curves.png")
+        self._lock = None
 
     @classmethod
     def open(cls, config, resume):
@@ -57,20 +67,76 @@ class RunFolder:
                 f"{config.out}: holds a run already; go on with it by --resume, or give another "
                 "--out"
             )
-        if not exists and os.path.isdir(config.out) and os.listdir(config.out):
+        if not exists and folder._holds_something():
             raise CaptionerError(f"{config.out}: folder is not empty; give another --out")
         return folder
 
     def begin(self, config):
-        """Makes the folder, with the settings in it.
+        """Makes the folder, with the settings in it, and keeps other processes out of it.
 
         Raises:
-            CaptionerError: A run is there that has other settings.
+            CaptionerError: A run is there that has other settings, or another process is at it.
         """
-        if os.path.exists(self._config):
-            self._compare(config)
-        os.makedirs(self.path, exist_ok=True)
-        replace_file(self._config, config.to_json().encode())
+        try:
+            os.makedirs(self.path, exist_ok=True)
+            self._lock = FileLock(os.path.join(self.path, LOCK))
+            self._lock.acquire(timeout=0)  # the system releases it if the process is killed
+        except Timeout as error:
+            raise CaptionerError(
+                f"{self.path}: another process is training in it; give another --out, or stop that "
+                "one"
+            ) from error
+        except OSError as error:
+            raise CaptionerError(
+                f"{self.path}: cannot be written ({error.strerror}); give another --out"
+            ) from error
+        try:
+            if os.path.exists(self._config):
+                self._compare(config)
+            self._sweep()
+            self._replace(self._config, config.to_json().encode())
+        except BaseException:
+            self.end()
+            raise
+
+    def end(self):
+        """Lets other processes into the folder."""
+        self._lock.release()
+
+    def _holds_something(self):
+        """Whether there are files that no run that was killed at its very start has left."""
+        if not os.path.isdir(self.path):
+            return False
+        return any(name not in (LOCK, "config.json" + UNFINISHED) for name in os.listdir(self.path))
+
+    def _sweep(self):
+        """Deletes what a killed process had not finished writing."""
+        for name in os.listdir(self.path):
+            path = os.path.join(self.path, name)
+            if name.endswith(UNFINISHED):
+                os.remove(path)
+            elif name.startswith(SAVING):
+                shutil.rmtree(path, ignore_errors=True)
+
+    @contextlib.contextmanager
+    def _writing(self, path):
+        """Tells in one line what cannot be written, which leaves the older file as it was."""
+        try:
+            yield
+        except CaptionerError:
+            raise
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                os.remove(path + UNFINISHED)
+            reason = os.strerror(error.errno) if error.errno else str(error).split("\n")[0][:160]
+            raise CaptionerError(
+                f"{path}: cannot be written ({reason}); the last finished epoch is kept; go on "
+                "with --resume"
+            ) from error
+
+    def _replace(self, path, content):
+        with self._writing(path):
+            replace_file(path, content)
 
     def best_of(self, stage):
         """The path of the captioner after the best epoch of one stage."""
@@ -78,12 +144,14 @@ class RunFolder:
 
     def keep(self, captioner):
         """Writes the captioner after the last epoch."""
-        captioner.save(self.last)
+        with self._writing(self.last):
+            captioner.save(self.last)
 
     def keep_last_as(self, path):
         """Copies the captioner after the last epoch, which is quicker than to save it twice."""
-        shutil.copyfile(self.last, path + ".new")
-        os.replace(path + ".new", path)
+        with self._writing(path):
+            shutil.copyfile(self.last, path + UNFINISHED)
+            put_in_place(path + UNFINISHED, path)
 
     def take_weights(self, captioner, path):
         """Gives the captioner the weights of one that was kept; returns its `about`."""
@@ -110,36 +178,53 @@ class RunFolder:
 
     def save_state(self, arrays, facts):
         """Keeps what resuming needs: a dict of arrays, and a dict of plain values."""
-        path = self._state + ".new"
-        with open(path, "wb") as file:
-            np.savez(file, facts=np.array(json.dumps(facts)), **arrays)
-        os.replace(path, self._state)
+        with self._writing(self._state):
+            with open(self._state + UNFINISHED, "wb") as file:
+                np.savez(file, facts=np.array(json.dumps(facts)), **arrays)
+            put_in_place(self._state + UNFINISHED, self._state)
 
     def load_state(self):
-        """(arrays, facts) of `save_state`, or None where no epoch was finished."""
+        """(arrays, facts) of `save_state`, or None where no epoch was finished.
+
+        Raises:
+            CaptionerError: The file is damaged.
+        """
         if not os.path.exists(self._state):
             return None
-        with np.load(self._state) as stored:
-            arrays = {name: stored[name] for name in stored.files if name != "facts"}
-            return arrays, json.loads(str(stored["facts"]))
+        try:
+            with np.load(self._state) as stored:  # zip files have checksums
+                arrays = {name: stored[name] for name in stored.files}
+            facts = json.loads(str(arrays.pop("facts")))
+        except Exception as error:  # zipfile, zlib, json and NumPy each have their own
+            raise CaptionerError(
+                f"{self._state}: damaged ({error}); the run cannot go on, but its best.keras can "
+                "be used, and gone on from with --init-from"
+            ) from error
+        return arrays, facts
 
     def save_history(self, rows):
-        """Writes history.csv, a line an epoch, and the learning curves as a picture."""
-        lines = [list(rows[0])] + [list(row.values()) for row in rows]
+        """Writes history.csv, a line an epoch, and the learning curves as a picture.
+
+        How long an epoch took is not in it, so that the same run gives the same file.
+        """
+        names = [name for name in rows[0] if name not in TIMES]
         table = io.StringIO(newline="")
-        csv.writer(table).writerows(lines)
-        replace_file(self._history, table.getvalue().encode())
-        _save_curves(rows, self._curves)
+        csv.writer(table).writerows([names, *([row[name] for name in names] for row in rows)])
+        self._replace(self._history, table.getvalue().encode())
+        with self._writing(self._curves):
+            _save_curves(rows, self._curves)
 
     def log_scalars(self, row):
         """Appends an epoch's numbers to the TensorBoard events of the run."""
         from tensorboard.summary import Writer
 
-        writer = Writer(os.path.join(self.path, "tensorboard"))
-        for name, value in row.items():
-            if isinstance(value, float):
-                writer.add_scalar(name, value, row["epoch"])
-        writer.close()
+        folder = os.path.join(self.path, "tensorboard")
+        with self._writing(folder):
+            writer = Writer(folder)
+            for name, value in row.items():
+                if isinstance(value, float):
+                    writer.add_scalar(name, value, row["epoch"])
+            writer.close()
 
 
 class InMemory:
@@ -161,6 +246,9 @@ class InMemory:
         return f"best-{stage}"
 
     def begin(self, config):
+        pass
+
+    def end(self):
         pass
 
     def keep(self, captioner):
@@ -201,14 +289,21 @@ class InMemory:
 
 def replace_file(path, content):
     """Writes bytes to a file, or leaves the old one whole."""
-    with open(path + ".new", "wb") as file:
+    with open(path + UNFINISHED, "wb") as file:
         file.write(content)
-    os.replace(path + ".new", path)
+    put_in_place(path + UNFINISHED, path)
+
+
+def put_in_place(unfinished, path):
+    """Gives a file that is complete its name, once it is on disk and not in a buffer only."""
+    with open(unfinished, "rb+") as file:
+        os.fsync(file.fileno())
+    os.replace(unfinished, path)
 
 
 def _save_curves(rows, path):
     # matplotlib takes half a second to import, and only training needs it here.
     from captioner.reports import learning_curves
 
-    learning_curves(rows).savefig(path + ".new.png", dpi=110)
-    os.replace(path + ".new.png", path)
+    learning_curves(rows).savefig(path + UNFINISHED, dpi=110, format="png")
+    os.replace(path + UNFINISHED, path)

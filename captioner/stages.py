@@ -25,6 +25,7 @@ from captioner.self_critical import (
     as_inputs,
 )
 from captioner.teacher_forcing import TeacherForcing
+from captioner.text_files import read_text
 from captioner.vocabulary import PAD
 
 
@@ -353,13 +354,7 @@ def read_lines(path):
     Raises:
         CaptionerError: The file cannot be read, is not UTF-8, or has no such line.
     """
-    try:
-        with open(path, encoding="utf-8-sig") as file:
-            lines = [line.strip() for line in file if line.strip()]
-    except OSError as error:
-        raise CaptionerError(f"{path}: {error.strerror}; give a file of captions") from error
-    except UnicodeDecodeError as error:
-        raise CaptionerError(f"{path}: not UTF-8 text ({error.reason})") from error
+    lines = [line.strip() for line in read_text(path).split("\n") if line.strip()]
     if not lines:
         raise CaptionerError(f"{path}: no captions in it; give one a line")
     return lines

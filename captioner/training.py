@@ -87,10 +87,13 @@ def train(
     captioner = new_captioner(config, training, encoder)
     _require_usable(config, captioner)
     folder.begin(config)  # only now: a wrong setting must not leave a run behind
-    run = _Run(config, folder, captioner, training, validation, log, progress, after_epoch)
-    run.report_sizes()
-    run.go()
-    return folder.best_captioner(captioner)
+    try:
+        run = _Run(config, folder, captioner, training, validation, log, progress, after_epoch)
+        run.report_sizes()
+        run.go()
+        return folder.best_captioner(captioner)
+    finally:
+        folder.end()
 
 
 def _require_usable(config, captioner):
@@ -225,6 +228,7 @@ class _Run:
         self.captions_each = self.captions_a_picture if attends else 1
         self.pictures_a_step = max(1, config.batch_size // self.captions_each)
         self.started_from = captioner.about  # empty unless the run goes on from a captioner
+        self.fingerprints = {"train": training.fingerprint(), "val": validation.fingerprint()}
         self.history = []
         self.best_score = -1.0
 
@@ -298,6 +302,7 @@ class _Run:
         first = 0
         if stored:
             facts = stored[1]
+            self._require_same_data(facts.get("data", self.fingerprints))
             self.history, self.best_score = facts["history"], facts["best_score"]
             first = self._stage_to_go_on_with([stage.name for stage in stages], facts["stage"])
             self.log(f"going on after epoch {len(self.history)} of {self.folder.path}")
@@ -316,6 +321,21 @@ class _Run:
             stage.after()
         where = f": {self.folder.best}" if self.config.out else ""
         self.log(f"best CIDEr {self.best_score:.4f}{where}")
+
+    def _require_same_data(self, before):
+        """Raises CaptionerError if pictures or captions are not those that the run began with."""
+        for split, now in self.fingerprints.items():
+            was = before[split]
+            if was == now:
+                continue
+            numbers = [f"{each['pictures']} pictures with {each['captions']} captions"
+                       for each in (was, now)]  # fmt: skip
+            same = " (others)" if numbers[0] == numbers[1] else ""
+            raise CaptionerError(
+                f"{self.config.data}: has changed since the run in {self.folder.path} began: "
+                f"{split} had {numbers[0]}, has {numbers[1]}{same}; put it back as it was, or "
+                f"begin a new run, with --init-from {self.folder.best}"
+            )
 
     def _stage_to_go_on_with(self, names, stopped_in):
         if stopped_in in names:
@@ -444,7 +464,12 @@ class _Run:
         arrays = {f"model_{n}": value for n, value in enumerate(_values(stage.model.variables))}
         optimizer = _values(stage.optimizer.variables)
         arrays |= {f"optimizer_{n}": value for n, value in enumerate(optimizer)}
-        facts = {"stage": stage.name, "history": self.history, "best_score": self.best_score}
+        facts = {
+            "stage": stage.name,
+            "history": self.history,
+            "best_score": self.best_score,
+            "data": self.fingerprints,
+        }
         # The last file written: what a killed run did after it is done once more.
         self.folder.save_state(arrays, facts)
 

@@ -52,6 +52,8 @@ _PART = rf"[^\W{_SPACELESS}][^ '·.,:\-{_SPACELESS}]*"
 _WORD = re.compile(
     rf"(?=\w)[{_SPACELESS}]{_MARK}*|{_PART}(?:(?:['·\-]|(?<=\d)[.,:](?=\d)){_PART})*"
 )
+# No tokenizer gives these; in a file from a stranger they could steer a terminal.
+_SEPARATES = re.compile(r"[\s\x00-\x1f\x7f-\x9f\ud800-\udfff]").search
 _IS_SPACELESS = re.compile(rf"[{_SPACELESS}]").match
 _ENDING_APART = re.compile(r"(?<=[^ '·.,:\-]) +(?='(?:s|m|d|ll|re|ve)(?:[ ·.,:\-]|$))")
 
@@ -147,8 +149,10 @@ class Vocabulary:
             raise CaptionerError("the vocabulary has no words")
         self._ids = {word: number for number, word in enumerate(SPECIAL_WORDS)}
         for number, word in enumerate(self.words):
-            if not isinstance(word, str) or not word:
-                raise CaptionerError(f"vocabulary, word {number}: expected text, got {word!r}")
+            if not isinstance(word, str) or not word or _SEPARATES(word):
+                raise CaptionerError(
+                    f"vocabulary, word {number}: expected a word in one line, got {word!r:.80}"
+                )
             if word in self._ids:
                 raise CaptionerError(f"vocabulary, word {number}: {word!r} is there twice")
             self._ids[word] = len(self._ids)

@@ -15,20 +15,23 @@ def small_mobilenet():
     """
     import keras
 
-    def small(include_top, weights, input_shape):
-        layers = keras.layers
-        pixels = keras.Input(input_shape)
-        values = layers.Conv2D(16, 8, strides=8, use_bias=False, name="Conv1")(pixels)
-        values = layers.ReLU(6.0)(layers.BatchNormalization(name="bn_Conv1")(values))
-        values = layers.DepthwiseConv2D(2, strides=2, name="block_16_depthwise")(values)
-        values = layers.Conv2D(1280, 2, strides=2, name="block_16_project")(values)
-        values = layers.BatchNormalization(name="block_16_project_BN")(values)
-        return keras.Model(pixels, layers.ReLU(6.0)(values))
-
     with pytest.MonkeyPatch.context() as patch:
         real = keras.applications.MobileNetV2
-        patch.setattr(keras.applications, "MobileNetV2", small)
+        patch.setattr(keras.applications, "MobileNetV2", make_small_mobilenet)
         yield real
+
+
+def make_small_mobilenet(include_top, weights, input_shape):
+    import keras
+
+    layers = keras.layers
+    pixels = keras.Input(input_shape)
+    values = layers.Conv2D(16, 8, strides=8, use_bias=False, name="Conv1")(pixels)
+    values = layers.ReLU(6.0)(layers.BatchNormalization(name="bn_Conv1")(values))
+    values = layers.DepthwiseConv2D(2, strides=2, name="block_16_depthwise")(values)
+    values = layers.Conv2D(1280, 2, strides=2, name="block_16_project")(values)
+    values = layers.BatchNormalization(name="block_16_project_BN")(values)
+    return keras.Model(pixels, layers.ReLU(6.0)(values))
 
 
 @pytest.fixture

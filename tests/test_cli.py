@@ -103,7 +103,7 @@ def test_search_flags(model, photos, capsys, flags):
         (["caption", "{photos}", "--model", "{model}", "--top-p", "2"], "no meaning with method"),
         (["train", "--data", "nowhere", "--out", "x"], "nowhere: no such file or folder"),
         (["train", "--units", "0"], "--units 0: must be 1 or more"),
-        (["train", "--config", "nowhere.json"], "nowhere.json: No such file"),
+        (["train", "--config", "nowhere.json"], "nowhere.json: cannot be read"),
         (["evaluate", "--data", "nowhere"], "nothing to score"),
     ],
 )

@@ -96,6 +96,11 @@ def test_folders_that_are_no_exported_captioner(exported):
         whole = json.load(file)
     with open(os.path.join(exported, "step.tflite"), "r+b") as file:
         file.truncate(1000)
+    with pytest.raises(CaptionerError, match=r"step\.tflite: damaged"):
+        LiteCaptioner(exported)
+    del whole["checksums"]
+    with open(manifest, "w", encoding="utf-8") as file:
+        json.dump(whole, file)
     with pytest.raises(CaptionerError, match=r"step\.tflite: cannot be opened by LiteRT") as caught:
         load(exported)
     assert "\n" not in str(caught.value)

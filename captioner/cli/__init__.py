@@ -1,9 +1,12 @@
 """The command line: parsing and printing only."""
 
 import argparse
+import contextlib
 import importlib
 import os
+import signal
 import sys
+import threading
 
 from captioner import __version__
 from captioner.errors import CaptionerError
@@ -19,6 +22,10 @@ COMMANDS = {
 }
 
 
+class Terminated(KeyboardInterrupt):
+    """The process was told to end: all is left as if by Ctrl-C."""
+
+
 def main(arguments=None):
     """Runs one command.
 
@@ -26,22 +33,52 @@ def main(arguments=None):
         arguments: list of str. Defaults to those of the process.
 
     Returns:
-        Exit status: 0 done, 1 some pictures failed, 2 wrong usage or data, 130 interrupted.
+        Exit status: 0 done, 1 some pictures failed, 2 wrong usage or data, 130 interrupted, 143
+        told to end (SIGTERM).
     """
     parser = _parser()
     arguments = sys.argv[1:] if arguments is None else arguments
+    options = None
     try:
         options = parser.parse_args(arguments)
-        return options.run(options)
+        with _ending_on_sigterm():
+            return options.run(options)
     except CaptionerError as error:
         print(f"captioner: error: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print("captioner: interrupted", file=sys.stderr)
-        return 130
+    except MemoryError:
+        print(
+            f"captioner: error: not enough memory; give a smaller --batch-size or --beam-size"
+            f"{_how_to_go_on(options)}",
+            file=sys.stderr,
+        )
+        return 2
+    except KeyboardInterrupt as interrupt:
+        print(f"captioner: interrupted{_how_to_go_on(options)}", file=sys.stderr)
+        return 143 if isinstance(interrupt, Terminated) else 130
     except BrokenPipeError:  # the reader, head for example, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+
+
+@contextlib.contextmanager
+def _ending_on_sigterm():
+    def end(signum, frame):
+        raise Terminated
+
+    if threading.current_thread() is not threading.main_thread():  # where no signal arrives
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
+
+
+def _how_to_go_on(options):
+    leaves_something = any(getattr(options, name, None) for name in ("out", "output", "sidecar"))
+    return "; go on with --resume" if leaves_something and hasattr(options, "resume") else ""
 
 
 def _parser():

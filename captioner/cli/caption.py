@@ -3,20 +3,26 @@
   python caption.py photo.jpg
   python caption.py photos/ --format csv --output captions.csv
   find . -name '*.jpg' | python caption.py -
+  python caption.py archive/ --output captions.jsonl --format jsonl --resume
 
 One line per picture on standard output, path<TAB>caption; progress and errors on standard error.
-Exit status: 0 all captioned, 1 some pictures failed, 2 wrong usage.
+Exit status: 0 all captioned, 1 some pictures failed, 2 wrong usage. With --output, a run that was
+stopped or killed leaves FILE.part, and goes on from there with --resume.
 """
 
+import contextlib
+import os
 import sys
 
 from tqdm import tqdm
 
+from captioner.cli.journal import Journal, is_unfinished
 from captioner.cli.models import add_model_arguments, load_models
 from captioner.cli.search_arguments import add_search_arguments, search_settings
+from captioner.cli.sidecars import has_sidecar, sidecar_of, write_sidecar
 from captioner.cli.writers import WRITERS, open_output
 from captioner.errors import CaptionerError
-from captioner.images import ImageError, find_images
+from captioner.images import ImageError, describe, find_images
 
 
 def add_arguments(parser):
@@ -31,6 +37,21 @@ def add_arguments(parser):
         "--format", default="text", choices=sorted(WRITERS), help="output format (default: text)"
     )
     parser.add_argument("--output", metavar="FILE", help="write there instead of standard output")
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on with the --output of a run that was stopped; with --sidecar, pass over "
+        "pictures that have a caption file",
+    )
+    parser.add_argument(
+        "--sidecar",
+        action="store_true",
+        help="write the captions of photo.jpg into photo.txt beside it too; a file that is there "
+        "already is left as it is",
+    )
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace caption files that are there already"
+    )
     parser.add_argument("--scores", action="store_true", help="add each caption's score")
     parser.add_argument(
         "--batch-size", type=int, default=32, metavar="N", help="pictures at a time (default: 32)"
@@ -40,30 +61,117 @@ def add_arguments(parser):
 
 def run(options):
     settings = search_settings(options)
+    _require_resumable(options)
     paths, problems = find_images(options.paths)
     for problem in problems:
         _complain(problem)
     if not paths:
         raise CaptionerError("no pictures to caption")
+    failed = len(problems)
+    if options.sidecar:
+        paths, refused = _with_free_sidecars(paths, options)
+        failed += refused
+    if not paths:
+        return 1 if failed else 0
     model = load_models(
         options.model or ["flickr8k"], options.runtime, options.rerank, options.rerank_weight
     )
-    failed = len(problems)
-    quiet = len(paths) == 1 or not sys.stderr.isatty()
-    bar = tqdm(total=len(paths), unit="picture", disable=quiet, leave=False)
-    with bar, open_output(options.output) as file:
+    caption = _caption_to_file if options.output else _caption_to_stdout
+    return 1 if failed + caption(model, paths, settings, options) else 0
+
+
+def _require_resumable(options):
+    if options.resume and not (options.output or options.sidecar):
+        raise CaptionerError("--resume: goes on with a file; give --output or --sidecar")
+    if options.overwrite and not options.sidecar:
+        raise CaptionerError("--overwrite: is for --sidecar, which is not given")
+
+
+def _caption_to_stdout(model, paths, settings, options):
+    with open_output(None) as file:
         writer = WRITERS[options.format](file, with_scores=options.scores)
+        failed = _caption(model, paths, settings, options, writer.write)
+        writer.close()
+    return failed
+
+
+def _caption_to_file(model, paths, settings, options):
+    """Captions each picture once, into the journal, and writes the output when all is done."""
+    if options.resume and os.path.exists(options.output) and not is_unfinished(options.output):
+        _say(f"{options.output}: is complete; without --resume it is written anew")
+        return 0
+    paths = list(dict.fromkeys(paths))
+    journal = Journal(options.output, _what_captions_depend_on(options, settings), options.resume)
+    with contextlib.closing(journal):
+        todo = [path for path in paths if path not in journal]
+        if len(todo) < len(paths):
+            _say(f"going on after {len(paths) - len(todo)} of {len(paths)} pictures")
+        failed = _caption(model, todo, settings, options, journal.add)
+        with open_output(options.output) as file:
+            writer = WRITERS[options.format](file, with_scores=options.scores)
+            for path in paths:
+                if path in journal:
+                    writer.write(path, journal.captions(path))
+            writer.close()
+        journal.remove()
+    return failed
+
+
+def _what_captions_depend_on(options, settings):
+    asked = ("model", "rerank", "rerank_weight")
+    return {name: getattr(options, name) for name in asked} | settings
+
+
+def _caption(model, paths, settings, options, write):
+    """Captions pictures, and gives `write` each path with its captions; returns how many failed."""
+    failed = 0
+    quiet = len(paths) == 1 or not sys.stderr.isatty()
+    with tqdm(total=len(paths), unit="picture", disable=quiet, leave=False) as bar:
         for _, path, result in model.generate_all(paths, options.batch_size, **settings):
-            if isinstance(result, ImageError):
-                _complain(result)
+            try:
+                if isinstance(result, ImageError):
+                    raise result
+                captions = result[: settings.get("n_best", 1)]
+                if options.sidecar and (options.overwrite or not has_sidecar(path)):
+                    write_sidecar(path, captions)
+            except CaptionerError as problem:
+                _complain(problem)
                 failed += 1
             else:
-                writer.write(path, result[: settings.get("n_best", 1)])
+                write(path, captions)
             bar.update()
-        writer.close()
-    return 1 if failed else 0
+    return failed
+
+
+def _with_free_sidecars(paths, options):
+    """The pictures to caption where captions go beside them, and how many are refused.
+
+    A caption file that is there may be people's work, and is left alone. With --resume it is taken
+    for what the run before wrote, and its picture is done, unless --output wants it too.
+    """
+    todo, refused, owners = [], 0, {}
+    for path in dict.fromkeys(paths):
+        owner = owners.setdefault(sidecar_of(path), path)
+        problem = None
+        if owner != path:
+            problem = f"is of {describe(owner)}, which has the same name"
+        elif not options.overwrite and has_sidecar(path):
+            if options.resume and not options.output:
+                continue
+            if not options.resume:
+                problem = "exists already; --overwrite replaces it, --resume passes over it"
+        if problem:
+            _complain(f"{describe(path)}: {describe(sidecar_of(path))} {problem}")
+            refused += 1
+        else:
+            todo.append(path)
+    return todo, refused
+
+
+def _say(line):
+    tqdm.write(line, file=sys.stderr)
+    sys.stderr.flush()
 
 
 def _complain(problem):
-    tqdm.write(f"captioner: {problem}", file=sys.stderr)
-    sys.stderr.flush()
+    _say(f"captioner: {problem}")

@@ -12,22 +12,25 @@ from captioner.errors import CaptionerError
 
 @contextlib.contextmanager
 def open_output(path):
-    """Standard output, or a file that takes its name only when it is complete."""
+    """Standard output, or a file that takes its name only when it is complete.
+
+    Raises:
+        CaptionerError: The file cannot be written; what had its name before is still there.
+    """
     if path is None:
         sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape", newline="\n")
         yield sys.stdout
         sys.stdout.flush()
         return
-    unfinished = path + ".part"
+    unfinished = path + ".new"
     try:
-        file = open(  # noqa: SIM115 - closed below; only the opening is guarded
-            unfinished, "w", encoding="utf-8", errors="surrogateescape", newline=""
-        )
+        with open(unfinished, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
+            yield file
+        os.replace(unfinished, path)
     except OSError as error:
+        with contextlib.suppress(OSError):
+            os.remove(unfinished)
         raise CaptionerError(f"{path}: cannot be written ({error.strerror})") from error
-    with file:
-        yield file
-    os.replace(unfinished, path)
 
 
 class TextWriter:
@@ -67,7 +70,7 @@ class JsonLinesWriter(TextWriter):
     """An object a line: image and captions, best first."""
 
     def write(self, path, captions):
-        self.file.write(json.dumps(self._entry(path, captions), ensure_ascii=False) + "\n")
+        self.file.write(_as_json(self._entry(path, captions)) + "\n")
         self.file.flush()
 
     def _entry(self, path, captions):
@@ -92,7 +95,7 @@ class JsonWriter(JsonLinesWriter):
 
     def write(self, path, captions):
         self.file.write("[\n " if not self.count else ",\n ")
-        self.file.write(json.dumps(self._entry(path, captions), ensure_ascii=False))
+        self.file.write(_as_json(self._entry(path, captions)))
         self.count += 1
 
     def close(self):
@@ -120,6 +123,16 @@ WRITERS = {
     "json": JsonWriter,
     "coco": CocoWriter,
 }
+
+
+def _as_json(entry):
+    """JSON that is UTF-8 whatever bytes a file name has: byte 255 is spelled "\\udcff" in it."""
+    text = json.dumps(entry, ensure_ascii=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return json.dumps(entry)
+    return text
 
 
 def _one_line(path):

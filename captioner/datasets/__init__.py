@@ -4,11 +4,11 @@ import os
 import re
 
 from captioner.datasets import coco, csv_file, flickr8k, karpathy, sidecar
-from captioner.datasets.annotations import read_bytes, read_json
 from captioner.datasets.caption_dataset import CaptionDataset
 from captioner.datasets.pictures import find_pictures
 from captioner.datasets.splits import canonical, select, split_in_file_name
 from captioner.errors import CaptionerError
+from captioner.text_files import read_bytes, read_json
 
 __all__ = ["FORMATS", "CaptionDataset", "load_dataset"]
 

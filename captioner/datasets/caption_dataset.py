@@ -1,6 +1,9 @@
 """Pictures with their captions, whatever file they were read from."""
 
 import dataclasses
+import hashlib
+import json
+import os
 
 
 @dataclasses.dataclass
@@ -36,6 +39,21 @@ class CaptionDataset:
     def references(self):
         """The captions of each picture by its id, as `captioner.metrics.score` wants them."""
         return dict(zip(self.image_ids, self.captions, strict=True))
+
+    def fingerprint(self):
+        """What tells this data set from another: a dict of plain values.
+
+        Other captions, ids, sizes of picture files or another order give another digest; where the
+        pictures lie, and when they were written, does not matter.
+        """
+        digest = hashlib.sha256()
+        for image_id, path, captions in zip(
+            self.image_ids, self.image_paths, self.captions, strict=True
+        ):
+            size = os.path.getsize(path) if os.path.exists(path) else None
+            digest.update(json.dumps([image_id, size, captions]).encode())
+        captions = sum(map(len, self.captions))
+        return {"pictures": len(self), "captions": captions, "digest": digest.hexdigest()}
 
     def joined(self, other):
         """The data set of the pictures of both, this one's first; both's warnings."""

@@ -12,10 +12,10 @@ from captioner.datasets.annotations import (
     keep_captioned,
     member,
     picture_name,
-    read_json,
 )
 from captioner.datasets.splits import require_split, split_in_file_name
 from captioner.errors import CaptionerError
+from captioner.text_files import read_json
 
 
 def read_folder(folder, files, split=None):

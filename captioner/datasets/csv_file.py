@@ -11,10 +11,10 @@ from captioner.datasets.annotations import (
     clean_caption,
     keep_captioned,
     picture_name,
-    read_text,
 )
 from captioner.datasets.splits import canonical
 from captioner.errors import CaptionerError
+from captioner.text_files import read_text
 
 PICTURE_COLUMNS = ("image", "file_name", "filename", "path", "image_name")
 CAPTION_COLUMNS = ("caption", "text", "comment")

@@ -12,14 +12,14 @@ from captioner.datasets.annotations import (
     clean_caption,
     keep_captioned,
     picture_name,
-    read_text,
 )
 from captioner.datasets.splits import canonical
 from captioner.errors import CaptionerError
+from captioner.text_files import read_text
 
-TOKEN_LINE = re.compile(r"(?P<file>[^\t]+)#(?P<number>\d+)\t(?P<caption>.*)")
+TOKEN_LINE = re.compile(r"(?P<file>[^\t]+)#(?P<number>\d{1,9})\t(?P<caption>.*)")
 # Flickr30k's results.csv; one line of the file as published lacks its second bar.
-BAR_LINE = re.compile(r"(?P<file>[^|]+)\|\s*(?P<number>\d+)\s*\|?(?P<caption>.*)")
+BAR_LINE = re.compile(r"(?P<file>[^|]+)\|\s*(?P<number>\d{1,9})\s*\|?(?P<caption>.*)")
 BAR_HEADER = re.compile(r"image_name\s*\|\s*comment_number\s*\|\s*comment\s*", re.IGNORECASE)
 
 _SPLIT_LIST = re.compile(r"(?:.*[^a-z])?(train|dev|val|test)(?:Images)?\.txt", re.IGNORECASE)

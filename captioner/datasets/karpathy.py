@@ -10,10 +10,10 @@ from captioner.datasets.annotations import (
     keep_captioned,
     member,
     picture_name,
-    read_json,
 )
 from captioner.datasets.splits import canonical
 from captioner.errors import CaptionerError
+from captioner.text_files import read_json
 
 
 def read(path):

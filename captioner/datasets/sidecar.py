@@ -9,10 +9,10 @@ from captioner.datasets.annotations import (
     Tally,
     clean_caption,
     keep_captioned,
-    read_text,
 )
 from captioner.datasets.pictures import TOLERATED
 from captioner.errors import CaptionerError
+from captioner.text_files import read_text
 
 PICTURE_ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 

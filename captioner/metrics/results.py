@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from captioner.errors import CaptionerError
+from captioner.text_files import read_json
 
 
 def load_results(path):
@@ -26,7 +27,7 @@ def load_results(path):
     >>> load_results(path)
     {42: 'a dog on a beach'}
     """
-    entries = _read_json(path)
+    entries = read_json(path)
     if not isinstance(entries, list):
         raise CaptionerError(
             f'{path}: a list of {{"image_id": ..., "caption": ...}} is expected, '
@@ -61,17 +62,6 @@ def save_results(path, captions):
         Path(path).write_text("[\n" + ",\n".join(lines) + "\n]\n", encoding="utf-8")
     except OSError as error:
         raise CaptionerError(f"{path}: cannot be written ({error.strerror})") from None
-
-
-def _read_json(path):
-    try:
-        return json.loads(Path(path).read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise CaptionerError(f"{path}: cannot be read ({error.strerror})") from None
-    except UnicodeDecodeError:
-        raise CaptionerError(f"{path}: is not UTF-8 text; save it as UTF-8") from None
-    except json.JSONDecodeError as error:
-        raise CaptionerError(f"{path}, line {error.lineno}: broken JSON ({error.msg})") from None
 
 
 def _read_entry(path, number, entry):

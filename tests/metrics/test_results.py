@@ -40,8 +40,8 @@ def test_other_keys_and_a_byte_order_mark_do_not_matter(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('[\n{"image_id": 1,\n"caption": }]', r"r\.json, line 3: broken JSON"),
-        ("", r"line 1: broken JSON"),
+        ('[\n{"image_id": 1,\n"caption": }]', r"r\.json: line 3, column 12: broken JSON"),
+        ("", r"line 1, column 1: broken JSON"),
         ('{"annotations": []}', r"a list of .* is expected, not an object"),
         ("[[1]]", r"entry 0 is a list"),
         ('[{"image_id": 1, "caption": "a"}, 5]', r"entry 1 is a number"),
@@ -70,7 +70,7 @@ def test_files_that_cannot_be_read(tmp_path):
     with pytest.raises(CaptionerError, match="cannot be read"):
         load_results(tmp_path / "absent.json")
     (tmp_path / "latin.json").write_bytes(b'[{"image_id": 1, "caption": "caf\xe9"}]')
-    with pytest.raises(CaptionerError, match="is not UTF-8"):
+    with pytest.raises(CaptionerError, match="not UTF-8"):
         load_results(tmp_path / "latin.json")
 
 

@@ -1,0 +1,31 @@
+"""Captions beside their pictures: photo.txt beside photo.jpg, a caption a line."""
+
+import os
+
+from captioner.errors import CaptionerError
+from captioner.images import describe
+
+
+def sidecar_of(picture):
+    """The path of the caption file beside a picture."""
+    return os.path.splitext(picture)[0] + ".txt"
+
+
+def has_sidecar(picture):
+    """Whether there is a caption file beside a picture."""
+    return os.path.lexists(sidecar_of(picture))
+
+
+def write_sidecar(picture, captions):
+    """Writes a picture's captions beside it, a list of `Caption`, or leaves an older file whole.
+
+    Raises:
+        CaptionerError: It cannot be written.
+    """
+    path = sidecar_of(picture)
+    try:
+        with open(path + ".new", "w", encoding="utf-8", newline="\n") as file:
+            file.writelines(each.text + "\n" for each in captions)
+        os.replace(path + ".new", path)
+    except OSError as error:
+        raise CaptionerError(f"{describe(path)}: cannot be written ({error.strerror})") from error

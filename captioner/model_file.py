@@ -1,0 +1,128 @@
+"""What a .keras file has to be before Keras opens it: it may come from anyone, or be damaged.
+
+Keras builds whatever classes a file names, and where it cannot read the weights in one piece it
+reads them without looking at their checksum. So a captioner's file is looked through first: it has
+the three members of every .keras file and no other, their checksums are right, it names no class
+but ours, and its weights are plain arrays that lie in it and are as large as they say.
+"""
+
+import io
+import json
+import zipfile
+
+import h5py
+
+from captioner.errors import CaptionerError, require
+
+CONFIG, WEIGHTS = "config.json", "model.weights.h5"
+MEMBERS = {CONFIG, WEIGHTS, "metadata.json"}
+CLASSES = {("captioner.captioner", "Captioner"), ("keras", "DTypePolicy")}
+MOST_BYTES = 2**31  # of all members unpacked; the largest network we offer has 200 MB
+LARGEST_PICTURE = 2048  # pixels, height and width
+LARGEST_LAYER = 2**14  # units of a layer, where the weights have no axis that long
+
+
+def check_model_file(path):
+    """Looks through a .keras file.
+
+    Args:
+        path: str.
+
+    Returns:
+        str: the version of this project that wrote the file, `"0.1"` or later.
+
+    Raises:
+        CaptionerError: The file is damaged, or something else than a captioner's.
+    """
+    try:
+        members = _members(path)
+        model = json.loads(members[CONFIG])
+        require(isinstance(model, dict) and "class_name" in model, "its config.json is no model's")
+        require(
+            (model.get("module"), model["class_name"]) == ("captioner.captioner", "Captioner"),
+            "a Keras model, but not a captioner; train one with train.py",
+        )
+        _require_our_classes(model)
+        _require_sizes(model["config"], _longest_axis(members[WEIGHTS]))
+    except CaptionerError as error:
+        raise CaptionerError(f"{path}: cannot be opened as a captioner: {error}") from error
+    except OSError as error:
+        if error.filename:
+            raise CaptionerError(f"{path}: cannot be read ({error.strerror})") from error
+        raise _damaged(path, error) from error
+    except Exception as error:  # zipfile, zlib, json and h5py each have their own
+        raise _damaged(path, error) from error
+    return model["config"].get("version", "0.1.0")
+
+
+def _damaged(path, error):
+    reason = str(error).strip().split("\n")[0][:160] or type(error).__name__
+    return CaptionerError(
+        f"{path}: cannot be opened as a captioner: damaged or something else ({reason})"
+    )
+
+
+def _members(path):
+    """The contents by name; zipfile compares each with its checksum."""
+    with zipfile.ZipFile(path) as archive:
+        names = archive.namelist()
+        require(
+            sorted(names) == sorted(MEMBERS),
+            f"it should hold {', '.join(sorted(MEMBERS))} and nothing else",
+        )
+        size = sum(each.file_size for each in archive.infolist())
+        require(size <= MOST_BYTES, f"{size:,} bytes when unpacked are more than a captioner's")
+        return {name: archive.read(name) for name in names}
+
+
+def _require_our_classes(value):
+    """Raises CaptionerError where a config names a class that no captioner has in it."""
+    if isinstance(value, list):
+        for each in value:
+            _require_our_classes(each)
+    elif isinstance(value, dict):
+        if "class_name" in value:
+            found = value.get("module"), value["class_name"]
+            require(
+                found in CLASSES,
+                f"it names {'.'.join(map(str, found))}, which no captioner needs; such a file may "
+                "run code of others, and is not opened",
+            )
+        for each in value.values():
+            _require_our_classes(each)
+
+
+def _longest_axis(content):
+    """The longest axis of all weights, once they are known to be plain arrays in this file."""
+    links, arrays = [], []  # h5py takes it ill if an error is raised while it visits
+    with h5py.File(io.BytesIO(content), "r") as weights:
+        weights.visititems_links(lambda name, link: links.append((name, link)))
+        for name, link in links:
+            require(isinstance(link, h5py.HardLink), f"its weight {name[:80]!r} lies elsewhere")
+        weights.visititems(lambda name, item: arrays.append((name, item)))
+        arrays = [(name, each) for name, each in arrays if isinstance(each, h5py.Dataset)]
+        for name, each in arrays:
+            is_plain = each.dtype.kind in "fiu" and not (each.external or each.is_virtual)
+            require(is_plain, f"its weight {name[:80]!r} is no plain array")
+        size = sum(each.nbytes for _, each in arrays)
+        require(size <= len(content), "its weights are said to be larger than the file")
+        return max((axis for _, each in arrays for axis in each.shape), default=0)
+
+
+def _require_sizes(config, longest):
+    """Raises CaptionerError where a network would be built that the weights cannot be of.
+
+    It would take all the memory before the weights were found not to fit.
+    """
+    size = config["encoder"].get("size")
+    require(size is None or 0 < size <= LARGEST_PICTURE, f"its pictures have {size} pixels")
+    decoder = config["decoder"]
+    names = ("vocabulary_size", "image_features", "units", "embedding", "image_units", "layers",
+             "attention_units")  # fmt: skip
+    for member in decoder.get("members", [decoder]):
+        for name in names:
+            value = member.get(name, 0)
+            require(
+                0 <= value <= max(longest, LARGEST_LAYER),
+                f"its {name} is said to be {value}, its weights are of at most {longest}",
+            )

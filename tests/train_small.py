@@ -1,0 +1,37 @@
+"""train.py with the tests' small CNN, in a process of its own that a test can kill.
+
+  python -m tests.train_small REPLACES FLAGS...
+
+Before it gives the file number REPLACES (from 1; 0 for none) of the run its name, it kills itself.
+"""
+
+import os
+import signal
+import sys
+
+from captioner.cli import main
+from captioner.cli.backend import start_backend
+from tests.conftest import make_small_mobilenet
+
+
+def die_before(number):
+    """Makes the process kill itself before the file of that number is put in place."""
+    replace, count = os.replace, 0
+
+    def replace_or_die(*arguments, **options):
+        nonlocal count
+        count += 1
+        if count == number:
+            os.kill(os.getpid(), signal.SIGKILL)
+        replace(*arguments, **options)
+
+    os.replace = replace_or_die
+
+
+if __name__ == "__main__":
+    start_backend()
+    import keras
+
+    keras.applications.MobileNetV2 = make_small_mobilenet
+    die_before(int(sys.argv[1]))
+    sys.exit(main(["train", *sys.argv[2:]]))
