@@ -51,7 +51,8 @@ def read_image(source, size):
     Args:
         source: a path, a PIL image, or an array (height, width), (height, width, 1), (..., 3) or
             (..., 4): uint8, uint16, or float from 0 to 1 or from 0 to 255.
-        size: tuple (height, width) in pixels.
+        size: tuple (height, width) in pixels; or int, the most that the longer side may have, and
+            then nothing is squeezed or enlarged.
 
     Returns:
         uint8 array (height, width, 3), RGB, 0 to 255.
@@ -204,7 +205,8 @@ def _read_file(path, size):
     with _TimedFile(path) as file, Image.open(file, formats=_formats()) as image:
         # A JPEG is decoded at a half, a quarter or an eighth where that is still twice the size
         # wanted: large photos cost a fraction of the time and memory, and look the same.
-        image.draft(None, (2 * size[1], 2 * size[0]))
+        height, width = (size, size) if isinstance(size, int) else size
+        image.draft(None, (2 * width, 2 * height))
         image.decodermaxblock = 4096  # bytes read between two looks at the clock
         is_large = image.width * image.height > LARGE
         if not is_large:
@@ -260,6 +262,9 @@ def _formats():
 
 def _pixels(image, size):
     image = _rgb(_upright(image))
+    if isinstance(size, int):
+        share = min(1, size / max(image.size))
+        size = [max(1, round(share * side)) for side in (image.height, image.width)]
     if image.size != (size[1], size[0]):
         image = image.resize((size[1], size[0]), Image.Resampling.BICUBIC)
     return np.asarray(image)  # (height, width, 3)

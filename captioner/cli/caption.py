@@ -19,7 +19,7 @@ from tqdm import tqdm
 from captioner.cli.journal import Journal, is_unfinished
 from captioner.cli.models import add_model_arguments, load_models
 from captioner.cli.search_arguments import add_search_arguments, search_settings
-from captioner.cli.sidecars import has_sidecar, sidecar_of, write_sidecar
+from captioner.cli.sidecars import SidecarError, has_sidecar, sidecar_of, write_sidecar
 from captioner.cli.writers import WRITERS, open_output
 from captioner.errors import CaptionerError
 from captioner.images import ImageError, describe, find_images
@@ -67,17 +67,16 @@ def run(options):
         _complain(problem)
     if not paths:
         raise CaptionerError("no pictures to caption")
-    failed = len(problems)
     if options.sidecar:
         paths, refused = _with_free_sidecars(paths, options)
-        failed += refused
+        problems += refused
     if not paths:
-        return 1 if failed else 0
+        return 1 if problems else 0
     model = load_models(
         options.model or ["flickr8k"], options.runtime, options.rerank, options.rerank_weight
     )
     caption = _caption_to_file if options.output else _caption_to_stdout
-    return 1 if failed + caption(model, paths, settings, options) else 0
+    return 1 if caption(model, paths, settings, options, problems) else 0
 
 
 def _require_resumable(options):
@@ -87,34 +86,34 @@ def _require_resumable(options):
         raise CaptionerError("--overwrite: is for --sidecar, which is not given")
 
 
-def _caption_to_stdout(model, paths, settings, options):
+def _caption_to_stdout(model, paths, settings, options, problems):
     with open_output(None) as file:
         writer = WRITERS[options.format](file, with_scores=options.scores)
-        failed = _caption(model, paths, settings, options, writer.write)
-        writer.close()
-    return failed
+        problems += _caption(model, paths, settings, options, writer.write)
+        writer.close(problems)
+    return problems
 
 
-def _caption_to_file(model, paths, settings, options):
+def _caption_to_file(model, paths, settings, options, problems):
     """Captions each picture once, into the journal, and writes the output when all is done."""
     if options.resume and os.path.exists(options.output) and not is_unfinished(options.output):
         _say(f"{options.output}: is complete; without --resume it is written anew")
-        return 0
+        return problems
     paths = list(dict.fromkeys(paths))
     journal = Journal(options.output, _what_captions_depend_on(options, settings), options.resume)
     with contextlib.closing(journal):
         todo = [path for path in paths if path not in journal]
         if len(todo) < len(paths):
             _say(f"going on after {len(paths) - len(todo)} of {len(paths)} pictures")
-        failed = _caption(model, todo, settings, options, journal.add)
+        problems += _caption(model, todo, settings, options, journal.add)
         with open_output(options.output) as file:
             writer = WRITERS[options.format](file, with_scores=options.scores)
             for path in paths:
                 if path in journal:
                     writer.write(path, journal.captions(path))
-            writer.close()
+            writer.close(problems)
         journal.remove()
-    return failed
+    return problems
 
 
 def _what_captions_depend_on(options, settings):
@@ -123,33 +122,33 @@ def _what_captions_depend_on(options, settings):
 
 
 def _caption(model, paths, settings, options, write):
-    """Captions pictures, and gives `write` each path with its captions; returns how many failed."""
-    failed = 0
+    """Captions pictures, and gives `write` each path with its captions; returns what failed."""
+    problems = []
+    search = {**settings, "with_attention": options.format == "html"}
     quiet = len(paths) == 1 or not sys.stderr.isatty()
     with tqdm(total=len(paths), unit="picture", disable=quiet, leave=False) as bar:
-        for _, path, result in model.generate_all(paths, options.batch_size, **settings):
+        for _, path, result in model.generate_all(paths, options.batch_size, **search):
             try:
                 if isinstance(result, ImageError):
                     raise result
                 captions = result[: settings.get("n_best", 1)]
                 if options.sidecar and (options.overwrite or not has_sidecar(path)):
                     write_sidecar(path, captions)
-            except CaptionerError as problem:
-                _complain(problem)
-                failed += 1
-            else:
                 write(path, captions)
+            except (ImageError, SidecarError) as problem:
+                _complain(problem)
+                problems.append(str(problem))
             bar.update()
-    return failed
+    return problems
 
 
 def _with_free_sidecars(paths, options):
-    """The pictures to caption where captions go beside them, and how many are refused.
+    """The pictures to caption where captions go beside them, and why others are refused.
 
     A caption file that is there may be people's work, and is left alone. With --resume it is taken
     for what the run before wrote, and its picture is done, unless --output wants it too.
     """
-    todo, refused, owners = [], 0, {}
+    todo, refused, owners = [], [], {}
     for path in dict.fromkeys(paths):
         owner = owners.setdefault(sidecar_of(path), path)
         problem = None
@@ -161,8 +160,8 @@ def _with_free_sidecars(paths, options):
             if not options.resume:
                 problem = "exists already; --overwrite replaces it, --resume passes over it"
         if problem:
-            _complain(f"{describe(path)}: {describe(sidecar_of(path))} {problem}")
-            refused += 1
+            refused.append(f"{describe(path)}: {describe(sidecar_of(path))} {problem}")
+            _complain(refused[-1])
         else:
             todo.append(path)
     return todo, refused

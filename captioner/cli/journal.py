@@ -4,8 +4,11 @@ import contextlib
 import json
 import os
 
+import numpy as np
+
 from captioner import __version__
 from captioner.errors import CaptionerError, require
+from captioner.gallery import as_bytes
 from captioner.generation import Caption
 
 
@@ -58,7 +61,10 @@ class Journal:
     def add(self, picture, captions):
         """Notes the captions of a picture, a list of `Caption`, best first."""
         place = self._file.tell()
-        found = [[each.text, each.score, each.words, each.word_scores] for each in captions]
+        found = [
+            [each.text, each.score, each.words, each.word_scores, _as_list(each.attention)]
+            for each in captions
+        ]
         self._write({"image": picture, "captions": found})
         self._places[picture] = place
 
@@ -67,8 +73,8 @@ class Journal:
         self._file.seek(self._places[picture])
         found = json.loads(self._file.readline())["captions"]
         return [
-            Caption(text, score, tuple(words), tuple(scores))
-            for text, score, words, scores in found
+            Caption(text, score, tuple(words), tuple(scores), attention and np.array(attention))
+            for text, score, words, scores, attention in found
         ]
 
     def close(self):
@@ -124,6 +130,11 @@ class Journal:
             f"{self.path}: cannot be gone on with under other settings ({'; '.join(changed)}); "
             "give those it had, or delete it",
         )
+
+
+def _as_list(attention):
+    """Weights as whole numbers up to 255: enough to show, and a tenth of the digits."""
+    return None if attention is None else as_bytes(attention).tolist()
 
 
 def _path(output):

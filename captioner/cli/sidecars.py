@@ -6,6 +6,10 @@ from captioner.errors import CaptionerError
 from captioner.images import describe
 
 
+class SidecarError(CaptionerError):
+    """A caption file that cannot be written beside its picture."""
+
+
 def sidecar_of(picture):
     """The path of the caption file beside a picture."""
     return os.path.splitext(picture)[0] + ".txt"
@@ -20,7 +24,7 @@ def write_sidecar(picture, captions):
     """Writes a picture's captions beside it, a list of `Caption`, or leaves an older file whole.
 
     Raises:
-        CaptionerError: It cannot be written.
+        SidecarError: It cannot be written.
     """
     path = sidecar_of(picture)
     try:
@@ -28,4 +32,4 @@ def write_sidecar(picture, captions):
             file.writelines(each.text + "\n" for each in captions)
         os.replace(path + ".new", path)
     except OSError as error:
-        raise CaptionerError(f"{describe(path)}: cannot be written ({error.strerror})") from error
+        raise SidecarError(f"{describe(path)}: cannot be written ({error.strerror})") from error

@@ -8,6 +8,7 @@ import re
 import sys
 
 from captioner.errors import CaptionerError
+from captioner.gallery import Gallery
 
 
 @contextlib.contextmanager
@@ -48,8 +49,8 @@ class TextWriter:
             self.file.write("\t".join(fields) + "\n")
         self.file.flush()
 
-    def close(self):
-        """Nothing is left to write."""
+    def close(self, failures):
+        """Ends the file; `failures` has a line for each picture that could not be captioned."""
 
 
 class CsvWriter(TextWriter):
@@ -98,7 +99,7 @@ class JsonWriter(JsonLinesWriter):
         self.file.write(_as_json(self._entry(path, captions)))
         self.count += 1
 
-    def close(self):
+    def close(self, failures):
         self.file.write("\n]\n" if self.count else "[]\n")
 
 
@@ -116,12 +117,26 @@ def image_id(path):
     return int(number[1]) if number else stem
 
 
+class HtmlWriter:
+    """A page with thumbnails, see `captioner.gallery`."""
+
+    def __init__(self, file, with_scores=False):
+        self._gallery = Gallery(file)
+
+    def write(self, path, captions):
+        self._gallery.add(path, captions)
+
+    def close(self, failures):
+        self._gallery.close(failures)
+
+
 WRITERS = {
     "text": TextWriter,
     "csv": CsvWriter,
     "jsonl": JsonLinesWriter,
     "json": JsonWriter,
     "coco": CocoWriter,
+    "html": HtmlWriter,
 }
 
 
