@@ -9,6 +9,8 @@ import sys
 import pytest
 
 from captioner.cli import main
+from tests.datasets import make_colours
+from tests.test_gallery import data_of
 
 
 @pytest.fixture
@@ -133,6 +135,31 @@ def test_evaluate_a_model_and_its_results_file_agree(model, tmp_path, capsys):
     assert from_model["images"] == 60
     assert main(["evaluate", *data, "--results", results, *common]) == 0
     assert json.loads(capsys.readouterr().out) == from_model
+
+
+def test_evaluate_writes_a_report(model, tmp_path, capsys):
+    make_colours(tmp_path)
+    evaluate = ["evaluate", "--data", str(tmp_path), "--split", "val", "--metrics", "cider"]
+    report, results = tmp_path / "report", tmp_path / "results.json"
+    command = [*evaluate, "--model", model, "--results", str(results), "--report", str(report)]
+    assert main([*command, "--n-best", "2"]) == 0
+    data = data_of((report / "index.html").read_text(encoding="utf-8"))
+    assert set(data["about"]["scores"]) == {"CIDEr"}
+    assert [len(entry["captions"]) for entry in data["entries"]] == [2] * 4
+    assert data["entries"][0]["references"] == ["a red field", "red everywhere"]
+    with open(report / "scores.csv", encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["caption"] for row in rows] == [e["captions"][0]["text"] for e in data["entries"]]
+    mean = sum(entry["scores"]["CIDEr"] for entry in data["entries"]) / 4
+    assert mean == pytest.approx(data["about"]["scores"]["CIDEr"])
+    other = tmp_path / "other"
+    assert main([*evaluate, "--results", str(results), "--report", str(other)]) == 0
+    entries = data_of((other / "index.html").read_text(encoding="utf-8"))["entries"]
+    assert [e["scores"] for e in entries] == [e["scores"] for e in data["entries"]]
+    assert all(e["thumbnail"] and not e["captions"][0]["word_scores"] for e in entries)
+    capsys.readouterr()
+    assert main([*command[:-1], str(results)]) == 2
+    assert "results.json: cannot be written" in capsys.readouterr().err
 
 
 def test_perfect_results_score_one(tmp_path, capsys):

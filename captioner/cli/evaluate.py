@@ -4,7 +4,7 @@
   python -m captioner evaluate --results results.json --data annotations.json
 
 The second form scores any file in the COCO results format and needs neither pictures nor model.
-With --model, --results names the file to write the captions to.
+With --model, --results names the file to write the captions to. --report makes a page of it all.
 """
 
 import json
@@ -17,6 +17,8 @@ from captioner.cli.models import add_model_arguments, load_models
 from captioner.cli.search_arguments import add_search_arguments, search_settings
 from captioner.datasets import load_dataset
 from captioner.errors import CaptionerError
+from captioner.evaluation_report import write_report
+from captioner.generation import Caption
 from captioner.images import ImageError
 
 
@@ -46,6 +48,12 @@ def add_arguments(parser):
         help="print too how varied the captions are: the shares that are distinct and that are "
         "copied from the train split of DATA, the words used and the mean length; may be repeated",
     )
+    parser.add_argument(
+        "--report",
+        metavar="FOLDER",
+        help="write a page there with every picture, its captions and scores, best and worst "
+        "first, and the scores as a table",
+    )
     parser.add_argument("--json", action="store_true", help="print the scores as JSON")
     parser.add_argument("--batch-size", type=int, default=32, metavar="N", help="default: 32")
     add_search_arguments(parser)
@@ -56,19 +64,25 @@ def run(options):
         raise CaptionerError("nothing to score; give --model, or --results with a results file")
     settings = search_settings(options)
     split = options.split or ("test" if options.model else None)
+    wants_pictures = bool(options.model or options.report)
     dataset = load_dataset(
-        options.data, options.images, split, options.data_format, check_images=bool(options.model)
+        options.data, options.images, split, options.data_format, check_images=wants_pictures
     )
     for line in dataset.warnings:
         print(f"note: {line}", file=sys.stderr)
     if options.model:
-        captions = _write_captions(options, dataset, settings)
+        found = _write_captions(options, dataset, settings)
     else:
-        captions = _read_captions(options.results, dataset)
+        found = _read_captions(options.results, dataset)
+    captions = {name: each[0].text for name, each in found.items()}
+    if options.model and options.results:
+        metrics.save_results(options.results, captions)
     references = {name: texts for name, texts in dataset.references().items() if name in captions}
     scores = metrics.score(references, captions, options.metrics)
     if options.diversity:
         scores |= metrics.diversity(list(captions.values()), _training_captions(options.diversity))
+    if options.report:
+        write_report(options.report, dataset, found, scores)
     _print(scores, len(captions), options.json)
     return 0
 
@@ -76,14 +90,13 @@ def run(options):
 def _write_captions(options, dataset, settings):
     model = load_models(options.model, options.runtime, options.rerank, options.rerank_weight)
     captions = {}
-    found = model.generate_all(dataset.image_paths, options.batch_size, **settings)
+    asked = {**settings, "with_attention": bool(options.report)}
+    found = model.generate_all(dataset.image_paths, options.batch_size, **asked)
     bar = tqdm(found, total=len(dataset), unit="picture", disable=not sys.stderr.isatty())
     for number, _, result in bar:
         if isinstance(result, ImageError):
             raise result
-        captions[dataset.image_ids[number]] = result[0].text
-    if options.results:
-        metrics.save_results(options.results, captions)
+        captions[dataset.image_ids[number]] = result[: settings.get("n_best", 1)]
     return captions
 
 
@@ -94,7 +107,10 @@ def _training_captions(paths):
 
 
 def _read_captions(path, dataset):
-    captions = metrics.load_results(path)
+    captions = {
+        name: [Caption(text, 0.0, tuple(text.split()), ())]
+        for name, text in metrics.load_results(path).items()
+    }
     known = set(dataset.image_ids)
     strangers = [name for name in captions if name not in known]
     if strangers:
