@@ -7,7 +7,9 @@ import subprocess
 import sys
 
 import pytest
+from PIL import Image
 
+from captioner import Captioner, Decoder, Encoder, Vocabulary
 from captioner.cli import main
 from tests.datasets import make_colours
 from tests.test_gallery import data_of
@@ -124,6 +126,24 @@ def test_unknown_flags(capsys, arguments):
         main(arguments)
     assert caught.value.code == 2
     assert "usage:" in capsys.readouterr().err
+
+
+def test_attention_maps(model, photos, tmp_path, capsys):
+    encoder = Encoder("mobilenet_v2", size=64)
+    decoder = Decoder(9, encoder.channels, units=8, embedding=6, attention="additive")
+    looking = Captioner(encoder, decoder, Vocabulary(["a", "b", "c", "d", "e"]), {"max_length": 4})
+    looking.save(tmp_path / "looking.keras")
+    below = photos / "below"
+    below.mkdir()
+    (photos / "a.png").rename(below / "b.png")
+    maps = tmp_path / "maps"
+    command = ["caption", str(photos), "--attention-maps", str(maps)]
+    assert main([*command, "--model", str(tmp_path / "looking.keras")]) == 0
+    assert sorted(os.listdir(maps)) == ["b-2.png", "b.png", "c.png"]
+    assert Image.open(maps / "c.png").width >= 200
+    capsys.readouterr()
+    assert main([*command, "--model", model]) == 2
+    assert "does not tell where it looks; train one with" in capsys.readouterr().err
 
 
 def test_evaluate_a_model_and_its_results_file_agree(model, tmp_path, capsys):

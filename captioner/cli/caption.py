@@ -16,6 +16,7 @@ import sys
 
 from tqdm import tqdm
 
+from captioner.cli.attention_maps import AttentionMaps
 from captioner.cli.journal import Journal, is_unfinished
 from captioner.cli.models import add_model_arguments, load_models
 from captioner.cli.search_arguments import add_search_arguments, search_settings
@@ -51,6 +52,11 @@ def add_arguments(parser):
     )
     parser.add_argument(
         "--overwrite", action="store_true", help="replace caption files that are there already"
+    )
+    parser.add_argument(
+        "--attention-maps",
+        metavar="FOLDER",
+        help="write a picture there for each picture: where every word of its caption looked",
     )
     parser.add_argument("--scores", action="store_true", help="add each caption's score")
     parser.add_argument(
@@ -124,7 +130,9 @@ def _what_captions_depend_on(options, settings):
 def _caption(model, paths, settings, options, write):
     """Captions pictures, and gives `write` each path with its captions; returns what failed."""
     problems = []
-    search = {**settings, "with_attention": options.format == "html"}
+    wants_attention = options.format == "html" or bool(options.attention_maps)
+    search = {**settings, "with_attention": wants_attention}
+    maps = AttentionMaps(options.attention_maps) if options.attention_maps else None
     quiet = len(paths) == 1 or not sys.stderr.isatty()
     with tqdm(total=len(paths), unit="picture", disable=quiet, leave=False) as bar:
         for _, path, result in model.generate_all(paths, options.batch_size, **search):
@@ -134,6 +142,8 @@ def _caption(model, paths, settings, options, write):
                 captions = result[: settings.get("n_best", 1)]
                 if options.sidecar and (options.overwrite or not has_sidecar(path)):
                     write_sidecar(path, captions)
+                if maps:
+                    maps.write(path, captions[0])
                 write(path, captions)
             except (ImageError, SidecarError) as problem:
                 _complain(problem)

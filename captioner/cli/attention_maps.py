@@ -1,0 +1,53 @@
+"""Where each word of a caption looked, as a picture for each picture."""
+
+import os
+
+from captioner.errors import CaptionerError, require
+from captioner.images import read_image
+
+SHOWN = 448  # pixels of the longer side of the picture under each word
+
+
+class AttentionMaps:
+    """Writes FOLDER/NAME.png for each picture NAME.jpg; NAME-2.png where that name is taken.
+
+    Args:
+        folder: str. Made if need be; older maps of the same names are replaced.
+
+    Raises:
+        CaptionerError: The folder cannot be made.
+    """
+
+    def __init__(self, folder):
+        self._folder = folder
+        self._taken = {}
+        try:
+            os.makedirs(folder, exist_ok=True)
+        except OSError as error:
+            raise CaptionerError(f"{folder}: cannot be made ({error.strerror})") from error
+
+    def write(self, picture, caption):
+        """Writes where a `Caption` looked.
+
+        Raises:
+            CaptionerError: The model does not tell, or the file cannot be written.
+        """
+        require(
+            caption.attention is not None,
+            "--attention-maps: this captioner does not tell where it looks; train one with "
+            "--attention additive, and give its .keras file, not an exported folder",
+        )
+        # matplotlib takes half a second to import.
+        from captioner import reports
+
+        path = os.path.join(self._folder, self._name(picture) + ".png")
+        figure = reports.attention(read_image(picture, SHOWN), caption)
+        try:
+            figure.savefig(path)
+        except OSError as error:
+            raise CaptionerError(f"{path}: cannot be written ({error.strerror})") from error
+
+    def _name(self, picture):
+        name = os.path.splitext(os.path.basename(picture))[0]
+        self._taken[name] = count = self._taken.get(name, 0) + 1
+        return name if count == 1 else f"{name}-{count}"
