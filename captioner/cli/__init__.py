@@ -15,6 +15,7 @@ COMMANDS = {
     "caption": "write captions for pictures",
     "train": "train a captioner on pictures with captions",
     "evaluate": "score a captioner, or captions already written, against references",
+    "alt": "write the alternative texts that web pages lack",
     "compare": "measure rnn, lstm and gru side by side",
     "tune": "search for the settings that suit a data set",
     "join": "make one model of several that were trained on the same CNN",

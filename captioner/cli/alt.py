@@ -1,0 +1,126 @@
+"""Write the alternative texts that are missing in web pages and Markdown files.
+
+  python -m captioner alt page.html
+  python -m captioner alt docs/*.md --template 'Photo: {caption}.'
+  python -m captioner alt page.html --output with-alt.html
+
+Pictures are looked for beside the page. Texts that are there already, empty ones too, stay as they
+are, and so does everything else in the file. Exit status: 0 no text is missing any more, 1 some
+still are (a line each on standard error), 2 wrong usage.
+"""
+
+import os
+import sys
+from string import Formatter
+
+from captioner.alt_text import fill, find_gaps, local_path
+from captioner.cli.models import add_model_arguments, load_models
+from captioner.cli.search_arguments import add_search_arguments, search_settings
+from captioner.errors import CaptionerError, require
+from captioner.images import ImageError
+
+MARKDOWN = (".md", ".markdown", ".mdown", ".mkd")
+
+
+def add_arguments(parser):
+    parser.add_argument("pages", nargs="+", metavar="PAGE", help="HTML or Markdown (.md) file")
+    add_model_arguments(parser, "captioner (default: flickr8k)")
+    parser.add_argument("--output", metavar="FILE", help="write there instead of into the page")
+    parser.add_argument(
+        "--template",
+        default="{caption}",
+        metavar="TEXT",
+        help="the text, with {caption} in it (default: {caption})",
+    )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="print each picture and its text, and write nothing"
+    )
+    parser.add_argument("--batch-size", type=int, default=32, metavar="N", help="default: 32")
+    add_search_arguments(parser)
+
+
+def run(options):
+    settings = search_settings(options)
+    _check(options)
+    pages = {page: _read(page) for page in dict.fromkeys(options.pages)}
+    gaps = {page: find_gaps(text, page.lower().endswith(MARKDOWN)) for page, text in pages.items()}
+    if not any(gaps.values()):
+        print("no alternative text is missing", file=sys.stderr)
+        return 0
+    files, missing = _files_of(gaps)
+    captions = {}
+    if files:
+        model = load_models(
+            options.model or ["flickr8k"], options.runtime, options.rerank, options.rerank_weight
+        )
+        paths = list(dict.fromkeys(files.values()))
+        for _, path, result in model.generate_all(paths, options.batch_size, **settings):
+            if isinstance(result, ImageError):
+                missing.append(str(result))
+            else:
+                captions[path] = options.template.format(caption=result[0].text)
+    for line in missing:
+        print(f"captioner: {line}", file=sys.stderr)
+    for page, text in pages.items():
+        texts = {
+            source: captions[path]
+            for (owner, source), path in files.items()
+            if owner == page and path in captions
+        }
+        _write(page, text, gaps[page], texts, options)
+    return 1 if missing else 0
+
+
+def _check(options):
+    try:
+        names = {name for _, name, _, _ in Formatter().parse(options.template) if name is not None}
+    except ValueError:
+        names = set()
+    require(
+        names == {"caption"},
+        f"--template {options.template!r}: must have {{caption}} in it, and no other braces",
+    )
+    require(
+        not options.output or len(options.pages) == 1,
+        f"--output {options.output}: is for one page; {len(options.pages)} were given",
+    )
+
+
+def _read(page):
+    try:
+        # Whatever the encoding: ASCII is put in, and the other bytes are written as they were.
+        with open(page, encoding="utf-8", errors="surrogateescape", newline="") as file:
+            return file.read()
+    except OSError as error:
+        raise CaptionerError(f"{page}: cannot be read ({error.strerror})") from error
+
+
+def _files_of(gaps):
+    """The picture file of each (page, source), and a line for each that is no file here."""
+    files, missing = {}, []
+    for page, found in gaps.items():
+        for gap in found:
+            path = local_path(gap.source)
+            if path is None:
+                missing.append(f"{page}: {gap.source[:80]}: is no file beside the page")
+            else:
+                files[page, gap.source] = os.path.join(os.path.dirname(page), path)
+    return files, missing
+
+
+def _write(page, text, gaps, texts, options):
+    if options.dry_run:
+        for source, caption in texts.items():
+            print(f"{page}\t{source}\t{caption}")
+        return
+    path = options.output or page
+    try:
+        with open(
+            path + ".new", "w", encoding="utf-8", errors="surrogateescape", newline=""
+        ) as file:
+            file.write(fill(text, gaps, texts))
+        os.replace(path + ".new", path)
+    except OSError as error:
+        raise CaptionerError(f"{path}: cannot be written ({error.strerror})") from error
+    filled = sum(gap.source in texts for gap in gaps)
+    print(f"{path}: {filled} of {len(gaps)} missing texts written", file=sys.stderr)
