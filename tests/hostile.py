@@ -38,7 +38,6 @@ def good_pictures(folder):
         "strip.png": (Image.new("L", (65535, 1), 9), {}),
         "tower.jpg": (Image.new("RGB", (2, 65500), RED), {}),
         "cmyk.jpg": (red.convert("CMYK"), {}),
-        "ycbcr.tif": (red.convert("YCbCr"), {}),
         "lab.tif": (Image.new("LAB", (40, 30), (50, 128, 128)), {}),
         "grey_alpha.png": (red.convert("LA"), {}),
         "sixteen.png": (Image.fromarray(np.full((30, 40), 40000, np.uint16)), {}),
@@ -70,6 +69,12 @@ def good_pictures(folder):
     for name, format in (("liar.jpg", "PNG"), ("no_ending", "WEBP"), ("CAPITALS.JPG", "JPEG")):
         paths.append(os.path.join(folder, name))
         red.save(paths[-1], format)
+    # A CMYK file of Adobe's is YCCK where its marker says so.
+    content = encoded(red.convert("CMYK"), "JPEG")
+    marker = content.index(b"Adobe")
+    paths.append(os.path.join(folder, "ycck.jpg"))
+    with open(paths[-1], "wb") as file:
+        file.write(content[: marker + 11] + b"\x02" + content[marker + 12 :])
     return paths
 
 

@@ -121,8 +121,8 @@ def test_config_survives_json():
         (lambda: Vocabulary([]), "the vocabulary has no words"),
         (lambda: Vocabulary(["a", "b", "a"]), "vocabulary, word 2: 'a' is there twice"),
         (lambda: Vocabulary(["<end>"]), "vocabulary, word 0: '<end>' is there twice"),
-        (lambda: Vocabulary(["a", 3]), "vocabulary, word 1: expected text, got 3"),
-        (lambda: Vocabulary(["a", ""]), "vocabulary, word 1: expected text, got ''"),
+        (lambda: Vocabulary(["a", 3]), "vocabulary, word 1: expected a word in one line, got 3"),
+        (lambda: Vocabulary(["a", ""]), "vocabulary, word 1: expected a word in one line, got ''"),
         (lambda: Vocabulary.from_config(["a"]), "vocabulary: expected an object with a list of w"),
         (
             lambda: Vocabulary.build(["a b", "a"], 3),
