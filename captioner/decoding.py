@@ -96,6 +96,7 @@ def sample(
     _require(temperature > 0, "temperature", temperature, "above 0")
     _require(top_k >= 0, "top-k", top_k, "0 or more")
     _require(0 < top_p <= 1, "top-p", top_p, "above 0 and at most 1")
+    _require(seed >= 0, "seed", seed, "0 or more")
     streams = [np.random.default_rng([seed, first_picture + row]) for row in range(len(state[0]))]
 
     def choose(log_probs, pictures):

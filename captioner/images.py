@@ -49,8 +49,9 @@ def read_image(source, size):
     PostScript (.eps) it would start another program, so that is refused.
 
     Args:
-        source: a path, a PIL image, or an array (height, width), (height, width, 1), (..., 3) or
-            (..., 4): uint8, uint16, or float from 0 to 1 or from 0 to 255.
+        source: a path; the bytes of a picture file; a PIL image; or an array (height, width),
+            (height, width, 1), (..., 3) or (..., 4): uint8, uint16, or float from 0 to 1 or from
+            0 to 255.
         size: tuple (height, width) in pixels; or int, the most that the longer side may have, and
             then nothing is squeezed or enlarged.
 
@@ -68,6 +69,8 @@ def read_image(source, size):
         return _guarded(_pixels, source, size, name=describe(source))
     if isinstance(source, (str, os.PathLike)):
         return _guarded(_read_file, source, size, name=describe(source))
+    if isinstance(source, bytes):
+        return _guarded(_read_bytes, source, size, name=describe(source))
     return _pixels(_from_array(source), size)
 
 
@@ -131,6 +134,8 @@ def describe(source):
     if isinstance(source, (str, os.PathLike)):
         path = os.fsdecode(source)
         return path if path.isprintable() else repr(path)[1:-1]
+    if isinstance(source, bytes):
+        return f"picture of {len(source)} bytes"
     if isinstance(source, Image.Image):
         return getattr(source, "filename", "") or f"{source.width}x{source.height} PIL image"
     return f"array of shape {getattr(source, 'shape', '?')}"
@@ -200,9 +205,19 @@ def _read_file(path, size):
     if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for ever
         kind = "a folder" if stat.S_ISDIR(status.st_mode) else "not a regular file"
         raise ImageError(f"{describe(path)}: {kind}")
-    if not status.st_size:
-        raise ImageError(f"{describe(path)}: file is empty")
-    with _TimedFile(path) as file, Image.open(file, formats=_formats()) as image:
+    with _TimedFile(io.FileIO(path), describe(path), status.st_size) as file:
+        return _decoded(file, size)
+
+
+def _read_bytes(content, size):
+    with _TimedFile(io.BytesIO(content), describe(content), len(content)) as file:
+        return _decoded(file, size)
+
+
+def _decoded(file, size):
+    if not file.length:
+        raise ImageError(f"{file.name_shown}: file is empty")
+    with Image.open(file, formats=_formats()) as image:
         # A JPEG is decoded at a half, a quarter or an eighth where that is still twice the size
         # wanted: large photos cost a fraction of the time and memory, and look the same.
         height, width = (size, size) if isinstance(size, int) else size
@@ -229,9 +244,9 @@ class _TimedFile(io.BufferedReader):
     mapped file that becomes shorter kills the process.
     """
 
-    def __init__(self, path):
-        super().__init__(io.FileIO(path))
-        self.path = path
+    def __init__(self, raw, name_shown, length):
+        super().__init__(raw)
+        self.name_shown, self.length = name_shown, length
         self.start_clock()
 
     def start_clock(self):
@@ -240,16 +255,13 @@ class _TimedFile(io.BufferedReader):
 
     def read(self, size=-1):
         if time.monotonic() > self._end:
+            raise ImageError(f"{self.name_shown}: takes more than {MOST_SECONDS} seconds to decode")
+        is_all = size is None or size < 0 or size > MOST_AT_ONCE
+        if is_all and self.length > MOST_AT_ONCE:
             raise ImageError(
-                f"{describe(self.path)}: takes more than {MOST_SECONDS} seconds to decode"
+                f"{self.name_shown}: would have to be read at once, and is larger than "
+                f"{MOST_AT_ONCE // 2**20} MiB; make it smaller, or a PNG or JPEG"
             )
-        if size is None or size < 0 or size > MOST_AT_ONCE:
-            length = os.fstat(self.fileno()).st_size
-            if length > MOST_AT_ONCE:
-                raise ImageError(
-                    f"{describe(self.path)}: would have to be read at once, and is larger than "
-                    f"{MOST_AT_ONCE // 2**20} MiB; make it smaller, or a PNG or JPEG"
-                )
         return super().read(size)
 
 

@@ -17,6 +17,7 @@ COMMANDS = {
     "evaluate": "score a captioner, or captions already written, against references",
     "alt": "write the alternative texts that web pages lack",
     "compare": "measure rnn, lstm and gru side by side",
+    "serve": "answer with captions on a web page, and to scripts over HTTP",
     "tune": "search for the settings that suit a data set",
     "join": "make one model of several that were trained on the same CNN",
     "export": "write a captioner in the form that runs without Keras",

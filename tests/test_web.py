@@ -1,0 +1,213 @@
+"""The web application: captions over HTTP, many at once, and clear refusals."""
+
+import io
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+from PIL import Image
+
+from captioner import Captioner, Decoder, Encoder, Vocabulary, web
+from captioner.cli import main
+from captioner.errors import CaptionerError
+from captioner.web import make_app, settings_of
+from tests.hostile import encoded, photo
+
+
+@pytest.fixture
+def client(tiny_captioner):
+    with TestClient(make_app(tiny_captioner, most_bytes=2**20)) as client:
+        yield client
+
+
+def test_the_page_needs_nothing_from_elsewhere(client):
+    page = client.get("/").text
+    assert "<title>captioner</title>" in page
+    assert "http://" not in page
+    assert "https://" not in page
+
+
+def test_a_caption(client, tiny_captioner):
+    content = encoded(photo(), "PNG")
+    answer = client.post("/caption", content=content)
+    assert answer.status_code == 200
+    assert answer.json()["caption"] == tiny_captioner.generate(photo())
+    answer = client.post("/caption?n_best=2&beam_size=4", content=content).json()
+    wanted = tiny_captioner.generate(photo(), n_best=2, beam_size=4, return_details=True)
+    assert [each["text"] for each in answer["captions"]] == [each.text for each in wanted]
+    assert answer["captions"][1]["score"] == pytest.approx(wanted[1].score, abs=1e-4)
+    assert len(answer["captions"][0]["word_scores"]) == len(wanted[0].words) + 1
+
+
+def test_where_it_looked():
+    encoder = Encoder("mobilenet_v2", size=64)
+    decoder = Decoder(9, encoder.channels, units=8, embedding=6, attention="additive")
+    model = Captioner(encoder, decoder, Vocabulary(["a", "b", "c", "d", "e"]), {"max_length": 4})
+    with TestClient(make_app(model)) as client:
+        [best] = client.post("/caption", content=encoded(photo(), "PNG")).json()["captions"]
+    weights = np.array(best["attention"])
+    assert weights.shape == (len(best["words"]), 2, 2)
+    assert (weights.max(axis=(1, 2)) == 255).all()
+
+
+@pytest.mark.parametrize(
+    ("query", "content", "status", "message"),
+    [
+        ("", b"no picture", 400, "not a picture"),
+        ("", b"", 400, "file is empty"),
+        ("", encoded(photo(), "PNG")[:100], 400, "cannot be read"),
+        ("", encoded(Image.new("1", (20000, 20000)), "PNG"), 400, "megapixels"),
+        ("", bytes(2**20 + 1), 413, "1 MiB at most"),
+        ("?beam_size=many", encoded(photo(), "PNG"), 400, "beam_size 'many': must be a number"),
+        ("?beam_size=100000", encoded(photo(), "PNG"), 400, "must be 20 or less"),
+        ("?beam_size=0", encoded(photo(), "PNG"), 400, "beam size 0"),
+        ("?colour=red", encoded(photo(), "PNG"), 400, "no such setting"),
+        ("?method=greedy&n_best=3", encoded(photo(), "PNG"), 400, "has no meaning with method"),
+        ("?method=sample&seed=-1", encoded(photo(), "PNG"), 400, "seed"),
+    ],
+)
+def test_refusals(client, query, content, status, message):
+    answer = client.post(f"/caption{query}", content=content)
+    assert answer.status_code == status
+    assert message in answer.json()["error"]
+    assert client.post("/caption", content=encoded(photo(), "PNG")).status_code == 200
+
+
+def test_forms_and_other_hosts_are_refused(client):
+    answer = client.post("/caption", files={"file": b"x"})
+    assert "curl --data-binary" in answer.json()["error"]
+    assert client.get("/", headers={"host": "evil.example"}).status_code == 400
+    assert client.get("/health").json()["status"] == "ok"
+
+
+def test_what_waits_is_captioned_together(tiny_captioner, monkeypatch):
+    """While the first is at work seven more come, two of them with another setting."""
+    sizes, first, may_go_on = [], threading.Event(), threading.Event()
+    generate_all = type(tiny_captioner).generate_all
+
+    def slow(self, images, *arguments, **settings):
+        sizes.append(len(images))
+        first.set()
+        may_go_on.wait(20)
+        return generate_all(self, images, *arguments, **settings)
+
+    monkeypatch.setattr(type(tiny_captioner), "generate_all", slow)
+    pictures = [photo((20 + n, 30)) for n in range(8)]
+    queries = [""] * 6 + ["?method=greedy"] * 2
+
+    def ask(number):
+        content = encoded(pictures[number], "PNG")
+        return client.post(f"/caption{queries[number]}", content=content).json()["caption"]
+
+    with TestClient(make_app(tiny_captioner)) as client, ThreadPoolExecutor(8) as threads:
+        asked = [threads.submit(ask, 0)]
+        assert first.wait(20)
+        asked += [threads.submit(ask, number) for number in range(1, 8)]
+        deadline = time.time() + 20
+        while client.get("/health").json()["waiting"] < 7 and time.time() < deadline:
+            time.sleep(0.02)
+        may_go_on.set()
+        found = [each.result() for each in asked]
+    assert sizes == [1, 5, 2] or sizes == [1, 2, 5]
+    monkeypatch.undo()
+    for picture, query, caption in zip(pictures, queries, found, strict=True):
+        settings = {"method": "greedy"} if query else {}
+        assert caption == tiny_captioner.generate(picture, **settings)
+
+
+def test_too_many_are_turned_away(tiny_captioner, monkeypatch):
+    may_go_on = threading.Event()
+    monkeypatch.setattr(web, "MOST_WAITING", 1)
+    monkeypatch.setattr(
+        type(tiny_captioner), "generate_all", lambda *args, **kw: may_go_on.wait(20) and []
+    )
+    content = encoded(photo(), "PNG")
+    app = make_app(tiny_captioner)
+    with TestClient(app, raise_server_exceptions=False) as client, ThreadPoolExecutor(4) as threads:
+        asked = [threads.submit(lambda: client.post("/caption", content=content)) for _ in range(4)]
+        done = next(iter_done(asked))
+        may_go_on.set()
+        assert done.status_code == 503
+        assert "try again" in done.json()["error"]
+        # That the captioner breaks is told, too, and waited for by no one.
+        assert sorted(each.result().status_code for each in asked)[-1] == 503
+        assert {each.result().status_code for each in asked} == {500, 503}
+
+
+def iter_done(futures, seconds=20):
+    """The results as they come."""
+    deadline = time.time() + seconds
+    while time.time() < deadline:
+        yield from (each.result() for each in futures if each.done())
+        time.sleep(0.02)
+
+
+def test_settings():
+    assert settings_of({"method": "beam", "beam_size": "5", "length_penalty": "0.7"}) == {
+        "method": "beam", "beam_size": 5, "length_penalty": 0.7,
+    }  # fmt: skip
+    with pytest.raises(CaptionerError, match="no such setting"):
+        settings_of({"__class__": "x"})
+
+
+def free_port():
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
+
+
+def test_the_command():
+    """The shipped model, served by a process of its own."""
+    port = free_port()
+    process = subprocess.Popen([sys.executable, "-m", "captioner", "serve", "--port", str(port)])
+    try:
+        url = f"http://127.0.0.1:{port}"
+        deadline = time.time() + 60
+        while True:
+            try:
+                urllib.request.urlopen(f"{url}/health", timeout=5)
+                break
+            except OSError:
+                assert time.time() < deadline
+                time.sleep(0.1)
+        with open("data/samples/photographer.jpg", "rb") as file:
+            request = urllib.request.Request(f"{url}/caption", file.read())
+        answer = urllib.request.urlopen(request, timeout=60).read()
+        expected = Captioner.from_preset("flickr8k").generate("data/samples/photographer.jpg")
+        assert expected.encode() in answer
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [(["--port", "99999"], "must be 0 to 65535"), (["--batch-size", "0"], "must be 1 or more")],
+)
+def test_wrong_flags(capsys, flags, message):
+    assert main(["serve", *flags]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_without_the_packages_it_says_what_to_install(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    assert main(["serve"]) == 2
+    assert "pip install '.[web]'" in capsys.readouterr().err
+
+
+def test_bytes_are_read_like_files(tmp_path):
+    from captioner.images import read_image
+
+    content = io.BytesIO()
+    photo((300, 200)).save(content, "JPEG")
+    (tmp_path / "p.jpg").write_bytes(content.getvalue())
+    np.testing.assert_array_equal(
+        read_image(content.getvalue(), (64, 64)), read_image(tmp_path / "p.jpg", (64, 64))
+    )
