@@ -135,7 +135,7 @@ def describe(source):
         path = os.fsdecode(source)
         return path if path.isprintable() else repr(path)[1:-1]
     if isinstance(source, bytes):
-        return f"picture of {len(source)} bytes"
+        return f"file of {len(source)} bytes"
     if isinstance(source, Image.Image):
         return getattr(source, "filename", "") or f"{source.width}x{source.height} PIL image"
     return f"array of shape {getattr(source, 'shape', '?')}"

@@ -1,4 +1,6 @@
 import os
+import shutil
+import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -74,3 +76,32 @@ def photos(tmp_path):
     for name, colour in (("a.png", "red"), ("b.jpg", "green"), ("c.webp", "blue")):
         Image.new("RGB", (40, 30), colour).save(folder / name)
     return folder
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """A real browser without a window: Chromium, where it is installed with its driver."""
+    program = shutil.which("chromium") or shutil.which("google-chrome")
+    driver = shutil.which("chromedriver")
+    if not (program and driver):
+        pytest.skip("no Chromium with its driver on this machine")
+    from selenium import webdriver
+    from selenium.webdriver.chrome.service import Service
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = program
+    for flag in ("headless", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run",
+                 "disable-background-networking", "disable-component-update", "disable-sync",
+                 "window-size=1000,800"):  # fmt: skip
+        options.add_argument(f"--{flag}")
+    opened = webdriver.Chrome(options=options, service=Service(driver))
+    yield opened
+    opened.quit()
+
+
+def until(condition, seconds=20):
+    """Waits for what a browser or another process does in its own time."""
+    deadline = time.time() + seconds
+    while not condition():
+        assert time.time() < deadline
+        time.sleep(0.05)

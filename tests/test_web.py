@@ -1,6 +1,8 @@
 """The web application: captions over HTTP, many at once, and clear refusals."""
 
 import io
+import json
+import os
 import socket
 import subprocess
 import sys
@@ -9,16 +11,22 @@ import time
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 
+import keras
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import Select
 
 from captioner import Captioner, Decoder, Encoder, Vocabulary, web
 from captioner.cli import main
 from captioner.errors import CaptionerError
 from captioner.web import make_app, settings_of
+from tests.conftest import until
 from tests.hostile import encoded, photo
+
+PHOTO = "data/samples/photographer.jpg"
 
 
 @pytest.fixture
@@ -47,12 +55,14 @@ def test_a_caption(client, tiny_captioner):
 
 
 def test_where_it_looked():
+    keras.utils.set_random_seed(0)
     encoder = Encoder("mobilenet_v2", size=64)
     decoder = Decoder(9, encoder.channels, units=8, embedding=6, attention="additive")
     model = Captioner(encoder, decoder, Vocabulary(["a", "b", "c", "d", "e"]), {"max_length": 4})
     with TestClient(make_app(model)) as client:
         [best] = client.post("/caption", content=encoded(photo(), "PNG")).json()["captions"]
     weights = np.array(best["attention"])
+    assert len(best["words"]) > 0
     assert weights.shape == (len(best["words"]), 2, 2)
     assert (weights.max(axis=(1, 2)) == 255).all()
 
@@ -163,28 +173,48 @@ def free_port():
         return found.getsockname()[1]
 
 
-def test_the_command():
-    """The shipped model, served by a process of its own."""
+@pytest.fixture(scope="module")
+def served():
+    """The address of the shipped model, served by a process of its own."""
     port = free_port()
     process = subprocess.Popen([sys.executable, "-m", "captioner", "serve", "--port", str(port)])
+    url = f"http://127.0.0.1:{port}"
+
+    def answers():
+        try:
+            return urllib.request.urlopen(f"{url}/health", timeout=5)
+        except OSError:
+            return False
+
     try:
-        url = f"http://127.0.0.1:{port}"
-        deadline = time.time() + 60
-        while True:
-            try:
-                urllib.request.urlopen(f"{url}/health", timeout=5)
-                break
-            except OSError:
-                assert time.time() < deadline
-                time.sleep(0.1)
-        with open("data/samples/photographer.jpg", "rb") as file:
-            request = urllib.request.Request(f"{url}/caption", file.read())
-        answer = urllib.request.urlopen(request, timeout=60).read()
-        expected = Captioner.from_preset("flickr8k").generate("data/samples/photographer.jpg")
-        assert expected.encode() in answer
+        until(answers, 60)
+        yield url
     finally:
         process.terminate()
         process.wait(20)
+
+
+def test_the_command(served):
+    with open(PHOTO, "rb") as file:
+        request = urllib.request.Request(f"{served}/caption", file.read())
+    answer = json.loads(urllib.request.urlopen(request, timeout=60).read())
+    assert answer["caption"] == Captioner.from_preset("flickr8k").generate(PHOTO)
+
+
+def test_in_a_browser(served, browser, tmp_path):
+    browser.get(served)
+    browser.find_element(By.ID, "file").send_keys(os.path.abspath(PHOTO))
+    caption, others = (browser.find_element(By.ID, name) for name in ("caption", "others"))
+    until(lambda: len(others.find_elements(By.TAG_NAME, "li")) == 2)
+    assert caption.text == Captioner.from_preset("flickr8k").generate(PHOTO)
+    assert "% sure" in caption.find_element(By.TAG_NAME, "span").get_attribute("title")
+    Select(browser.find_element(By.NAME, "method")).select_by_visible_text("greedy")
+    until(lambda: caption.text not in ("", "…") and not others.text)
+    assert "method=greedy" in browser.find_element(By.ID, "script").text
+    (tmp_path / "text.jpg").write_text("no picture")
+    browser.find_element(By.ID, "file").send_keys(str(tmp_path / "text.jpg"))
+    until(lambda: "not a picture" in browser.find_element(By.ID, "error").text)
+    assert caption.text == ""
 
 
 @pytest.mark.parametrize(
