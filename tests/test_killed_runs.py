@@ -44,7 +44,14 @@ def start(data, out, resume=True, die_before=0):
     """A process that trains, and perhaps kills itself."""
     command = [sys.executable, "-m", "tests.train_small", str(die_before), *flags(data, out)]
     command += ["--resume"] * resume
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # Whoever runs the tests in the background may have had it ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
 
 
 def contents(out):
