@@ -12,7 +12,8 @@ from captioner.images import describe
 
 XMP = "Xmp.dc.description"
 IPTC = "Iptc.Application2.Caption"
-LANGUAGE = "x-default"
+LANGUAGE = 'lang="x-default"'
+UTF8 = {"Iptc.Envelope.CharacterSet": "\x1b%G"}  # the encoding of IPTC texts (ISO 2022)
 
 
 class MetadataError(CaptionerError):
@@ -40,7 +41,7 @@ def write_description(picture, text, overwrite=False):
     >>> read_description("photo.jpg")
     'two dogs on a beach'
     """
-    exiv2 = _exiv2()
+    exiv2 = require_exiv2()
     folder = os.path.dirname(os.path.abspath(picture))
     try:
         with tempfile.TemporaryDirectory(dir=folder, prefix=".describing-") as workshop:
@@ -54,9 +55,8 @@ def write_description(picture, text, overwrite=False):
                         f"{describe(picture)}: has a description already ({there[:80]!r}); "
                         "--overwrite replaces it"
                     )
-                image.modify_xmp({XMP: {f'lang="{LANGUAGE}"': text}})
-                if "Iptc.Application2" in _kinds(image):
-                    image.modify_iptc({IPTC: text})
+                image.modify_xmp({XMP: {LANGUAGE: text}})
+                image.modify_iptc(UTF8 | {IPTC: text})
             os.utime(copy, ns=(times.st_atime_ns, times.st_mtime_ns))
             os.replace(copy, picture)
     except OSError as error:
@@ -64,3 +64,39 @@ def write_description(picture, text, overwrite=False):
     except RuntimeError as error:  # Exiv2's own
         reason = str(error).strip().split("\n")[0][:160]
         raise MetadataError(f"{describe(picture)}: takes no description ({reason})") from error
+
+
+def read_description(picture):
+    """The description in a picture file, or None.
+
+    Raises:
+        MetadataError: The file cannot be read.
+    """
+    try:
+        with open(picture, "rb") as file, require_exiv2().ImageData(file.read()) as image:
+            return _description(image)
+    except (OSError, RuntimeError) as error:
+        reason = str(error).strip().split("\n")[0][:160]
+        raise MetadataError(f"{describe(picture)}: cannot be read ({reason})") from error
+
+
+def _description(image):
+    texts = image.read_xmp().get(XMP) or {}
+    text = texts.get(LANGUAGE) if isinstance(texts, dict) else texts
+    return text or image.read_iptc().get(IPTC) or None
+
+
+def require_exiv2():
+    """The package pyexiv2.
+
+    Raises:
+        CaptionerError: It is missing.
+    """
+    try:
+        import pyexiv2
+    except ImportError as error:
+        raise CaptionerError(
+            f"--write-metadata needs pyexiv2 ({error}); pip install 'captioner[metadata]', or "
+            "here: pip install '.[metadata]'"
+        ) from error
+    return pyexiv2

@@ -195,7 +195,10 @@ def test_captions_beside_pictures_and_in_a_file(model, photos, tmp_path, monkeyp
 
 @pytest.mark.parametrize(
     ("flags", "message"),
-    [(["--resume"], "give --output or --sidecar"), (["--overwrite"], "is for --sidecar")],
+    [
+        (["--resume"], "give --output or --sidecar"),
+        (["--overwrite"], "is for --sidecar and --write-metadata"),
+    ],
 )
 def test_flags_that_do_not_go_together(model, photos, capsys, flags, message):
     assert main(["caption", str(photos), "--model", model, *flags]) == 2

@@ -24,6 +24,7 @@ from captioner.cli.sidecars import SidecarError, has_sidecar, sidecar_of, write_
 from captioner.cli.writers import WRITERS, open_output
 from captioner.errors import CaptionerError
 from captioner.images import ImageError, describe, find_images
+from captioner.picture_metadata import MetadataError, require_exiv2, write_description
 
 
 def add_arguments(parser):
@@ -51,7 +52,15 @@ def add_arguments(parser):
         "already is left as it is",
     )
     parser.add_argument(
-        "--overwrite", action="store_true", help="replace caption files that are there already"
+        "--write-metadata",
+        action="store_true",
+        help="write the caption into the picture too, as its XMP and IPTC description; the pixels "
+        "stay as they are, a description that is there too",
+    )
+    parser.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="replace caption files and descriptions that are there already",
     )
     parser.add_argument(
         "--attention-maps",
@@ -88,8 +97,10 @@ def run(options):
 def _require_resumable(options):
     if options.resume and not (options.output or options.sidecar):
         raise CaptionerError("--resume: goes on with a file; give --output or --sidecar")
-    if options.overwrite and not options.sidecar:
-        raise CaptionerError("--overwrite: is for --sidecar, which is not given")
+    if options.overwrite and not (options.sidecar or options.write_metadata):
+        raise CaptionerError("--overwrite: is for --sidecar and --write-metadata; give one")
+    if options.write_metadata:
+        require_exiv2()
 
 
 def _caption_to_stdout(model, paths, settings, options, problems):
@@ -144,8 +155,10 @@ def _caption(model, paths, settings, options, write):
                     write_sidecar(path, captions)
                 if maps:
                     maps.write(path, captions[0])
+                if options.write_metadata:
+                    write_description(path, captions[0].text, options.overwrite)
                 write(path, captions)
-            except (ImageError, SidecarError) as problem:
+            except (ImageError, MetadataError, SidecarError) as problem:
                 _complain(problem)
                 problems.append(str(problem))
             bar.update()
