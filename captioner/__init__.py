@@ -25,7 +25,7 @@ _HOME = {
     "TrainConfig": "captioner.config",
     "Translator": "captioner.translator",
     "Vocabulary": "captioner.vocabulary",
-    "export": "captioner.lite_export",
+    "export": "captioner.exporting",
     "join": "captioner.captioner",
     "load": "captioner.captioner",
     "load_dataset": "captioner.datasets",

@@ -112,6 +112,11 @@ def _read_manifest(folder):
         isinstance(manifest, dict) and wanted <= set(manifest) and manifest["format"] == FORMAT,
         f"{path}: not the manifest of an exported captioner of format {FORMAT}; export it again",
     )
+    kind = manifest.get("kind", "litert")
+    require(
+        kind == "litert",
+        f"{folder}: is exported as {kind}, which examples/ shows how to run; export it as litert",
+    )
     return manifest
 
 
@@ -125,7 +130,7 @@ def checksum_of(path):
 
 
 def is_exported(path):
-    """Whether the path is a folder that `captioner.lite_export` has written."""
+    """Whether the path is a folder that `captioner.exporting` has written."""
     return os.path.isfile(os.path.join(path, MANIFEST))
 
 

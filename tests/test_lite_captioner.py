@@ -12,9 +12,9 @@ import pytest
 from captioner import Captioner, CaptionerError, Decoder, Encoder, Ensemble, Vocabulary, load
 from captioner.cli import main
 from captioner.cli.models import load_models
+from captioner.exporting import export
 from captioner.images import read_image
 from captioner.lite_captioner import LiteCaptioner
-from captioner.lite_export import export
 
 WORDS = ["a", "dog", "runs", "été", "犬"]
 
@@ -86,7 +86,7 @@ def test_an_export_replaces_an_older_one_and_nothing_else(tiny_captioner, export
     (tmp_path / "mine" / "photo.jpg").write_text("x")
     with pytest.raises(CaptionerError, match="no exported captioner; give another folder"):
         export(tiny_captioner, tmp_path / "mine")
-    with pytest.raises(CaptionerError, match="storage 'int3': choose float16, float32 or int8"):
+    with pytest.raises(CaptionerError, match="storage 'int3': litert has float16, float32, int8"):
         export(tiny_captioner, tmp_path / "new", storage="int3")
 
 

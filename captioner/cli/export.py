@@ -1,10 +1,13 @@
-"""Write a captioner in the form that LiteRT runs: no TensorFlow, ready in a tenth of a second.
+"""Write a captioner in a form that runs without Keras: for LiteRT, ONNX, or as a SavedModel.
 
   python -m captioner export --model runs/mine/best.keras --out runs/mine/exported
   python caption.py photo.jpg --model runs/mine/exported
+  python -m captioner export --out runs/onnx --format onnx
 
-The folder holds encode.tflite, start.tflite, step.tflite and manifest.json. Training and re-ranking
-need the .keras file. Where each word looked is not told by exported models.
+The first is for LiteRT: no TensorFlow, ready in a tenth of a second. The folder holds three
+networks, encode, start and step, and manifest.json with the words; examples/ captions from each kind
+in plain Python. ONNX needs pip install '.[export]' to be written. Training and re-ranking need the
+.keras file. Where each word looked is not told by exported models.
 """
 
 from captioner.cli.backend import start_backend
@@ -19,9 +22,15 @@ def add_arguments(parser):
         "--model", default="flickr8k", metavar="NAME|FILE", help="captioner (default: flickr8k)"
     )
     parser.add_argument("--out", required=True, metavar="FOLDER", help="folder to write")
+    parser.add_argument(
+        "--format",
+        default="litert",
+        choices=("litert", "onnx", "saved_model"),
+        help="default: litert",
+    )
     add_storage_argument(
         parser,
-        "float16",
+        None,
         more=("int8",),
         more_help="; int8 has the CNN in bytes: half again, quicker, and a little less exact",
     )
@@ -34,7 +43,7 @@ def run(options):
     )
     start_backend()
     from captioner.captioner import load
-    from captioner.lite_export import export
+    from captioner.exporting import export
 
-    export(load(options.model), options.out, options.storage)
+    export(load(options.model), options.out, options.storage, options.format)
     return 0

@@ -30,7 +30,8 @@ def add_storage_argument(parser, default, more=(), more_help=""):
         "--storage",
         choices=("float16", "float32", *more),
         default=default,
-        help=f"how weights are stored; float16 is half as large{more_help} (default: {default})",
+        help=f"how weights are stored; float16 is half as large{more_help} "
+        f"(default: {default or 'float16 for litert, float32 for the others'})",
     )
 
 
