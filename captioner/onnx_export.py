@@ -4,6 +4,7 @@ import logging
 import os
 
 import tensorflow as tf
+from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from captioner.errors import CaptionerError
 from captioner.lite_captioner import checksum_of
@@ -21,10 +22,14 @@ def write(functions, captioner, folder, storage):
     checksums = {}
     for name, (function, signature) in functions.items():
         path = os.path.join(folder, f"{name}.onnx")
+        graph, names = _frozen(function, signature)
+        inputs = [f"{each}:0" for each in signature]
         try:
-            convert.from_function(
-                _positional(function, list(signature)),
-                input_signature=list(signature.values()),
+            convert.from_graph_def(
+                graph,
+                input_names=inputs,
+                output_names=list(names),
+                tensors_to_rename=names | dict(zip(inputs, signature, strict=True)),
                 opset=OPSET,
                 output_path=path,
             )
@@ -35,13 +40,18 @@ def write(functions, captioner, folder, storage):
     return checksums
 
 
-def _positional(function, names):
-    """The function with its tensors in a row, as the converter calls it."""
+def _frozen(function, signature):
+    """The graph of a function with its weights in it, and the names of its output tensors.
 
-    def call(*tensors):
-        return renamed(function(**dict(zip(names, tensors, strict=True))), names)
-
-    return tf.function(call)
+    Not by `tf2onnx.convert.from_function`, which takes constants that are no variables, such as
+    the mean that EfficientNet subtracts, for inputs.
+    """
+    traced = tf.function(lambda **tensors: renamed(function(**tensors), signature))
+    concrete = traced.get_concrete_function(**signature)
+    frozen = convert_variables_to_constants_v2(concrete, lower_control_flow=False)
+    tensors = [each.name for each in frozen.outputs]  # in the order of the sorted names
+    names = dict(zip(tensors, sorted(concrete.structured_outputs), strict=True))
+    return frozen.graph.as_graph_def(), names
 
 
 def renamed(outputs, inputs):

@@ -1,4 +1,4 @@
-"""Exports for ONNX and SavedModel: the numbers of Keras, and captions from a few lines of Python."""
+"""Exports for ONNX and SavedModel: the numbers of Keras, and captions from a few lines."""
 
 import subprocess
 import sys
@@ -72,6 +72,18 @@ def test_the_same_numbers(tmp_path, format, cell, layers, attention):
         for number, each in enumerate(state):
             np.testing.assert_allclose(carried[f"state_{number}"], each, atol=1e-4)
         words = np.asarray(log_probs)[:, 4:].argmax(axis=1).astype("int32") + 4
+
+
+def test_the_cnn_of_the_shipped_model(tmp_path):
+    """It has constants that are no weights."""
+    encoder = Encoder("efficientnet_v2_b0", size=32)
+    decoder = Decoder(9, encoder.channels, units=8, embedding=6)
+    model = Captioner(encoder, decoder, Vocabulary(WORDS))
+    export(model, tmp_path / "out", format="onnx")
+    pixels = read_image(photo(), (32, 32))[None]
+    image = model.encode(pixels)
+    found = onnx_runner(tmp_path / "out")("encode", {"pixels": pixels})["image"]
+    np.testing.assert_allclose(found, image, atol=1e-4 * np.abs(image).max())
 
 
 @pytest.mark.parametrize("format", FORMATS)

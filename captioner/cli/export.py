@@ -5,9 +5,9 @@
   python -m captioner export --out runs/onnx --format onnx
 
 The first is for LiteRT: no TensorFlow, ready in a tenth of a second. The folder holds three
-networks, encode, start and step, and manifest.json with the words; examples/ captions from each kind
-in plain Python. ONNX needs pip install '.[export]' to be written. Training and re-ranking need the
-.keras file. Where each word looked is not told by exported models.
+networks, encode, start and step, and manifest.json with the words; examples/ captions from each
+kind in plain Python. ONNX needs pip install '.[export]' to be written. Training and re-ranking need
+the .keras file. Where each word looked is not told by exported models.
 """
 
 from captioner.cli.backend import start_backend
