@@ -94,9 +94,10 @@ def _open_study(optuna, folder, config, folds):
         study_name="captioner",
         direction="maximize",
         load_if_exists=True,
-        sampler=optuna.samplers.TPESampler(seed=config.seed),
         pruner=optuna.pruners.MedianPruner(STARTUP_TRIALS),
     )
+    # A search that goes on must not draw the same settings once more.
+    study.sampler = optuna.samplers.TPESampler(seed=config.seed + len(study.trials))
     fixed = {**dataclasses.asdict(config), "folds": folds, "out": "", "cache": ""}
     fixed = {name: value for name, value in fixed.items() if name not in SEARCH_SPACE}
     known = study.user_attrs.get("fixed", fixed)

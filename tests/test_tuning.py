@@ -99,6 +99,23 @@ def test_a_bad_trial_is_cut_short_and_a_killed_one_goes_on_in_its_folder(
     assert optuna.logging.get_verbosity() == optuna.logging.WARNING
 
 
+def test_a_search_that_goes_on_draws_other_settings(config, tmp_path, monkeypatch):
+    drawn = []
+
+    def train(config, **rest):
+        drawn.append(config.dropout)
+
+        class Model:
+            about = {"validation": {"CIDEr": 0.5}}  # noqa: RUF012
+
+        return Model
+
+    monkeypatch.setattr(tuning, "train", train)
+    for count in (2, 4):
+        tune(config, str(tmp_path / "tune"), trials=count, log=lambda line: None)
+    assert len(set(drawn)) == len(drawn) == 4
+
+
 def test_from_the_command_line(tmp_path, capsys):
     assert main(["tune", "--data", "data/shapes"]) == 2
     assert "no folder given" in capsys.readouterr().err
