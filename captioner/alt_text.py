@@ -11,8 +11,10 @@ from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
 _CODE = re.compile(
-    r"^(?P<fence>`{3,}|~{3,})[^\n]*\n.*?(?:^(?P=fence)[^\n]*$|\Z)"  # a block of code
-    r"|(?P<ticks>`+)(?!`)[^\n]*?(?<!`)(?P=ticks)(?!`)",  # code in a line
+    r"^[ >\t]*(?P<fence>`{3,}|~{3,})[^\n]*\n.*?(?:^[ >\t]*(?P=fence)[^\n]*$|\Z)"  # a block of code
+    r"|^(?: {4}|\t)[^\n]*$"  # an indented one
+    r"|(?P<ticks>`+)(?!`)(?:[^`]|(?!(?P=ticks)(?!`))`+)*?(?P=ticks)(?!`)"  # code in a paragraph
+    r"|<!--.*?(?:-->|\Z)",
     re.MULTILINE | re.DOTALL,
 )
 _MARKDOWN_IMAGE = re.compile(
@@ -94,7 +96,9 @@ def local_path(source):
 
 def _written(caption, kind):
     if kind == "html":
-        return f' alt="{html.escape(caption)}"'
+        # ASCII, so that it fits whatever encoding the page has.
+        escaped = html.escape(caption).encode("ascii", "xmlcharrefreplace").decode()
+        return f' alt="{escaped}"'
     return re.sub(r"([\\\[\]])", r"\\\1", caption)
 
 

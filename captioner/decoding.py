@@ -74,7 +74,7 @@ def sample(
     top_p=1.0,
     seed=0,
     no_repeat_ngram=0,
-    first_picture=0,
+    pictures=None,
 ):
     """A word drawn at every step, more probable words more often.
 
@@ -87,8 +87,9 @@ def sample(
         top_p: float in (0, 1]. Draw among the fewest words that together have this probability
             (nucleus sampling, Holtzman et al. 2020, section 3.1). Defaults to `1.0`.
         seed: int. The same seed gives the same captions. Defaults to `0`.
-        first_picture: int. Number of the first picture in a longer list. Each picture draws from
-            its own stream, so that its caption does not depend on the batch. Defaults to `0`.
+        pictures: list of int or None. What tells each picture from others. Each draws from a
+            stream of its own, so that its caption depends on no other. Defaults to `None`: 0, 1, 2
+            and so on.
 
     Returns:
         list (pictures) of lists of one Hypothesis; word scores are the model's own.
@@ -97,7 +98,8 @@ def sample(
     _require(top_k >= 0, "top-k", top_k, "0 or more")
     _require(0 < top_p <= 1, "top-p", top_p, "above 0 and at most 1")
     _require(seed >= 0, "seed", seed, "0 or more")
-    streams = [np.random.default_rng([seed, first_picture + row]) for row in range(len(state[0]))]
+    pictures = range(len(state[0])) if pictures is None else pictures
+    streams = [np.random.default_rng([seed, picture]) for picture in pictures]
 
     def choose(log_probs, pictures):
         log_probs = _nucleus(_top(log_probs / temperature, top_k), top_p)

@@ -1,12 +1,12 @@
 """What an evaluation found, picture by picture: a page to look at, and a table."""
 
 import csv
-import io
 import os
 
 from captioner import metrics
 from captioner.errors import CaptionerError
 from captioner.gallery import Gallery
+from captioner.text_files import replacing
 
 PAGE, TABLE = "index.html", "scores.csv"
 
@@ -33,29 +33,25 @@ def write_report(folder, dataset, captions, scores):
     each_scores = metrics.score_each(references, texts)
     try:
         os.makedirs(folder, exist_ok=True)
-        _write_page(os.path.join(folder, PAGE), dataset, captions, each_scores, scores)
-        _write_table(os.path.join(folder, TABLE), texts, each_scores)
     except OSError as error:
         raise CaptionerError(f"{folder}: cannot be written ({error.strerror})") from error
+    _write_page(os.path.join(folder, PAGE), dataset, captions, each_scores, scores)
+    _write_table(os.path.join(folder, TABLE), texts, each_scores)
 
 
 def _write_page(path, dataset, captions, each_scores, scores):
     pictures = zip(dataset.image_ids, dataset.image_paths, dataset.captions, strict=True)
-    with open(path + ".new", "w", encoding="utf-8") as file:
+    with replacing(path, encoding="utf-8") as file:
         gallery = Gallery(file, title=f"{len(captions)} captions, scored", scores=scores)
         for name, picture, references in pictures:
             if name in captions:
                 gallery.add(picture, captions[name], references, each_scores[name])
         gallery.close(failures=[])
-    os.replace(path + ".new", path)
 
 
 def _write_table(path, texts, each_scores):
-    table = io.StringIO(newline="")
-    rows = csv.writer(table)
-    rows.writerow(["image_id", "caption", *next(iter(each_scores.values()), {})])
-    for name, values in each_scores.items():
-        rows.writerow([name, texts[name], *(f"{value:.4f}" for value in values.values())])
-    with open(path + ".new", "w", encoding="utf-8", newline="") as file:
-        file.write(table.getvalue())
-    os.replace(path + ".new", path)
+    with replacing(path, encoding="utf-8", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["image_id", "caption", *next(iter(each_scores.values()), {})])
+        for name, values in each_scores.items():
+            rows.writerow([name, texts[name], *(f"{value:.4f}" for value in values.values())])

@@ -44,12 +44,14 @@ def cached_features(captioner, paths, folder=None, batch_size=32, progress=True,
     try:
         os.makedirs(folder, exist_ok=True)
         stored = _open(path)
-        if stored is None:
+        if stored is None or stored[1]:
             with FileLock(path + ".lock"):  # another run may be at it: it is waited for
                 stored = _open(path)
                 if stored is None:
                     _compute(captioner, paths, path, batch_size, progress, view)
-                    stored = _open(path)
+                elif stored[1]:
+                    _try_again(captioner, paths, path, sorted(stored[1]), view)
+                stored = _open(path)
     except OSError as error:
         raise CaptionerError(
             f"{folder}: the features of {len(paths)} pictures cannot be written "
@@ -127,6 +129,22 @@ def _compute(captioner, paths, path, batch_size, progress, view):
     os.replace(partial, path)
     if os.path.exists(notes):
         os.remove(notes)
+
+
+def _try_again(captioner, paths, path, numbers, view):
+    """Adds the pictures that could not be read before, and can be now: a disk was away, perhaps."""
+    size = (captioner.encoder.size, captioner.encoder.size)
+    results = read_images([paths[number] for number in numbers], size)
+    unreadable = {}
+    features = np.lib.format.open_memmap(path, "r+")  # these rows exist: the file does not grow
+    for number, (_, _, result) in zip(numbers, results, strict=True):
+        if isinstance(result, ImageError):
+            unreadable[str(number)] = str(result)
+            continue
+        result = view(number, result) if view is not None else result
+        features[number] = captioner.encode(result[None])[0]
+    features.flush()
+    _write_state(path + ".json", {"done": len(paths), "unreadable": unreadable})
 
 
 class _FeatureFile:

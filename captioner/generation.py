@@ -1,5 +1,6 @@
 """From pictures to sentences: what a captioner and an ensemble of them have in common."""
 
+import zlib
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
@@ -25,6 +26,7 @@ STORED_SETTINGS = {  # of a model: their type, the least and the most
     "max_length": (int, 1, 10000),
     "no_repeat_ngram": (int, 0, 10000),
 }
+REAL_NUMBERS = {"length_penalty": (-10, 10), "temperature": (0.01, 100)}  # as one may ask for
 
 
 def require_stored_settings(settings):
@@ -134,19 +136,21 @@ class Generation:
     def _caption_batch(self, batch, encoding, search):
         image, captions = encoding.result(), iter(())
         if image is not None:
-            first = next(index for index, _, result in batch if not isinstance(result, ImageError))
-            captions = iter(self.decode(image, first_picture=first, **search))
+            # The picture itself is what chance goes by, not its place among others.
+            read = [result for _, _, result in batch if not isinstance(result, ImageError)]
+            pictures = [zlib.crc32(np.ascontiguousarray(pixels)) for pixels in read]
+            captions = iter(self.decode(image, pictures=pictures, **search))
         for index, source, result in batch:
             failed = isinstance(result, ImageError)
             yield index, source, result if failed else next(captions)
 
-    def decode(self, image, method="beam", first_picture=0, with_attention=False, **settings):
+    def decode(self, image, method="beam", pictures=None, with_attention=False, **settings):
         """Captions for pictures already encoded.
 
         Args:
             image: what `encode` gave.
             method: str. Defaults to `"beam"`.
-            first_picture: int. See `decoding.sample`. Defaults to `0`.
+            pictures: list of int or None. See `decoding.sample`. Defaults to `None`.
             with_attention: bool. Whether to tell where each word looked. Defaults to `False`.
             **settings: arguments of the search in `captioner.decoding`.
 
@@ -155,7 +159,7 @@ class Generation:
         """
         step, state = self.searchable(image)
         if method == "sample":
-            settings["first_picture"] = first_picture
+            settings["pictures"] = pictures
         search = {"greedy": decoding.greedy, "beam": decoding.beam, "sample": decoding.sample}
         found = search[method](step, state, **settings)
         captions = [[self._caption(each) for each in hypotheses] for hypotheses in found]
@@ -214,6 +218,12 @@ class Generation:
             not misplaced or harmless,
             f"{', '.join(misplaced)}: has no meaning with method {method}; leave it out",
         )
+        for name, (least, most) in REAL_NUMBERS.items():
+            value = given.get(name, least)
+            require(
+                least <= value <= most,
+                f"{name.replace('_', ' ')} {value}: must be a number from {least} to {most}",
+            )
         settings = {**self.generation, **given}
         if method == "beam" and "n_best" in given and "beam_size" not in given:
             settings["beam_size"] = max(settings["beam_size"], given["n_best"])

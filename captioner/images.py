@@ -4,6 +4,7 @@ import contextlib
 import functools
 import glob
 import io
+import itertools
 import os
 import stat
 import sys
@@ -13,7 +14,7 @@ from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 from captioner.errors import CaptionerError
 
@@ -21,6 +22,15 @@ ENDINGS = {
     ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".gif", ".webp", ".avif", ".bmp",
     ".dib", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".jp2", ".j2k", ".qoi",
 }  # fmt: skip
+TURNS = {  # what EXIF's orientation asks for
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 READ_AHEAD = 64  # pictures decoded before they are asked for
 THREADS = 4  # Pillow decodes without holding Python's lock
 LARGE = 2**24  # pixels; larger pictures are decoded one at a time, for the memory's sake
@@ -112,16 +122,16 @@ def find_images(arguments):
     paths, problems = [], []
     for argument in _with_standard_input(arguments):
         if os.path.isdir(argument):
-            found = _in_folder(argument)
+            found = _in_folder(argument, problems)
             problem = "folder holds no pictures"
         elif os.path.lexists(argument):
             found = [argument]
         else:
-            found = [
-                path
-                for match in sorted(glob.glob(argument, recursive=True))
-                for path in (_in_folder(match) if os.path.isdir(match) else [match])
+            matches = sorted(glob.glob(argument, recursive=True))
+            parts = [
+                _in_folder(each, problems) if os.path.isdir(each) else [each] for each in matches
             ]
+            found = list(dict.fromkeys(itertools.chain(*parts)))  # ** finds folders and their files
             problem = "no file matches" if glob.has_magic(argument) else "no such file or folder"
         if not found:
             problems.append(f"{describe(argument)}: {problem}")
@@ -150,9 +160,12 @@ def _with_standard_input(arguments):
             yield argument
 
 
-def _in_folder(folder):
+def _in_folder(folder, problems):
+    def tell(error):
+        problems.append(f"{describe(error.filename)}: cannot be read ({error.strerror})")
+
     found = []
-    for parent, folders, names in os.walk(folder):
+    for parent, folders, names in os.walk(folder, onerror=tell):
         folders[:] = sorted(each for each in folders if not each.startswith("."))
         found += [
             os.path.join(parent, name)
@@ -267,9 +280,13 @@ class _TimedFile(io.BufferedReader):
 
 @functools.cache
 def _formats():
-    """What Pillow opens, but PostScript: that is a program, which it has Ghostscript run."""
+    """What Pillow opens, but for what reaches beyond the file that is being watched.
+
+    PostScript is a program, which Pillow has Ghostscript run. The others hold whole pictures of
+    other kinds, which it opens by itself, PostScript among them, past all limits set here.
+    """
     Image.init()
-    return sorted(set(Image.OPEN) - {"EPS"})
+    return sorted(set(Image.OPEN) - {"EPS", "IPTC", "BLP", "ICNS", "FPX", "MIC", "WMF"})
 
 
 def _pixels(image, size):
@@ -284,8 +301,8 @@ def _pixels(image, size):
 
 def _upright(image):
     """The picture as EXIF says it is to be seen; itself, not a copy, where it is so already."""
-    upright = image.getexif().get(ExifTags.Base.Orientation, 1) == 1
-    return image if upright else ImageOps.exif_transpose(image)
+    turn = TURNS.get(image.getexif().get(ExifTags.Base.Orientation))
+    return image if turn is None else image.transpose(turn)
 
 
 def _rgb(image):

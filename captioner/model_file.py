@@ -17,6 +17,7 @@ from captioner.errors import CaptionerError, require
 CONFIG, WEIGHTS = "config.json", "model.weights.h5"
 MEMBERS = {CONFIG, WEIGHTS, "metadata.json"}
 CLASSES = {("captioner.captioner", "Captioner"), ("keras", "DTypePolicy")}
+MOST_CONFIG = 2**24  # bytes of config.json, unpacked; that of the shipped model has 2**15
 MOST_BYTES = 2**31  # of all members unpacked; the largest network we offer has 200 MB
 LARGEST_PICTURE = 2048  # pixels, height and width
 LARGEST_LAYER = 2**14  # units of a layer, where the weights have no axis that long
@@ -43,7 +44,7 @@ def check_model_file(path):
             "a Keras model, but not a captioner; train one with train.py",
         )
         _require_our_classes(model)
-        _require_sizes(model["config"], _longest_axis(members[WEIGHTS]))
+        _require_sizes(model["config"], *_axis_and_count(members[WEIGHTS]))
     except CaptionerError as error:
         raise CaptionerError(f"{path}: cannot be opened as a captioner: {error}") from error
     except OSError as error:
@@ -71,6 +72,8 @@ def _members(path):
             f"it should hold {', '.join(sorted(MEMBERS))} and nothing else",
         )
         size = sum(each.file_size for each in archive.infolist())
+        config = archive.getinfo(CONFIG).file_size
+        require(config <= MOST_CONFIG, f"{config:,} bytes of {CONFIG} are more than a captioner's")
         require(size <= MOST_BYTES, f"{size:,} bytes when unpacked are more than a captioner's")
         return {name: archive.read(name) for name in names}
 
@@ -92,8 +95,9 @@ def _require_our_classes(value):
             _require_our_classes(each)
 
 
-def _longest_axis(content):
-    """The longest axis of all weights, once they are known to be plain arrays in this file."""
+def _axis_and_count(content):
+    """The longest axis of all weights, and how many numbers they are, once they are known to be
+    plain arrays in this file."""
     links, arrays = [], []  # h5py takes it ill if an error is raised while it visits
     with h5py.File(io.BytesIO(content), "r") as weights:
         weights.visititems_links(lambda name, link: links.append((name, link)))
@@ -106,10 +110,11 @@ def _longest_axis(content):
             require(is_plain, f"its weight {name[:80]!r} is no plain array")
         size = sum(each.nbytes for _, each in arrays)
         require(size <= len(content), "its weights are said to be larger than the file")
-        return max((axis for _, each in arrays for axis in each.shape), default=0)
+        longest = max((axis for _, each in arrays for axis in each.shape), default=0)
+        return longest, sum(each.size for _, each in arrays)
 
 
-def _require_sizes(config, longest):
+def _require_sizes(config, longest, count):
     """Raises CaptionerError where a network would be built that the weights cannot be of.
 
     It would take all the memory before the weights were found not to fit.
@@ -126,3 +131,6 @@ def _require_sizes(config, longest):
                 0 <= value <= max(longest, LARGEST_LAYER),
                 f"its {name} is said to be {value}, its weights are of at most {longest}",
             )
+        least = member["layers"] * member["units"] ** 2
+        least += member["vocabulary_size"] * (member["units"] + member["embedding"])
+        require(least <= count, f"its decoder would have {least:,} weights, the file has {count:,}")

@@ -24,7 +24,7 @@ def write_description(picture, text, overwrite=False):
     """Writes a description into a picture file.
 
     The work is done on a copy beside it, which then takes its name: the file is whole at every
-    moment, and keeps its times and rights.
+    moment, and keeps its times and mode. A link is followed.
 
     Args:
         picture: str. A JPEG, PNG, WebP, TIFF ... file.
@@ -42,6 +42,7 @@ def write_description(picture, text, overwrite=False):
     'two dogs on a beach'
     """
     exiv2 = require_exiv2()
+    shown, picture = describe(picture), os.path.realpath(picture)
     folder = os.path.dirname(os.path.abspath(picture))
     try:
         with tempfile.TemporaryDirectory(dir=folder, prefix=".describing-") as workshop:
@@ -50,20 +51,27 @@ def write_description(picture, text, overwrite=False):
             shutil.copy2(picture, copy)
             times = os.stat(copy)
             with exiv2.Image(copy) as image:
-                if not overwrite and (there := _description(image)):
+                there = _description(image)
+                if there == text:
+                    return
+                if there and not overwrite:
                     raise MetadataError(
-                        f"{describe(picture)}: has a description already ({there[:80]!r}); "
+                        f"{shown}: has a description already ({there[:80]!r}); "
                         "--overwrite replaces it"
                     )
-                image.modify_xmp({XMP: {LANGUAGE: text}})
-                image.modify_iptc(UTF8 | {IPTC: text})
+                others = image.read_iptc().keys() - {IPTC, *UTF8}
+                image.modify_xmp({XMP: {**_texts(image), LANGUAGE: text}})
+                # Other IPTC texts may be in another encoding: the mark for UTF-8 would change them.
+                image.modify_iptc({IPTC: text} if others else UTF8 | {IPTC: text})
             os.utime(copy, ns=(times.st_atime_ns, times.st_mtime_ns))
             os.replace(copy, picture)
     except OSError as error:
-        raise MetadataError(f"{describe(picture)}: cannot be written ({error.strerror})") from error
+        raise MetadataError(f"{shown}: cannot be written ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise MetadataError(f"{shown}: has metadata that are not UTF-8, which stay so") from error
     except RuntimeError as error:  # Exiv2's own
         reason = str(error).strip().split("\n")[0][:160]
-        raise MetadataError(f"{describe(picture)}: takes no description ({reason})") from error
+        raise MetadataError(f"{shown}: takes no description ({reason})") from error
 
 
 def read_description(picture):
@@ -75,15 +83,21 @@ def read_description(picture):
     try:
         with open(picture, "rb") as file, require_exiv2().ImageData(file.read()) as image:
             return _description(image)
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, UnicodeDecodeError) as error:
         reason = str(error).strip().split("\n")[0][:160]
         raise MetadataError(f"{describe(picture)}: cannot be read ({reason})") from error
 
 
 def _description(image):
-    texts = image.read_xmp().get(XMP) or {}
-    text = texts.get(LANGUAGE) if isinstance(texts, dict) else texts
+    texts = _texts(image)
+    text = texts.get(LANGUAGE) or next(iter(texts.values()), None)
     return text or image.read_iptc().get(IPTC) or None
+
+
+def _texts(image):
+    """The descriptions by their languages."""
+    texts = image.read_xmp().get(XMP) or {}
+    return texts if isinstance(texts, dict) else {LANGUAGE: texts}
 
 
 def require_exiv2():

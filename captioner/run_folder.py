@@ -72,7 +72,7 @@ class RunFolder:
         return folder
 
     def begin(self, config):
-        """Makes the folder, with the settings in it, and keeps other processes out of it.
+        """Makes the folder, and keeps other processes out of it.
 
         Raises:
             CaptionerError: A run is there that has other settings, or another process is at it.
@@ -94,10 +94,13 @@ class RunFolder:
             if os.path.exists(self._config):
                 self._compare(config)
             self._sweep()
-            self._replace(self._config, config.to_json().encode())
         except BaseException:
             self.end()
             raise
+
+    def keep_settings(self, config):
+        """Writes config.json: from now on there is a run."""
+        self._replace(self._config, config.to_json().encode())
 
     def end(self):
         """Lets other processes into the folder."""
@@ -246,6 +249,9 @@ class InMemory:
         return f"best-{stage}"
 
     def begin(self, config):
+        pass
+
+    def keep_settings(self, config):
         pass
 
     def end(self):

@@ -1,6 +1,10 @@
-"""Text and JSON files from outside: read, or refused in one line that says where."""
+"""Text and JSON files: read, or refused in one line that says where; and replaced whole."""
 
+import contextlib
 import json
+import os
+import shutil
+import tempfile
 
 from captioner.errors import CaptionerError
 
@@ -35,3 +39,46 @@ def read_json(path):
         ) from error
     except (RecursionError, ValueError) as error:  # too deep, or a number of thousands of digits
         raise CaptionerError(f"{path}: broken JSON ({error})") from error
+
+
+@contextlib.contextmanager
+def replacing(path, **settings):
+    """A new file that takes the place of an older one when it is complete, and else disappears.
+
+    Its name meanwhile is one that no other file has; a link is followed, rights are kept.
+
+    Args:
+        path: str.
+        **settings: of `open`, such as encoding.
+
+    Yields:
+        The file, open for writing.
+
+    Raises:
+        CaptionerError: It cannot be written; what had its name before is still there.
+    """
+    target = os.path.realpath(path)
+    unfinished = None
+    try:
+        descriptor, unfinished = tempfile.mkstemp(dir=os.path.dirname(target), prefix=".writing-")
+        with open(descriptor, "w", **settings) as file:
+            yield file
+        _give_rights(unfinished, target)
+        os.replace(unfinished, target)
+        unfinished = None
+    except OSError as error:
+        reason = error.strerror or error
+        raise CaptionerError(f"{path}: cannot be written ({reason})") from error
+    finally:
+        if unfinished:
+            os.remove(unfinished)
+
+
+def _give_rights(path, like):
+    """The rights of an older file, or those that a new file gets (a temporary one has fewer)."""
+    if os.path.exists(like):
+        shutil.copymode(like, path)
+    else:
+        mask = os.umask(0)
+        os.umask(mask)
+        os.chmod(path, 0o666 & ~mask)

@@ -9,6 +9,7 @@ best CIDEr is kept.
 """
 
 import dataclasses
+import hashlib
 import math
 import os
 import time
@@ -86,9 +87,12 @@ def train(
     keras.utils.set_random_seed(config.seed)
     captioner = new_captioner(config, training, encoder)
     _require_usable(config, captioner)
-    folder.begin(config)  # only now: a wrong setting must not leave a run behind
+    folder.begin(config)
     try:
         run = _Run(config, folder, captioner, training, validation, log, progress, after_epoch)
+        run.look_back()
+        folder.keep_settings(config)  # only now: a wrong setting must not leave a run behind
+        run.prepare()
         run.report_sizes()
         run.go()
         return folder.best_captioner(captioner)
@@ -210,6 +214,33 @@ class _Run:
         self.log = log
         self.progress = progress
         self.after_epoch = after_epoch
+        self.training, self.validation = training, validation
+        self.history = []
+        self.best_score = -1.0
+
+    def look_back(self):
+        """Finds what the run that is gone on with has done, and whether it can be.
+
+        Raises:
+            CaptionerError: Its data have changed, or these settings leave out the stage it is in.
+        """
+        self.fingerprints = {
+            "train": self.training.fingerprint(), "val": self.validation.fingerprint(),
+        }  # fmt: skip
+        if self.config.text:
+            self.fingerprints["text"] = _fingerprint_of_text(self.config.text)
+        self.stored = self.folder.load_state()
+        self.stages = self._stages()
+        if self.stored:
+            facts = self.stored[1]
+            self._require_same_data(facts.get("data", {}))
+            self._stage_to_go_on_with(facts["stage"])
+            self.history, self.best_score = facts["history"], facts["best_score"]
+
+    def prepare(self):
+        """Encodes pictures and captions."""
+        config, captioner = self.config, self.captioner
+        training, validation = self.training, self.validation
         self.train_features, self.training = self._encode(training)
         self.mirrored = [may_mirror(captions) for captions in self.training.captions]
         self.val_features, self.validation = self._encode(validation)
@@ -228,9 +259,6 @@ class _Run:
         self.captions_each = self.captions_a_picture if attends else 1
         self.pictures_a_step = max(1, config.batch_size // self.captions_each)
         self.started_from = captioner.about  # empty unless the run goes on from a captioner
-        self.fingerprints = {"train": training.fingerprint(), "val": validation.fingerprint()}
-        self.history = []
-        self.best_score = -1.0
 
     def _longest(self):
         """Most words, the end included, of a caption that the model writes in training."""
@@ -290,21 +318,21 @@ class _Run:
             f"({config.cell}, {config.implementation}) {captioner.decoder.count_params():,}"
         )
 
-    def go(self):
-        stages = [TextStage(self)] if self.config.text and self.config.text_epochs else []
+    def _stages(self):
+        """The kinds of stages that the settings ask for, in their order."""
+        stages = [TextStage] if self.config.text and self.config.text_epochs else []
         if self.config.epochs:
-            stages.append(FeatureStage(self))
+            stages.append(FeatureStage)
         if self.config.fine_tune_from != "none" and self.config.fine_tune_epochs:
-            stages.append(PixelStage(self))
+            stages.append(PixelStage)
         if self.config.self_critical:
-            stages.append(RewardStage(self))
-        stored = self.folder.load_state()
-        first = 0
+            stages.append(RewardStage)
+        return stages
+
+    def go(self):
+        stages, stored, first = [kind(self) for kind in self.stages], self.stored, 0
         if stored:
-            facts = stored[1]
-            self._require_same_data(facts.get("data", self.fingerprints))
-            self.history, self.best_score = facts["history"], facts["best_score"]
-            first = self._stage_to_go_on_with([stage.name for stage in stages], facts["stage"])
+            first = self._stage_to_go_on_with(stored[1]["stage"])
             self.log(f"going on after epoch {len(self.history)} of {self.folder.path}")
         for number, stage in enumerate(stages[first:], first):
             is_resumed = bool(stored) and number == first
@@ -325,7 +353,7 @@ class _Run:
     def _require_same_data(self, before):
         """Raises CaptionerError if pictures or captions are not those that the run began with."""
         for split, now in self.fingerprints.items():
-            was = before[split]
+            was = before.get(split, now)
             if was == now:
                 continue
             numbers = [f"{each['pictures']} pictures with {each['captions']} captions"
@@ -337,7 +365,8 @@ class _Run:
                 f"begin a new run, with --init-from {self.folder.best}"
             )
 
-    def _stage_to_go_on_with(self, names, stopped_in):
+    def _stage_to_go_on_with(self, stopped_in):
+        names = [stage.name for stage in self.stages]
         if stopped_in in names:
             return names.index(stopped_in)
         raise CaptionerError(
@@ -478,6 +507,13 @@ class _Run:
             variable.assign(arrays[f"model_{n}"])
         for n, variable in enumerate(stage.optimizer.variables):
             variable.assign(arrays[f"optimizer_{n}"])
+
+
+def _fingerprint_of_text(path):
+    """As `CaptionDataset.fingerprint`, of captions without pictures."""
+    lines = read_lines(path)
+    digest = hashlib.sha256("\n".join(lines).encode()).hexdigest()
+    return {"pictures": 0, "captions": len(lines), "digest": digest}
 
 
 def _without_folders(config):

@@ -10,6 +10,7 @@ import threading
 from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from fastapi import FastAPI, Request
 from fastapi.concurrency import run_in_threadpool
@@ -58,7 +59,9 @@ def make_app(model, batch_size=BATCH_SIZE, most_bytes=MOST_BYTES, only_local=Tru
         yield
         batches.stop()
 
-    app = FastAPI(title="captioner", version=__version__, lifespan=lifespan)
+    # Without the pages of FastAPI's own, which load scripts from elsewhere.
+    app = FastAPI(title="captioner", lifespan=lifespan, docs_url=None, redoc_url=None,
+                  openapi_url=None)  # fmt: skip
     if only_local:
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(LOCAL_NAMES))
     page = importlib.resources.files("captioner").joinpath("web_page.html").read_text("utf-8")
@@ -74,7 +77,12 @@ def make_app(model, batch_size=BATCH_SIZE, most_bytes=MOST_BYTES, only_local=Tru
     @app.post("/caption")
     async def caption(request: Request):
         """Captions the picture file that is the body; the query has the search settings."""
+        origin = request.headers.get("origin")
+        if origin and urlsplit(origin).netloc != request.headers.get("host"):
+            return _refusal(403, "asked by a page of another site")
         try:
+            if batches.waiting >= MOST_WAITING:
+                raise BusyError
             settings = settings_of(request.query_params)
             content = await _body(request, most_bytes)
             size = (model.picture_size,) * 2
@@ -167,7 +175,7 @@ class Batches:
                 except queue.Empty:
                     break
             ending = None in batch
-            batch = [each for each in batch if each is not None]
+            batch = [each for each in batch if each and each.future.set_running_or_notify_cancel()]
             for search in dict.fromkeys(each.search for each in batch):
                 self._caption([each for each in batch if each.search == search])
             if ending:

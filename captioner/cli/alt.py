@@ -17,7 +17,8 @@ from captioner.alt_text import fill, find_gaps, local_path
 from captioner.cli.models import add_model_arguments, load_models
 from captioner.cli.search_arguments import add_search_arguments, search_settings
 from captioner.errors import CaptionerError, require
-from captioner.images import ImageError
+from captioner.images import ImageError, describe
+from captioner.text_files import replacing
 
 MARKDOWN = (".md", ".markdown", ".mdown", ".mkd")
 
@@ -46,6 +47,9 @@ def run(options):
     gaps = {page: find_gaps(text, page.lower().endswith(MARKDOWN)) for page, text in pages.items()}
     if not any(gaps.values()):
         print("no alternative text is missing", file=sys.stderr)
+        if options.output:
+            for page, text in pages.items():
+                _write(page, text, [], {}, options)
         return 0
     files, missing = _files_of(gaps)
     captions = {}
@@ -73,11 +77,11 @@ def run(options):
 
 def _check(options):
     try:
-        names = {name for _, name, _, _ in Formatter().parse(options.template) if name is not None}
+        parts = [part[1:] for part in Formatter().parse(options.template) if part[1] is not None]
     except ValueError:
-        names = set()
+        parts = []
     require(
-        names == {"caption"},
+        parts and all(part == ("caption", "", None) for part in parts),
         f"--template {options.template!r}: must have {{caption}} in it, and no other braces",
     )
     require(
@@ -88,7 +92,7 @@ def _check(options):
 
 def _read(page):
     try:
-        # Whatever the encoding: ASCII is put in, and the other bytes are written as they were.
+        # Whatever the encoding: other bytes are written as they were.
         with open(page, encoding="utf-8", errors="surrogateescape", newline="") as file:
             return file.read()
     except OSError as error:
@@ -102,7 +106,7 @@ def _files_of(gaps):
         for gap in found:
             path = local_path(gap.source)
             if path is None:
-                missing.append(f"{page}: {gap.source[:80]}: is no file beside the page")
+                missing.append(f"{page}: {describe(gap.source[:80])}: is no file beside the page")
             else:
                 files[page, gap.source] = os.path.join(os.path.dirname(page), path)
     return files, missing
@@ -111,16 +115,12 @@ def _files_of(gaps):
 def _write(page, text, gaps, texts, options):
     if options.dry_run:
         for source, caption in texts.items():
-            print(f"{page}\t{source}\t{caption}")
+            print(f"{page}\t{describe(source)}\t{caption}")
         return
     path = options.output or page
-    try:
-        with open(
-            path + ".new", "w", encoding="utf-8", errors="surrogateescape", newline=""
-        ) as file:
-            file.write(fill(text, gaps, texts))
-        os.replace(path + ".new", path)
-    except OSError as error:
-        raise CaptionerError(f"{path}: cannot be written ({error.strerror})") from error
+    filled_text = fill(text, gaps, texts)
+    if options.output or filled_text != text:
+        with replacing(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
+            file.write(filled_text)
     filled = sum(gap.source in texts for gap in gaps)
     print(f"{path}: {filled} of {len(gaps)} missing texts written", file=sys.stderr)

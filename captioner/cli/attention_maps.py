@@ -1,5 +1,6 @@
 """Where each word of a caption looked, as a picture for each picture."""
 
+import itertools
 import os
 
 from captioner.errors import CaptionerError, require
@@ -20,7 +21,7 @@ class AttentionMaps:
 
     def __init__(self, folder):
         self._folder = folder
-        self._taken = {}
+        self._taken = set()
         try:
             os.makedirs(folder, exist_ok=True)
         except OSError as error:
@@ -48,6 +49,8 @@ class AttentionMaps:
             raise CaptionerError(f"{path}: cannot be written ({error.strerror})") from error
 
     def _name(self, picture):
-        name = os.path.splitext(os.path.basename(picture))[0]
-        self._taken[name] = count = self._taken.get(name, 0) + 1
-        return name if count == 1 else f"{name}-{count}"
+        stem = os.path.splitext(os.path.basename(picture))[0]
+        names = itertools.chain([stem], (f"{stem}-{count}" for count in itertools.count(2)))
+        name = next(each for each in names if each not in self._taken)
+        self._taken.add(name)
+        return name

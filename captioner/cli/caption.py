@@ -101,6 +101,8 @@ def _require_resumable(options):
         raise CaptionerError("--overwrite: is for --sidecar and --write-metadata; give one")
     if options.write_metadata:
         require_exiv2()
+    if options.output and os.path.exists(options.output) and not os.path.isfile(options.output):
+        raise CaptionerError(f"--output {options.output}: is no regular file; give another")
 
 
 def _caption_to_stdout(model, paths, settings, options, problems):
@@ -134,8 +136,21 @@ def _caption_to_file(model, paths, settings, options, problems):
 
 
 def _what_captions_depend_on(options, settings):
-    asked = ("model", "rerank", "rerank_weight")
-    return {name: getattr(options, name) for name in asked} | settings
+    asked = ("model", "rerank", "rerank_weight", "sidecar", "write_metadata", "attention_maps")
+    files = [*(options.model or []), options.rerank]
+    return {
+        **{name: getattr(options, name) for name in asked},
+        **settings,
+        "files": [_change_of(path) for path in files if path],
+    }
+
+
+def _change_of(path):
+    """What tells whether a model file is still the same one; None for a shipped model."""
+    if not os.path.exists(path):
+        return None
+    status = os.stat(path)
+    return [status.st_size, status.st_mtime_ns]
 
 
 def _caption(model, paths, settings, options, write):
@@ -151,17 +166,33 @@ def _caption(model, paths, settings, options, write):
                 if isinstance(result, ImageError):
                     raise result
                 captions = result[: settings.get("n_best", 1)]
-                if options.sidecar and (options.overwrite or not has_sidecar(path)):
-                    write_sidecar(path, captions)
                 if maps:
                     maps.write(path, captions[0])
-                if options.write_metadata:
-                    write_description(path, captions[0].text, options.overwrite)
+                # What says that a picture is done comes last: a killed run does the rest again.
+                problems += _leave_beside(path, captions, options)
                 write(path, captions)
-            except (ImageError, MetadataError, SidecarError) as problem:
+            except ImageError as problem:
                 _complain(problem)
                 problems.append(str(problem))
             bar.update()
+    return problems
+
+
+def _leave_beside(path, captions, options):
+    """Writes the caption into the picture and beside it, as asked; returns what failed."""
+    problems = []
+    try:
+        if options.write_metadata:
+            write_description(path, captions[0].text, options.overwrite)
+    except MetadataError as problem:
+        problems.append(str(problem))
+    try:
+        if options.sidecar and (options.overwrite or not has_sidecar(path)):
+            write_sidecar(path, captions)
+    except SidecarError as problem:
+        problems.append(str(problem))
+    for problem in problems:
+        _complain(problem)
     return problems
 
 

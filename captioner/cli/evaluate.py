@@ -81,9 +81,9 @@ def run(options):
     scores = metrics.score(references, captions, options.metrics)
     if options.diversity:
         scores |= metrics.diversity(list(captions.values()), _training_captions(options.diversity))
+    _print(scores, len(captions), options.json)
     if options.report:
         write_report(options.report, dataset, found, scores)
-    _print(scores, len(captions), options.json)
     return 0
 
 

@@ -5,6 +5,7 @@ import json
 import os
 
 import numpy as np
+from filelock import FileLock, Timeout
 
 from captioner import __version__
 from captioner.errors import CaptionerError, require
@@ -36,19 +37,34 @@ class Journal:
 
     def __init__(self, output, settings, resume):
         self.path = _path(output)
+        self._lock = FileLock(self.path + ".lock")
+        try:
+            self._lock.acquire(timeout=0)  # the system releases it if the process is killed
+        except Timeout as error:
+            raise CaptionerError(
+                f"{output}: another process is writing it; give another --output, or wait"
+            ) from error
+        except OSError as error:
+            raise CaptionerError(f"{output}: cannot be written ({error.strerror})") from error
+        try:
+            self._open(header={"captioner": __version__, "settings": settings}, resume=resume)
+        except BaseException:
+            self._release()
+            raise
+
+    def _open(self, header, resume):
         self._places = {}  # of each picture's line in the file
         self._is_short_of_room = False
         exists = os.path.exists(self.path)
         require(
             resume or not exists,
-            f"{self.path}: an unfinished run is there, or one at work; go on with it by --resume, "
-            "or delete the file",
+            f"{self.path}: an unfinished run is there; go on with it by --resume, or delete the "
+            "file",
         )
         try:
             self._file = open(self.path, "r+b" if exists else "x+b")  # noqa: SIM115 - close() does
         except OSError as error:
             raise CaptionerError(f"{self.path}: cannot be written ({error.strerror})") from error
-        header = {"captioner": __version__, "settings": settings}
         end = self._read(header) if exists else 0
         self._file.truncate(end)
         self._file.seek(end)
@@ -84,11 +100,18 @@ class Journal:
                 self._file.close()
             if not self._places and not self._is_short_of_room:
                 os.remove(self.path)
+            self._release()
 
     def remove(self):
         """Deletes the file: the output is written."""
         self._file.close()
         os.remove(self.path)
+        self._release()
+
+    def _release(self):
+        self._lock.release()
+        with contextlib.suppress(OSError):
+            os.remove(self._lock.lock_file)
 
     def _write(self, entry):
         try:

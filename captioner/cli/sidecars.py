@@ -3,7 +3,7 @@
 import os
 
 from captioner.errors import CaptionerError
-from captioner.images import describe
+from captioner.text_files import replacing
 
 
 class SidecarError(CaptionerError):
@@ -26,10 +26,8 @@ def write_sidecar(picture, captions):
     Raises:
         SidecarError: It cannot be written.
     """
-    path = sidecar_of(picture)
     try:
-        with open(path + ".new", "w", encoding="utf-8", newline="\n") as file:
+        with replacing(sidecar_of(picture), encoding="utf-8", newline="\n") as file:
             file.writelines(each.text + "\n" for each in captions)
-        os.replace(path + ".new", path)
-    except OSError as error:
-        raise SidecarError(f"{describe(path)}: cannot be written ({error.strerror})") from error
+    except CaptionerError as error:
+        raise SidecarError(str(error)) from error

@@ -9,6 +9,8 @@ import sys
 
 from captioner.errors import CaptionerError
 from captioner.gallery import Gallery
+from captioner.images import describe
+from captioner.text_files import replacing
 
 
 @contextlib.contextmanager
@@ -20,18 +22,18 @@ def open_output(path):
     """
     if path is None:
         sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape", newline="\n")
-        yield sys.stdout
-        sys.stdout.flush()
+        try:
+            yield sys.stdout
+            sys.stdout.flush()
+        except BrokenPipeError:  # the reader has seen enough
+            raise
+        except OSError as error:
+            raise CaptionerError(
+                f"standard output: cannot be written ({error.strerror})"
+            ) from error
         return
-    unfinished = path + ".new"
-    try:
-        with open(unfinished, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
-            yield file
-        os.replace(unfinished, path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            os.remove(unfinished)
-        raise CaptionerError(f"{path}: cannot be written ({error.strerror})") from error
+    with replacing(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
+        yield file
 
 
 class TextWriter:
@@ -43,7 +45,8 @@ class TextWriter:
 
     def write(self, path, captions):
         for caption in captions:
-            fields = [_one_line(path), caption.text]
+            # On a screen, characters of a name could steer the terminal.
+            fields = [describe(path) if self.file.isatty() else _one_line(path), caption.text]
             if self.with_scores:
                 fields.append(f"{caption.score:.4f}")
             self.file.write("\t".join(fields) + "\n")
