@@ -142,7 +142,7 @@ def _try_again(captioner, paths, path, numbers, view):
             unreadable[str(number)] = str(result)
             continue
         result = view(number, result) if view is not None else result
-        features[number] = captioner.encode(result[None])[0]
+        features[number] = captioner.encode(result[None], 1)[0]
     features.flush()
     _write_state(path + ".json", {"done": len(paths), "unreadable": unreadable})
 

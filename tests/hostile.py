@@ -5,6 +5,7 @@ import io
 import json
 import os
 import re
+import struct
 
 import numpy as np
 from PIL import Image
@@ -114,6 +115,18 @@ def bad_pictures(folder):
         make(path)
         expected[path] = reason
     return expected
+
+
+def in_iptc(content):
+    """A picture file wrapped as IPTC/NAA: Pillow opens by itself what is in it."""
+
+    def field(record, dataset, data):
+        return struct.pack(">BBBH", 0x1C, record, dataset, len(data)) + data
+
+    size = struct.pack(">I", 8)
+    head = field(3, 60, b"\x01\x00") + field(3, 20, size) + field(3, 30, size)
+    parts = [field(8, 10, content[n : n + 30000]) for n in range(0, len(content), 30000)]
+    return head + field(3, 120, b"\x01") + b"".join(parts) + bytes(5)
 
 
 def many_scans(scans):

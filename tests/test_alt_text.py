@@ -21,6 +21,15 @@ MARKDOWN = r"""# Title ![](a.jpg) and ![mine](b.jpg)
 ![](block.jpg) <img src="block.jpg">
 ```
 
+    ![](indented.jpg)
+
+> ```
+> ![](quoted.jpg)
+> ```
+
+`` two lines
+![](span.jpg) `` <!-- ![](comment.jpg) -->
+
 <img src="d.jpg" width=3>
 """
 
@@ -103,11 +112,24 @@ def test_what_cannot_be_filled_is_told(site, capsys, tmp_path):
     assert "alt=" not in page.read_text()
 
 
+def test_links_and_rights_stay(site, tmp_path):
+    page, model = site
+    page.chmod(0o600)
+    link = tmp_path / "link.html"
+    link.symlink_to("page.html")
+    assert main(["alt", str(link), *model, "--template", "\N{CAT} {caption}"]) == 0
+    assert link.is_symlink()
+    assert page.stat().st_mode & 0o777 == 0o600
+    assert b'alt="&#128008; ' in page.read_bytes()  # ASCII, whatever the encoding of the page
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["--template", "a photo"], "must have {caption} in it"),
         (["--template", "{caption} {x}"], "must have {caption} in it"),
+        (["--template", "{caption:d}"], "must have {caption} in it"),
+        (["--template", "{caption!x}"], "must have {caption} in it"),
         (["--template", "{caption"], "must have {caption} in it"),
         (["gone.html"], "gone.html: cannot be read"),
         (["gone.html", "--output", "x.html"], "is for one page; 2 were given"),

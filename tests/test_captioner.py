@@ -150,3 +150,20 @@ def test_frozen_means_frozen_and_fine_tuning_spares_batch_normalisation(real_mob
     assert all(moved)
     with pytest.raises(CaptionerError, match="no such layer"):
         encoder.unfreeze_from("nowhere")
+
+
+def test_a_sampled_caption_depends_on_its_picture_alone(tiny_captioner, pictures):
+    first, second, *_ = pictures
+    sampling = {"method": "sample", "temperature": 3.0, "seed": 5}
+
+    def texts(images, batch_size):
+        found = tiny_captioner.generate_all(images, batch_size, **sampling)
+        return [each if isinstance(each, ImageError) else each[0].text for _, _, each in found]
+
+    alone = [texts([each], 1)[0] for each in (first, second)]
+    assert alone[0] != alone[1]
+    assert texts([second, first], 8) == alone[::-1]
+    mixed = texts([first, "gone.jpg", second, first], 2)
+    assert [mixed[0], *mixed[2:]] == [*alone, alone[0]]
+    others = {tiny_captioner.generate(first, **{**sampling, "seed": n}) for n in range(5)}
+    assert len(others) > 1

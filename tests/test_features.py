@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from captioner import images
 from captioner.augmentation import View
 from captioner.errors import CaptionerError
 from captioner.features import Rows, cached_features
+from captioner.images import ImageError
 
 
 class MeanColour:
@@ -123,3 +125,23 @@ def test_a_picture_that_cannot_be_read_is_zeros_and_too_many_are_an_error(paths,
         assert not features[1].any()
     with pytest.raises(CaptionerError, match="2 of 5 pictures cannot be read"):
         cached_features(MeanColour(), paths + broken, cache, progress=False)
+
+
+def test_a_picture_that_can_be_read_again_is_added(paths, cache, monkeypatch):
+    read_image = images.read_image
+
+    def away(source, size):
+        if source == paths[1]:
+            raise ImageError(f"{source}: cannot be read (Input/output error)")
+        return read_image(source, size)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(images, "read_image", away)
+        features, unreadable = cached_features(MeanColour(), paths, cache, 2, progress=False)
+        assert list(unreadable) == [1]
+        assert not features[1].any()
+    captioner = MeanColour()
+    features, unreadable = cached_features(captioner, paths, cache, 2, progress=False)
+    assert not unreadable
+    np.testing.assert_allclose(features[1], [0, 128, 0], atol=1)
+    assert captioner.encoded == 1

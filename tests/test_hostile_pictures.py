@@ -16,7 +16,7 @@ from PIL import Image
 from captioner import images
 from captioner.cli import main
 from captioner.images import ImageError, read_image, read_images
-from tests.hostile import bad_pictures, encoded, good_pictures, many_scans, photo
+from tests.hostile import bad_pictures, encoded, good_pictures, in_iptc, many_scans, photo
 
 SIZE = (32, 32)
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF", "JPEG2000", "PPM", "TGA", "QOI",
@@ -67,11 +67,15 @@ def test_postscript_runs_no_program(tmp_path, monkeypatch):
     program.write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\n")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
-    path = tmp_path / "p.eps"
-    path.write_bytes(encoded(photo(), "EPS"))
-    with pytest.raises(ImageError):
-        read_image(path, SIZE)
-    assert not (tmp_path / "ran").exists()
+    monkeypatch.setattr("PIL.EpsImagePlugin.gs_binary", None)  # it looks for the program anew
+    path = tmp_path / "p.jpg"
+    for content in (encoded(photo(), "EPS"), in_iptc(encoded(photo(), "EPS"))):
+        path.write_bytes(content)
+        with Image.open(path) as image:  # so Pillow itself would run it
+            assert image.format in ("EPS", "IPTC")
+        with pytest.raises(ImageError):
+            read_image(path, SIZE)
+        assert not (tmp_path / "ran").exists()
 
 
 BASES = [encoded(photo((24, 16)), format) for format in FORMATS]

@@ -217,6 +217,12 @@ def test_data_that_changed(begun, data, tmp_path):
     changed = r"has changed since .* train had 4 pictures with 8 captions, has 4 pictures with 8"
     with pytest.raises(CaptionerError, match=changed):
         resumed(lambda text: text.replace("a red field", "a red meadow", 1))
+    before = files_of(begun["out"])
+    with pytest.raises(CaptionerError, match="which these settings leave out"):
+        train(
+            TrainConfig(**{**begun, "epochs": 0, "self_critical": 1}), resume=True, progress=False
+        )
+    assert files_of(begun["out"]) == before
     resumed(lambda text: text)
 
 

@@ -14,6 +14,7 @@ from captioner.cli import main
 from captioner.cli.journal import Journal
 from captioner.errors import CaptionerError
 from captioner.generation import Caption
+from captioner.images import find_images
 from tests.test_hostile_pictures import pictures_in
 from tests.test_killed_runs import SmallDisk
 
@@ -203,3 +204,46 @@ def test_captions_beside_pictures_and_in_a_file(model, photos, tmp_path, monkeyp
 def test_flags_that_do_not_go_together(model, photos, capsys, flags, message):
     assert main(["caption", str(photos), "--model", model, *flags]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_two_processes_cannot_write_one_output(tmp_path):
+    first = Journal(str(tmp_path / "o"), SETTINGS, resume=False)
+    with pytest.raises(CaptionerError, match="another process is writing it"):
+        Journal(str(tmp_path / "o"), SETTINGS, resume=True)
+    first.close()
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_sampled_run_that_was_stopped_ends_as_if_it_had_not_been(
+    model, photos, tmp_path, monkeypatch
+):
+    sampling = ["--method", "sample", "--seed", "1", "--temperature", "3"]
+    command = ["caption", str(photos), "--model", model, *sampling, "--output"]
+    assert main([*command, str(tmp_path / "whole")]) == 0
+    stopped_after(monkeypatch, 1)
+    assert main([*command, str(tmp_path / "o")]) == 130
+    assert main([*command, str(tmp_path / "o"), "--resume"]) == 0
+    assert (tmp_path / "o").read_bytes() == (tmp_path / "whole").read_bytes()
+
+
+def test_files_of_names_like_ours_are_not_touched(model, photos):
+    victim = photos / "victim"
+    victim.write_text("mine")
+    (photos / "a.txt.new").symlink_to("victim")
+    assert main(["caption", str(photos / "a.png"), "--model", model, "--sidecar"]) == 0
+    assert victim.read_text() == "mine"
+    assert (photos / "a.txt").read_text().strip()
+    assert sorted(os.listdir(photos))[:3] == ["a.png", "a.txt", "a.txt.new"]
+
+
+def test_an_output_that_is_no_file_is_told_before_the_work(model, photos, tmp_path, capsys):
+    assert main(["caption", str(photos), "--model", model, "--output", str(tmp_path)]) == 2
+    assert "is no regular file" in capsys.readouterr().err
+
+
+def test_a_glob_finds_each_picture_once(photos):
+    (photos / "below").mkdir()
+    (photos / "a.png").rename(photos / "below" / "a.png")
+    paths, _ = find_images([f"{photos}/**"])
+    assert sorted(paths) == sorted(set(paths))
+    assert len(paths) == 3

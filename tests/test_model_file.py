@@ -133,6 +133,14 @@ def test_configs_that_claim_too_much(whole, tmp_path, part, name, value):
     refused(written(tmp_path / "m.keras", members | {CONFIG: json.dumps(config)}))
 
 
+def test_layers_whose_product_is_too_large(whole, tmp_path):
+    members = members_of(whole)
+    config = json.loads(members[CONFIG])
+    config["config"]["decoder"] |= {"units": 16000, "embedding": 16000, "layers": 9000}
+    path = written(tmp_path / "m.keras", members | {CONFIG: json.dumps(config)})
+    refused(path, "its decoder would have")
+
+
 def changed_weights(members, change):
     buffer = io.BytesIO(members[WEIGHTS])
     with h5py.File(buffer, "r+") as file:

@@ -99,3 +99,34 @@ def test_without_the_package_it_says_what_to_install(monkeypatch, photos, capsys
     monkeypatch.setitem(sys.modules, "pyexiv2", None)
     assert main(["caption", str(photos), "--write-metadata"]) == 2
     assert "pip install '.[metadata]'" in capsys.readouterr().err
+
+
+def test_what_people_wrote_in_other_ways_stays(tmp_path):
+    import pyexiv2
+
+    path = str(tmp_path / "p.jpg")
+    photo().save(path)
+    with pyexiv2.Image(path) as image:
+        image.modify_xmp({"Xmp.dc.description": {'lang="de-DE"': "zwei Hunde"}})
+    with pytest.raises(MetadataError, match="has a description already"):
+        write_description(path, "two dogs")
+    write_description(path, "two dogs", overwrite=True)
+    with pyexiv2.Image(path) as image:
+        assert image.read_xmp()["Xmp.dc.description"]['lang="de-DE"'] == "zwei Hunde"
+    photo().save(path)
+    with pyexiv2.Image(path) as image:
+        image.modify_iptc({"Iptc.Application2.City": "Köln"}, encoding="latin-1")
+    before = (tmp_path / "p.jpg").read_bytes()
+    with pytest.raises(MetadataError, match="not UTF-8"):
+        write_description(path, "two dogs")
+    assert (tmp_path / "p.jpg").read_bytes() == before
+
+
+def test_a_link_is_followed_and_the_same_text_is_no_conflict(tmp_path):
+    photo().save(tmp_path / "p.jpg")
+    link = tmp_path / "link.jpg"
+    link.symlink_to("p.jpg")
+    write_description(str(link), TEXT)
+    assert link.is_symlink()
+    assert read_description(str(tmp_path / "p.jpg")) == TEXT
+    write_description(str(link), TEXT)  # a run that was killed does it again

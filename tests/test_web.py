@@ -80,6 +80,9 @@ def test_where_it_looked():
         ("?beam_size=0", encoded(photo(), "PNG"), 400, "beam size 0"),
         ("?colour=red", encoded(photo(), "PNG"), 400, "no such setting"),
         ("?method=greedy&n_best=3", encoded(photo(), "PNG"), 400, "has no meaning with method"),
+        ("?length_penalty=nan", encoded(photo(), "PNG"), 400, "length penalty nan: must be"),
+        ("?length_penalty=1e308", encoded(photo(), "PNG"), 400, "must be a number from -10"),
+        ("?method=sample&temperature=1e-300", encoded(photo(), "PNG"), 400, "temperature"),
         ("?method=sample&seed=-1", encoded(photo(), "PNG"), 400, "seed"),
     ],
 )
@@ -95,6 +98,11 @@ def test_forms_and_other_hosts_are_refused(client):
     assert "curl --data-binary" in answer.json()["error"]
     assert client.get("/", headers={"host": "evil.example"}).status_code == 400
     assert client.get("/health").json()["status"] == "ok"
+    content = encoded(photo(), "PNG")
+    for origin, status in (("https://evil.example", 403), ("http://testserver", 200)):
+        answer = client.post("/caption", content=content, headers={"origin": origin})
+        assert answer.status_code == status
+    assert client.get("/docs").status_code == 404
 
 
 def test_what_waits_is_captioned_together(tiny_captioner, monkeypatch):
