@@ -136,10 +136,8 @@ class Generation:
     def _caption_batch(self, batch, encoding, search):
         image, captions = encoding.result(), iter(())
         if image is not None:
-            # The picture itself is what chance goes by, not its place among others.
             read = [result for _, _, result in batch if not isinstance(result, ImageError)]
-            pictures = [zlib.crc32(np.ascontiguousarray(pixels)) for pixels in read]
-            captions = iter(self.decode(image, pictures=pictures, **search))
+            captions = iter(self.decode(image, pictures=picture_numbers(read), **search))
         for index, source, result in batch:
             failed = isinstance(result, ImageError)
             yield index, source, result if failed else next(captions)
@@ -243,6 +241,15 @@ class _Context:
             self._pictures = pictures
             self._rows = [np.asarray(each)[pictures] for each in self._context]
         return self._rows
+
+
+def picture_numbers(pictures):
+    """What `decode` takes for `pictures`: the picture itself is what chance goes by, not its place.
+
+    Args:
+        pictures: list of arrays, pixels.
+    """
+    return [zlib.crc32(np.ascontiguousarray(pixels)) for pixels in pictures]
 
 
 def _batches(items, size):

@@ -7,11 +7,12 @@ import asyncio
 import importlib.resources
 import queue
 import threading
+from collections import deque
 from concurrent.futures import Future
 from contextlib import asynccontextmanager
-from typing import NamedTuple
 from urllib.parse import urlsplit
 
+import numpy as np
 from fastapi import FastAPI, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, JSONResponse
@@ -20,7 +21,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from captioner import __version__
 from captioner.errors import CaptionerError
 from captioner.gallery import as_bytes
-from captioner.generation import SEARCH_SETTINGS
+from captioner.generation import SEARCH_SETTINGS, picture_numbers
 from captioner.images import ImageError, read_image
 
 MOST_BYTES = 20 * 2**20  # of a picture sent
@@ -125,7 +126,10 @@ def settings_of(query):
 
 
 class Batches:
-    """Captions pictures in a thread of its own, those that wait together as one batch.
+    """Captions pictures in two threads, those that wait together as one batch.
+
+    While the captions of a batch are searched, which keeps one core busy, the CNN is at the next
+    one; as in `Generation.generate_all`, but pictures come when they come.
 
     Args:
         model: Captioner, Ensemble or LiteCaptioner.
@@ -136,14 +140,19 @@ class Batches:
         self._model = model
         self._batch_size = batch_size
         self._jobs = queue.Queue(MOST_WAITING)
-        self._thread = threading.Thread(target=self._work, daemon=True)
+        self._encoded = queue.Queue(1)
+        self._threads = [
+            threading.Thread(target=work, daemon=True) for work in (self._encode, self._search)
+        ]
 
     def start(self):
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
 
     def stop(self):
         self._jobs.put(None)
-        self._thread.join()
+        for thread in self._threads:
+            thread.join()
 
     @property
     def waiting(self):
@@ -159,49 +168,78 @@ class Batches:
         """
         # Told before it waits, and so that one wrong request does not spoil a batch.
         search = self._model.search_settings(settings)
-        job = _Job(pixels, settings, tuple(sorted(search.items())), Future())
+        job = _Job(pixels, search, Future())
         try:
             self._jobs.put_nowait(job)
         except queue.Full as error:
             raise BusyError from error
-        return await asyncio.wrap_future(job.future)
+        captions = await asyncio.wrap_future(job.future)
+        return captions[: settings.get("n_best", 1)]
 
-    def _work(self):
-        while (job := self._jobs.get()) is not None:
-            batch = [job]
-            while len(batch) < self._batch_size:
-                try:
-                    batch.append(self._jobs.get_nowait())
-                except queue.Empty:
-                    break
-            ending = None in batch
-            batch = [each for each in batch if each and each.future.set_running_or_notify_cancel()]
-            for search in dict.fromkeys(each.search for each in batch):
-                self._caption([each for each in batch if each.search == search])
-            if ending:
+    def _encode(self):
+        for batch in self._batches():
+            try:
+                image = self._model.encode(
+                    np.stack([job.pixels for job in batch]), self._batch_size
+                )
+            except Exception as error:
+                _fail(batch, error)
+            else:
+                self._encoded.put((batch, image))
+        self._encoded.put(None)
+
+    def _batches(self):
+        """Jobs that wait and want the same search, up to a batch of them at a time, until None."""
+        others = deque()  # that came meanwhile, and want another search
+        ending = False
+        while others or not ending:
+            batch = [others.popleft() if others else self._jobs.get()]
+            if batch == [None]:
                 return
+            found = [each for each in others if each.search == batch[0].search]
+            batch += found[: self._batch_size - 1]
+            others = deque(each for each in others if each not in batch)
+            while len(batch) < self._batch_size and not self._jobs.empty():
+                job = self._jobs.get()
+                if job is None:
+                    ending = True
+                    break
+                (batch if job.search == batch[0].search else others).append(job)
+            if batch := [job for job in batch if job.future.set_running_or_notify_cancel()]:
+                yield batch
 
-    def _caption(self, jobs):
-        try:
-            found = self._model.generate_all(
-                [job.pixels for job in jobs], self._batch_size, True, **jobs[0].settings
-            )
-            for index, _, result in found:
-                n_best = jobs[index].settings.get("n_best", 1)
-                jobs[index].future.set_result(result[:n_best])
-            failure = RuntimeError("the captioner has no answer")
-        except Exception as error:
-            failure = error
-        for job in jobs:  # whoever waits must not wait for ever
-            if not job.future.done():
-                job.future.set_exception(failure)
+    def _search(self):
+        while (encoded := self._encoded.get()) is not None:
+            batch, image = encoded
+            try:
+                pictures = picture_numbers([job.pixels for job in batch])
+                found = self._model.decode(
+                    image, pictures=pictures, with_attention=True, **batch[0].search
+                )
+                for job, captions in zip(batch, found, strict=True):
+                    job.future.set_result(captions)
+            except Exception as error:
+                _fail(batch, error)
 
 
-class _Job(NamedTuple):
-    pixels: object
-    settings: dict
-    search: tuple  # the settings with those of the model; equal ones are captioned together
-    future: Future
+def _fail(jobs, error):
+    """Whoever waits must not wait for ever."""
+    for job in jobs:
+        if not job.future.done():
+            job.future.set_exception(error)
+
+
+class _Job:
+    """A picture that waits.
+
+    Args:
+        pixels: array (size, size, 3).
+        search: dict. Of `Generation.search_settings`; jobs with equal ones are captioned together.
+        future: Future, of its captions.
+    """
+
+    def __init__(self, pixels, search, future):
+        self.pixels, self.search, self.future = pixels, search, future
 
 
 class _TooLargeError(Exception):

@@ -108,15 +108,15 @@ def test_forms_and_other_hosts_are_refused(client):
 def test_what_waits_is_captioned_together(tiny_captioner, monkeypatch):
     """While the first is at work seven more come, two of them with another setting."""
     sizes, first, may_go_on = [], threading.Event(), threading.Event()
-    generate_all = type(tiny_captioner).generate_all
+    encode = type(tiny_captioner).encode
 
-    def slow(self, images, *arguments, **settings):
-        sizes.append(len(images))
+    def slow(self, pixels, batch_size):
+        sizes.append(len(pixels))
         first.set()
         may_go_on.wait(20)
-        return generate_all(self, images, *arguments, **settings)
+        return encode(self, pixels, batch_size)
 
-    monkeypatch.setattr(type(tiny_captioner), "generate_all", slow)
+    monkeypatch.setattr(type(tiny_captioner), "encode", slow)
     pictures = [photo((20 + n, 30)) for n in range(8)]
     queries = [""] * 6 + ["?method=greedy"] * 2
 
@@ -144,7 +144,7 @@ def test_too_many_are_turned_away(tiny_captioner, monkeypatch):
     may_go_on = threading.Event()
     monkeypatch.setattr(web, "MOST_WAITING", 1)
     monkeypatch.setattr(
-        type(tiny_captioner), "generate_all", lambda *args, **kw: may_go_on.wait(20) and []
+        type(tiny_captioner), "encode", lambda *args, **kw: may_go_on.wait(20) and 1 / 0
     )
     content = encoded(photo(), "PNG")
     app = make_app(tiny_captioner)
