@@ -202,6 +202,9 @@ class Captioner(Generation, keras.Model):
 def load(name, implementation=None):
     """Opens a captioner.
 
+    The file is looked through before Keras opens it (`captioner.model_file`), so that one from a
+    stranger runs no code, and a damaged one is told.
+
     Args:
         name: str. A .keras file, the name of a shipped model, or a folder that
             `python -m captioner export` wrote.
@@ -210,9 +213,6 @@ def load(name, implementation=None):
 
     Returns:
         Captioner; of an exported folder `LiteCaptioner`.
-
-    The file is looked through before Keras opens it (`captioner.model_file`), so that one from a
-    stranger runs no code, and a damaged one is told.
 
     Raises:
         CaptionerError: No such file, not a captioner's, or damaged.
