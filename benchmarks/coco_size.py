@@ -64,7 +64,7 @@ def report(what, start):
 def main():
     from captioner import TrainConfig, load_dataset
     from captioner.batches import EncodedCaptions, caption_batches
-    from captioner.stages import CompiledSteps
+    from captioner.steps import CompiledSteps
     from captioner.teacher_forcing import TeacherForcing
     from captioner.training import new_captioner
 

@@ -48,7 +48,7 @@ def multiplications(words):
 def with_vocabulary(size):
     """Milliseconds of a training step and of a decoding step, and millions of multiplications."""
     from captioner import Vocabulary
-    from captioner.stages import CompiledSteps
+    from captioner.steps import CompiledSteps
 
     rng = np.random.default_rng(0)
     model = our_model(Vocabulary([f"word{n}" for n in range(size - 4)]))

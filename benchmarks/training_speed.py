@@ -60,7 +60,8 @@ def our_model(vocabulary, run_eagerly=False, **settings):
 
 def ours(data, attention, steps):
     from captioner.batches import batches_of
-    from captioner.stages import CompiledSteps, filled
+    from captioner.stages import filled
+    from captioner.steps import CompiledSteps
 
     encoded, vocabulary = captions_of(data)
     model = our_model(vocabulary, attention="additive" if attention else "none")

@@ -140,6 +140,12 @@ class TrainConfig:
     min_count: int = _setting(5, "rarest word kept in the vocabulary, by its count in training")
     max_length: int = _setting(40, "most words of a caption used in training")
     seed: int = _setting(0, "seed of everything random")
+    distribute: str = _setting(
+        "none",
+        "where to train: on one device; mirrored, on all GPUs of this machine; or multiworker, "
+        "with the processes that TF_CONFIG names; each takes the batch size of every batch",
+        ("none", "mirrored", "multiworker"),
+    )
     cache: str = _setting("", "folder of cached CNN features; empty: ~/.cache/captioner")
 
     def __post_init__(self):

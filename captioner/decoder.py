@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from captioner.distribution import mean_over_replicas
 from captioner.recurrent import ImageRNN
 
 
@@ -31,8 +32,9 @@ class Decoder(keras.layers.Layer):
             the first layer's hidden state decides at each step what all layers see of them.
             Defaults to `"none"`.
         attention_units: int. Size of `AdditiveAttention`. Defaults to `256`.
-        attention_penalty: float. Weight in the loss of Σ_r (1 - Σ_t a_tr)² / regions, which wants
-            every region looked at (Xu et al. 2015, equation 14). Defaults to `0.0`.
+        attention_penalty: float. Weight in the loss of `TeacherForcing` of Σ_r (1 - Σ_t a_tr)² /
+            regions, which wants every region looked at (Xu et al. 2015, equation 14).
+            Defaults to `0.0`.
 
     Call arguments:
         words: int tensor (batch, time), the caption so far, the start id first, 0 for padding.
@@ -127,8 +129,7 @@ class Decoder(keras.layers.Layer):
 
     def call(self, words, image, training=False, return_attention=False):
         mask = ops.not_equal(words, 0)  # (batch, time)
-        is_seen = image is not None
-        if not is_seen:
+        if image is None:
             image = self._no_image(ops.shape(words)[0])
         else:
             image = _for_each_caption(self._image_vector(image, training), words)
@@ -142,8 +143,6 @@ class Decoder(keras.layers.Layer):
                     output, image, mask=mask, training=training, return_attention=True
                 )
             output = self.drop_output(output, training=training)
-        if training and is_seen and weights is not None and self.attention_penalty:
-            self.add_loss(self.attention_penalty * unseen(weights, mask))
         logits = self.logits(output)
         return (logits, weights) if return_attention else logits
 
@@ -288,4 +287,5 @@ def unseen(weights, mask):
     is_caption = ops.max(mask, axis=1)
     looked = ops.sum(weights * mask[..., None], axis=1)  # (batch, regions)
     each = ops.mean(ops.square(1.0 - looked), axis=1)
-    return ops.sum(each * is_caption) / ops.maximum(ops.sum(is_caption), 1.0)
+    captions = mean_over_replicas(ops.sum(is_caption))
+    return ops.sum(each * is_caption) / ops.maximum(captions, 1e-6)

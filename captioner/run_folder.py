@@ -47,10 +47,10 @@ class RunFolder:
         self._lock = None
 
     @classmethod
-    def open(cls, config, resume):
+    def open(cls, config, resume, is_chief=True):
         """The folder for a new run, or that of the run to go on with. Nothing is written yet.
 
-        Without `config.out` it is `InMemory`.
+        Without `config.out` it is `InMemory`; for who is not the chief, `FollowedFolder`.
 
         Raises:
             CaptionerError: A run is there already and `resume` is False; or something else is.
@@ -58,6 +58,8 @@ class RunFolder:
         if not config.out:
             require(not resume, "no run folder given to go on with; name it as out")
             return InMemory()
+        if not is_chief:
+            return FollowedFolder(config.out)
         folder = cls(config.out)
         if os.path.exists(config.out) and not os.path.isdir(config.out):
             raise CaptionerError(f"{config.out}: is a file; give the run another --out")
@@ -104,7 +106,8 @@ class RunFolder:
 
     def end(self):
         """Lets other processes into the folder."""
-        self._lock.release()
+        if self._lock:
+            self._lock.release()
 
     def _holds_something(self):
         """Whether there are files that no run that was killed at its very start has left."""
@@ -228,6 +231,34 @@ class RunFolder:
                 if isinstance(value, float):
                     writer.add_scalar(name, value, row["epoch"])
             writer.close()
+
+
+class FollowedFolder(RunFolder):
+    """The folder as workers beside the chief see it: the chief writes, they read.
+
+    So it has to be on a disk that all of them share.
+    """
+
+    def begin(self, config):
+        pass
+
+    def keep_settings(self, config):
+        pass
+
+    def keep(self, captioner):
+        pass
+
+    def keep_last_as(self, path):
+        pass
+
+    def save_state(self, arrays, facts):
+        pass
+
+    def save_history(self, rows):
+        pass
+
+    def log_scalars(self, row):
+        pass
 
 
 class InMemory:

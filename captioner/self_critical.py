@@ -96,9 +96,8 @@ class SelfCritical(TeacherForcing):
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         if sample_weight is None:
             return super().compute_loss(x, y, y_pred, training=False)
-        # The other terms, L2 and where it looked, are those of the samples, taken at once: another
-        # call of the decoder replaces them.
-        loss = word_loss(y, forbid(y_pred), weights=sample_weight) + sum(self.losses)
+        logits, penalty = self.penalised(y, y_pred)
+        loss = word_loss(y, forbid(logits), weights=sample_weight) + penalty
         if self.teacher_weight:
             logits = self.captioner.decoder(x["teacher_words"], x["image"], training=True)
             taught = word_loss(x["teacher_targets"], logits, self.label_smoothing)

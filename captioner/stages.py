@@ -38,13 +38,17 @@ class _Stage:
         self.run = run
         self.captions = run.train_captions
 
-    def compile(self, model, optimizer):
+    def compile(self, make_model, kind=keras.optimizers.Adam, **settings):
         """XLA is off: on CPUs it makes the recurrence half as fast, the CNN a quarter, and takes
         many seconds to compile each shape (measured)."""
+        devices = self.run.devices
+        with devices.scope():
+            model = make_model()
+            optimizer = devices.optimizer(kind, **settings, **self.optimizer_settings())
+            model.compile(optimizer=optimizer, jit_compile=False)
+            optimizer.build(model.trainable_variables)
         self.model, self.optimizer = model, optimizer
-        model.compile(optimizer=optimizer, jit_compile=False)
-        optimizer.build(model.trainable_variables)
-        self.compiled = CompiledSteps(model)
+        self.compiled = devices.steps(model)
 
     def teacher(self):
         config = self.run.config
@@ -90,20 +94,29 @@ class _Stage:
         Returns:
             dict of what history.csv should tell.
         """
-        run = self.run
+        run, own = self.run, self.run.devices.own
         rng = np.random.default_rng([run.config.seed, self.number, epoch])
         batches = batches_of(self.captions, self.pictures_a_step, self.captions_each, rng)
-        images = self.images([batch.pictures for batch in batches], rng)
+        images = self.images([self.own_pictures(batch.pictures) for batch in batches], rng)
         captions = sum(batch.count for batch in batches)
         losses = Progress(f"epoch {epoch + 1}/{self.epochs}", captions, "loss", run.progress)
         for step, batch in enumerate(batches, epoch * len(batches)):
             self.set_learning_rate(step, len(batches))
             self.model.set_sampling(step / (self.epochs * len(batches)))
             words, targets = self.captions.matrix(batch.captions, batch.rows, batch.length)
-            loss = self.compiled.train({"words": words, **next(images)}, targets)
+            loss = self.compiled.train({"words": own(words), **next(images)}, own(targets))
             self.require_finite(loss, step)
             losses.add(loss, np.count_nonzero(targets), batch.count)
         return {"train_loss": losses.close()}
+
+    def own_pictures(self, pictures):
+        """Those pictures of a batch, which may not be full, that this worker learns from."""
+        rows = self.run.devices.own(range(self.pictures_a_step))
+        return pictures[rows.start : rows.stop]
+
+    def own_rows(self, values):
+        """The values of this worker's pictures of a batch, with rows of zeros if it is not full."""
+        return filled(values, len(self.run.devices.own(range(self.pictures_a_step))))
 
     def require_finite(self, loss, step):
         """Raises CaptionerError where a loss is no number."""
@@ -129,8 +142,8 @@ class TextStage(_Stage):
         lines = [[line] for line in read_lines(config.text)]
         self.captions = EncodedCaptions(lines, run.captioner.vocabulary, config.max_length)
         run.captioner.decoder.learn_pictures(False)
-        self.pictures_a_step, self.captions_each = config.batch_size, 1
-        self.compile(self.teacher(), keras.optimizers.Adam(**self.optimizer_settings()))
+        self.pictures_a_step, self.captions_each = run.devices.replicas * config.batch_size, 1
+        self.compile(self.teacher)
 
     def images(self, batches, rng):
         return ({} for _ in batches)
@@ -150,9 +163,10 @@ class FeatureStage(_Stage):
     def prepare(self):
         run, config = self.run, self.run.config
         self.epochs = config.epochs
-        self.pictures_a_step, self.captions_each = run.pictures_a_step, run.captions_each
+        self.pictures_a_step = run.devices.replicas * run.pictures_a_step
+        self.captions_each = run.captions_each
         run.captioner.encoder.freeze()
-        self.compile(self.teacher(), keras.optimizers.Adam(**self.optimizer_settings()))
+        self.compile(self.teacher)
 
     def run_epoch(self, epoch):
         self.features = self.run.view(epoch)
@@ -160,7 +174,7 @@ class FeatureStage(_Stage):
 
     def images(self, batches, rng):
         for pictures in batches:
-            yield {"image": filled(self.features[pictures], self.pictures_a_step)}
+            yield {"image": self.own_rows(self.features[pictures])}
 
     def validation_features(self):
         return self.run.val_features
@@ -174,17 +188,15 @@ class PixelStage(_Stage):
     def prepare(self):
         run, config = self.run, self.run.config
         self.epochs = config.fine_tune_epochs
-        self.pictures_a_step = config.fine_tune_batch_size
+        self.pictures_a_step = run.devices.replicas * config.fine_tune_batch_size
         self.captions_each = run.captions_a_picture
         encoder = run.captioner.encoder
         encoder.unfreeze_from(config.fine_tune_from)
         self.compile(
-            self.teacher(),
-            TwoRateAdam(
-                slow_variables=encoder.trainable_variables,
-                slow_factor=config.encoder_learning_rate / (config.fine_tune_learning_rate or 1.0),
-                **self.optimizer_settings(),
-            ),
+            self.teacher,
+            TwoRateAdam,
+            slow_variables=encoder.trainable_variables,
+            slow_factor=config.encoder_learning_rate / (config.fine_tune_learning_rate or 1.0),
         )
         self.log_trainable()
 
@@ -195,7 +207,7 @@ class PixelStage(_Stage):
 
     def images(self, batches, rng):
         """The pictures of each batch, read ahead while the one before is learned from."""
-        paths = self.run.training.image_paths
+        paths, rng = self.run.training.image_paths, self.run.devices.rng(rng)
         size = (self.run.captioner.encoder.size,) * 2
         read = read_images((paths[number] for pictures in batches for number in pictures), size)
         for pictures in batches:
@@ -207,7 +219,8 @@ class PixelStage(_Stage):
                 if self.run.config.augment:
                     result = augment(result, self.run.mirrored[number], rng)
                 batch.append(result)
-            yield {"pixels": filled(np.stack(batch), self.pictures_a_step)}
+            empty = np.zeros((0, *size, 3), np.uint8)  # where a batch has no picture for a worker
+            yield {"pixels": self.own_rows(np.stack(batch) if batch else empty)}
 
     def validation_features(self):
         run = self.run
@@ -227,7 +240,7 @@ class RewardStage(_Stage):
     def prepare(self):
         run, config = self.run, self.run.config
         self.epochs = config.self_critical
-        self.pictures_a_step = max(1, config.batch_size // SAMPLES)
+        self.pictures_a_step = run.devices.replicas * max(1, config.batch_size // SAMPLES)
         run.captioner.encoder.freeze()
         self.own_cache, self.val_features = None, run.val_features
         if any(row["stage"] == "pixels" for row in run.history):
@@ -242,12 +255,11 @@ class RewardStage(_Stage):
         )
         self.by_picture = self.captions.by_picture()
         self.compile(
-            SelfCritical(run.captioner, config.teacher_weight, config.label_smoothing),
-            keras.optimizers.Adam(**self.optimizer_settings()),
+            lambda: SelfCritical(run.captioner, config.teacher_weight, config.label_smoothing)
         )
 
     def run_epoch(self, epoch):
-        run, pictures_a_step = self.run, self.pictures_a_step
+        run, devices, pictures_a_step = self.run, self.run.devices, self.pictures_a_step
         features = run.view(epoch, self.own_cache)
         rng = np.random.default_rng([run.config.seed, self.number, epoch])
         order = rng.permutation(len(run.training))
@@ -257,22 +269,27 @@ class RewardStage(_Stage):
         start, scoring = time.time(), 0.0
         for step, pictures in enumerate(batches, epoch * len(batches)):
             self.set_learning_rate(step, len(batches))
-            image = filled(features[pictures], pictures_a_step)
+            own_pictures = self.own_pictures(pictures)
+            image = self.own_rows(features[own_pictures])
             chance = rng.random((pictures_a_step * SAMPLES, run.longest), dtype="float32")
-            words = self.sampler.predict_on_batch({"image": image, "chance": chance})
+            words = self.sampler.predict_on_batch({"image": image, "chance": devices.own(chance)})
             asked = time.time()
-            words[len(pictures) * SAMPLES :] = PAD  # what is said of no picture
-            real = words[: len(pictures) * SAMPLES]
-            scores = self.reward(np.repeat(pictures, SAMPLES), real).reshape(-1, SAMPLES)
+            words[len(own_pictures) * SAMPLES :] = PAD  # what is said of no picture
+            real = words[: len(own_pictures) * SAMPLES]
+            scores = self.reward(np.repeat(own_pictures, SAMPLES), real).reshape(-1, SAMPLES)
             scoring += time.time() - asked
             gain = filled(advantages(scores).reshape(-1).astype("float32"), len(words))
-            inputs, targets = as_inputs(words, bucket_length(np.count_nonzero(real, axis=1).max()))
+            longest = int(np.count_nonzero(real, axis=1).max(initial=1))
+            told = devices.gather([longest, float(scores.sum()), len(real)])
+            longest, rewarded, count = zip(*told, strict=True)
+            inputs, targets = as_inputs(words, bucket_length(max(longest)))
             inputs = {"words": inputs, "image": image, **self._teacher(pictures, rng)}
             loss = self.compiled.train(inputs, targets, gain)
             self.require_finite(loss, step)
-            rewards.add(scores.mean(), len(real), len(real))
+            rewards.add(sum(rewarded) / sum(count), sum(count), sum(count))
         share = 100 * scoring / (time.time() - start)
-        self._show(pictures[0], real[:SAMPLES], scores[0])
+        if devices.is_chief:
+            self._show(pictures[0], real[:SAMPLES], scores[0])
         run.log(f"computing the rewards took {share:.0f} % of the epoch's time")
         return {"reward": rewards.close()}
 
@@ -284,7 +301,8 @@ class RewardStage(_Stage):
         chosen = [some_captions(self.by_picture[picture], each, rng) for picture in pictures]
         rows = self.pictures_a_step * each
         words, targets = self.captions.matrix(np.concatenate(chosen), rows, self.run.longest)
-        return {"teacher_words": words, "teacher_targets": targets}
+        own = self.run.devices.own
+        return {"teacher_words": own(words), "teacher_targets": own(targets)}
 
     def _show(self, picture, words, scores):
         """Logs the samples of one picture, best first."""
@@ -299,32 +317,6 @@ class RewardStage(_Stage):
     def after(self):
         if self.own_cache:
             shutil.rmtree(self.own_cache, ignore_errors=True)
-
-
-class CompiledSteps:
-    """Keras' step functions of a model, one per shape.
-
-    Keras would trace one function for all shapes, with an unknown number of words, and the time
-    loop could not be written out.
-    """
-
-    def __init__(self, model):
-        self.model = model
-        self._functions = {}
-
-    def train(self, inputs, targets, weights=None):
-        return self._run("train_function", self.model.train_on_batch, inputs, targets, weights)
-
-    def test(self, inputs, targets):
-        return self._run("test_function", self.model.test_on_batch, inputs, targets)
-
-    def _run(self, kind, run, inputs, targets, weights=None):
-        key = (kind, targets.shape)
-        setattr(self.model, kind, self._functions.get(key))
-        self.model.reset_metrics()
-        loss = float(run(inputs, targets, sample_weight=weights, return_dict=True)["loss"])
-        self._functions[key] = getattr(self.model, kind)
-        return loss
 
 
 class Progress:

@@ -4,10 +4,13 @@ import keras
 import numpy as np
 from keras import ops
 
+from captioner.decoder import unseen
+from captioner.distribution import mean_over_replicas
 from captioner.vocabulary import PAD, START, UNKNOWN
 
 NEVER_SAID = (PAD, START, UNKNOWN)
 IMPOSSIBLE = -1e9  # added to a logit
+TINY = 1e-6  # divides where there is nothing to divide
 
 
 class TeacherForcing(keras.Model):
@@ -45,10 +48,11 @@ class TeacherForcing(keras.Model):
         image = inputs.get("image")
         if "pixels" in inputs:
             image = self.captioner.see(inputs["pixels"], training=training)
-        words = inputs["words"]
+        words, decoder = inputs["words"], self.captioner.decoder
         if training and self.scheduled_sampling:
             words = self._partly_sampled(words, image)
-        return self.captioner.decoder(words, image, training=training)
+        attends = decoder.attention != "none" and image is not None
+        return decoder(words, image, training=training, return_attention=training and attends)
 
     def set_sampling(self, progress):
         """Sets how much of scheduled sampling applies: it rises in a line from 0 to all of it.
@@ -75,15 +79,34 @@ class TeacherForcing(keras.Model):
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """Cross-entropy summed over the real target words, divided by their number.
 
-        Label smoothing and the layers' penalties (L2, attention) are of training only.
+        Label smoothing and the penalties (L2, attention) are of training only.
+
+        Args:
+            y_pred: logits, or (logits, attention weights) as `call` gives them in training.
         """
         if not training:
             return word_loss(y, y_pred)
-        return word_loss(y, y_pred, self.label_smoothing) + sum(self.losses)
+        logits, penalty = self.penalised(y, y_pred)
+        return word_loss(y, logits, self.label_smoothing) + penalty
+
+    def penalised(self, targets, output):
+        """The logits of what `call` gave, and what L2 and unseen regions add to the loss.
+
+        The decoder cannot add the latter by itself: replicas in one process would add theirs to
+        the same sum.
+        """
+        penalty = sum(self.losses)
+        if not isinstance(output, (tuple, list)):
+            return output, penalty
+        logits, weights = output
+        missed = unseen(weights, ops.not_equal(targets, PAD))
+        return logits, penalty + self.captioner.decoder.attention_penalty * missed
 
 
 def word_loss(targets, logits, label_smoothing=0.0, weights=None):
     """Mean cross-entropy of the target words that are not padding.
+
+    In a replica's step, the mean of all replicas' losses is the loss of the whole batch.
 
     Args:
         targets: int tensor (captions, time), 0 for padding.
@@ -103,7 +126,8 @@ def word_loss(targets, logits, label_smoothing=0.0, weights=None):
     mask = ops.cast(ops.not_equal(targets, PAD), "float32")
     if weights is not None:
         losses = losses * weights[:, None]
-    return ops.sum(losses * mask) / ops.maximum(ops.sum(mask), 1.0)
+    count = mean_over_replicas(ops.sum(mask))
+    return ops.sum(losses * mask) / ops.maximum(count, TINY)
 
 
 def forbid(logits):

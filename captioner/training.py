@@ -22,9 +22,10 @@ from captioner import metrics
 from captioner.augmentation import View, may_mirror
 from captioner.batches import EncodedCaptions, batches_of, bucket_length
 from captioner.captioner import Captioner, load
-from captioner.config import TrainConfig
+from captioner.config import TrainConfig, flag
 from captioner.datasets import load_dataset
 from captioner.decoder import Decoder
+from captioner.distribution import devices_for
 from captioner.encoder import Encoder
 from captioner.errors import CaptionerError, require
 from captioner.features import Rows, cached_features
@@ -68,36 +69,56 @@ def train(
     >>> config = captioner.TrainConfig(data="data/shapes", out="runs/shapes")
     >>> model = captioner.train(config)
     """
-    training, validation = data or (
-        load_dataset(config.data, config.images or None, split, config.format)
-        for split in ("train", "val")
-    )
-    if config.more_data:
-        training = training.joined(load_dataset(config.more_data, split="train"))
-    for line in [*training.warnings, *validation.warnings]:
-        log(f"note: {line}")
-    validation = validation.subset(range(min(len(validation), config.validation_pictures)))
+    devices = devices_for(config.distribute)
+    if not devices.is_chief:
+        log, progress = _say_nothing, False
+    with devices.together():
+        training, validation = data or _load_data(config)
+        for line in [*training.warnings, *validation.warnings]:
+            log(f"note: {line}")
+        validation = validation.subset(range(min(len(validation), config.validation_pictures)))
+        folder = RunFolder.open(config, resume, devices.is_chief)
     if encoder:
         require(
             not config.init_from and config.fine_tune_from == "none",
             "encoder: given for runs that leave it as it is, without init_from and fine_tune_from",
         )
         config = dataclasses.replace(config, encoder=encoder.backbone, picture_size=encoder.size)
-    folder = RunFolder.open(config, resume)
     keras.utils.set_random_seed(config.seed)
-    captioner = new_captioner(config, training, encoder)
-    _require_usable(config, captioner)
-    folder.begin(config)
+    with devices.scope():
+        captioner = new_captioner(config, training, encoder)
     try:
-        run = _Run(config, folder, captioner, training, validation, log, progress, after_epoch)
-        run.look_back()
-        folder.keep_settings(config)  # only now: a wrong setting must not leave a run behind
-        run.prepare()
+        with devices.together():
+            _require_usable(config, captioner)
+            folder.begin(config)
+            run = _Run(
+                config, folder, devices, captioner, training, validation, log, progress, after_epoch
+            )
+            run.look_back()
+            folder.keep_settings(config)  # only now: a wrong setting must not leave a run behind
+        run.require_same_everywhere()
+        with devices.together():
+            run.prepare()
         run.report_sizes()
         run.go()
         return folder.best_captioner(captioner)
     finally:
         folder.end()
+
+
+def _load_data(config):
+    """Training and validation pictures, as the settings say."""
+    training, validation = (
+        load_dataset(config.data, config.images or None, split, config.format)
+        for split in ("train", "val")
+    )
+    if config.more_data:
+        training = training.joined(load_dataset(config.more_data, split="train"))
+    return training, validation
+
+
+def _say_nothing(line):
+    """The log of a worker beside the chief."""
 
 
 def _require_usable(config, captioner):
@@ -207,9 +228,12 @@ def new_encoder(config):
 class _Run:
     """One training run: its data, its stages, its books."""
 
-    def __init__(self, config, folder, captioner, training, validation, log, progress, after_epoch):
+    def __init__(
+        self, config, folder, devices, captioner, training, validation, log, progress, after_epoch
+    ):
         self.config = config
         self.folder = folder
+        self.devices = devices
         self.captioner = captioner
         self.log = log
         self.progress = progress
@@ -234,8 +258,27 @@ class _Run:
         if self.stored:
             facts = self.stored[1]
             self._require_same_data(facts.get("data", {}))
+            self._require_as_many_replicas(facts.get("replicas", 1))
             self._stage_to_go_on_with(facts["stage"])
             self.history, self.best_score = facts["history"], facts["best_score"]
+
+    def require_same_everywhere(self):
+        """Raises CaptionerError if the workers are not at the same run with the same data."""
+        mine = {
+            "settings": _without_folders(self.config),
+            "data": self.fingerprints,
+            "finished epochs (--out has to be on a disk that all workers share)": len(self.history),
+        }
+        for worker, theirs in enumerate(self.devices.gather(mine)):
+            for what, value in theirs.items():
+                different = value if what != "settings" else [
+                    flag(name) for name in value if value[name] != mine[what][name]
+                ]  # fmt: skip
+                require(
+                    value == mine[what],
+                    f"worker {worker} has other {what} than worker {self.devices.index}: "
+                    f"{different}",
+                )
 
     def prepare(self):
         """Encodes pictures and captions."""
@@ -303,6 +346,8 @@ class _Run:
 
     def report_sizes(self):
         captioner, config = self.captioner, self.config
+        if self.devices.describe():
+            self.log(self.devices.describe())
         self.log(
             f"{len(self.training)} pictures with {len(self.train_captions)} captions to learn "
             f"from, {len(self.validation)} pictures to choose by; vocabulary "
@@ -365,6 +410,15 @@ class _Run:
                 f"begin a new run, with --init-from {self.folder.best}"
             )
 
+    def _require_as_many_replicas(self, before):
+        """Raises CaptionerError if batches would have another size than so far in the run."""
+        now = self.devices.replicas
+        require(
+            now == before,
+            f"{self.folder.path}: the run began with {before} replicas, and there are {now} now; "
+            f"start as many, or begin a new run, with --init-from {self.folder.best}",
+        )
+
     def _stage_to_go_on_with(self, stopped_in):
         names = [stage.name for stage in self.stages]
         if stopped_in in names:
@@ -406,7 +460,7 @@ class _Run:
             "reward": told.get("reward", ""),
             "val_loss": self._validation_loss(stage, val_features),
             **self._validation_scores(val_features),
-            "learning_rate": float(stage.optimizer.learning_rate),
+            "learning_rate": float(ops.convert_to_numpy(stage.optimizer.learning_rate)),
             "train_seconds": round(trained - start, 3),
             "seconds": round(time.time() - start, 1),
         }
@@ -417,23 +471,26 @@ class _Run:
             f"validation loss {row['val_loss']:.3f}, CIDEr {row['CIDEr']:.4f}, "
             f"BLEU-4 {row['BLEU-4']:.4f}, {row['seconds']:.0f} s"
         )
-        self._save_models(stage, row)
-        stage.put_back(weights)
-        self._save_books(stage, row)
+        with self.devices.together():  # others may read only what the chief has written
+            self._save_models(stage, row)
+            stage.put_back(weights)
+            self._save_books(stage, row)
         if self.after_epoch:
             self.after_epoch(row)
 
     def _validation_loss(self, stage, features):
         total = words = 0
-        for batch in batches_of(self.val_captions, self.pictures_a_step, self.captions_each):
+        batches = batches_of(self.val_captions, self.pictures_a_step, self.captions_each)
+        for batch in batches[self.devices.index :: self.devices.workers]:
             inputs, targets = self.val_captions.matrix(batch.captions, batch.rows, batch.length)
             image = {}
             if features is not None:
                 image = {"image": filled(features[batch.pictures], self.pictures_a_step)}
-            count = np.count_nonzero(targets)
+            count = int(np.count_nonzero(targets))
             loss = stage.compiled.test({"words": inputs, **image}, targets)
             total, words = total + loss * count, words + count
-        return total / words
+        totals, counts = zip(*self.devices.gather([total, words]), strict=True)
+        return sum(totals) / sum(counts)
 
     def _validation_scores(self, features):
         """Captions of the validation pictures against their references.
@@ -456,13 +513,15 @@ class _Run:
         search = self.captioner.search_settings(
             {"max_length": self.longest, "no_repeat_ngram": no_repeat_ngram}
         )
-        captions = {}
-        for start in range(0, len(features), 64):
+        captions = []
+        first, workers = self.devices.index, self.devices.workers
+        for start in range(64 * first, len(features), 64 * workers):
             batch = filled(features[start : start + 64], 64)
             found = self.captioner.decode(batch, **search)
             names = self.validation.image_ids[start : start + 64]
             for name, caption in zip(names, found, strict=False):  # the last batch is padded
-                captions[name] = caption[0].text
+                captions.append((name, caption[0].text))
+        captions = dict(pair for part in self.devices.gather(captions) for pair in part)
         scores = metrics.score(self.validation.references(), captions, ["bleu", "cider"])
         return {"CIDEr": scores["CIDEr"], "BLEU-4": scores["BLEU-4"]}
 
@@ -498,6 +557,7 @@ class _Run:
             "history": self.history,
             "best_score": self.best_score,
             "data": self.fingerprints,
+            "replicas": self.devices.replicas,
         }
         # The last file written: what a killed run did after it is done once more.
         self.folder.save_state(arrays, facts)

@@ -227,7 +227,7 @@ def test_data_that_changed(begun, data, tmp_path):
 
 
 def test_a_loss_that_is_no_number_keeps_the_last_epoch(begun, monkeypatch):
-    from captioner.stages import CompiledSteps
+    from captioner.steps import CompiledSteps
 
     before = files_of(begun["out"])
     monkeypatch.setattr(CompiledSteps, "train", lambda *arguments: float("nan"))

@@ -15,7 +15,7 @@ from captioner.self_critical import (
     as_inputs,
     draw,
 )
-from captioner.stages import CompiledSteps
+from captioner.steps import CompiledSteps
 from captioner.teacher_forcing import TeacherForcing, forbid, word_loss
 from captioner.vocabulary import END, PAD, START, UNKNOWN
 

@@ -3,6 +3,7 @@
   python -m tests.train_small REPLACES FLAGS...
 
 Before it gives the file number REPLACES (from 1; 0 for none) of the run its name, it kills itself.
+With LOGICAL_CPUS=N in the environment TensorFlow takes the CPU for N devices.
 """
 
 import os
@@ -32,6 +33,13 @@ if __name__ == "__main__":
     start_backend()
     import keras
 
+    if "LOGICAL_CPUS" in os.environ:
+        import tensorflow as tf
+
+        device = tf.config.LogicalDeviceConfiguration()
+        tf.config.set_logical_device_configuration(
+            tf.config.list_physical_devices("CPU")[0], [device] * int(os.environ["LOGICAL_CPUS"])
+        )
     keras.applications.MobileNetV2 = make_small_mobilenet
     die_before(int(sys.argv[1]))
     sys.exit(main(["train", *sys.argv[2:]]))

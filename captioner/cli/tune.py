@@ -30,7 +30,7 @@ def add_arguments(parser):
         metavar="K",
         help="judge each by K runs, validated on different pictures (default: 0, the val split)",
     )
-    add_settings(parser, without=SEARCH_SPACE)
+    add_settings(parser, without={*SEARCH_SPACE, "distribute"})
 
 
 def run(options):
