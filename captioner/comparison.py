@@ -23,7 +23,7 @@ from captioner.datasets import load_dataset
 from captioner.errors import CaptionerError, require
 from captioner.features import cached_features
 from captioner.gradients import gradient_norms
-from captioner.run_folder import replace_file
+from captioner.text_files import replace_text
 from captioner.training import new_encoder, train
 
 TIMED_PICTURES = 64  # captions of that many are timed
@@ -97,7 +97,7 @@ def compare(plan, folder, log=print, progress=True):
                 encoder = encoder or new_encoder(TrainConfig(**plan.settings))
                 row = _measure(plan, cell, implementation, encoder, folder, progress)
                 stored.add({"cell": cell, "implementation": implementation, **row})
-    replace_file(os.path.join(folder, FILES[1]), f"{as_markdown(stored.rows)}\n".encode())
+    replace_text(os.path.join(folder, FILES[1]), f"{as_markdown(stored.rows)}\n")
     reports.comparison(stored.rows).savefig(os.path.join(folder, FILES[2]), dpi=110)
     return stored.rows
 
@@ -124,7 +124,7 @@ class _Stored:
     def add(self, row):
         self.rows.append(row)
         content = json.dumps({"plan": self._plan, "rows": self.rows}, indent=2) + "\n"
-        replace_file(self._path, content.encode())
+        replace_text(self._path, content)
 
 
 def _measure(plan, cell, implementation, encoder, folder, progress):

@@ -63,6 +63,8 @@ def replacing(path, **settings):
         descriptor, unfinished = tempfile.mkstemp(dir=os.path.dirname(target), prefix=".writing-")
         with open(descriptor, "w", **settings) as file:
             yield file
+            file.flush()
+            os.fsync(file.fileno())  # what takes the older file's place is on disk
         _give_rights(unfinished, target)
         os.replace(unfinished, target)
         unfinished = None
@@ -72,6 +74,12 @@ def replacing(path, **settings):
     finally:
         if unfinished:
             os.remove(unfinished)
+
+
+def replace_text(path, text):
+    """Writes a text file as UTF-8, with `replacing`."""
+    with replacing(path, encoding="utf-8", newline="") as file:
+        file.write(text)
 
 
 def _give_rights(path, like):

@@ -16,7 +16,7 @@ import numpy as np
 from captioner.config import SEARCH_SPACE
 from captioner.datasets import load_dataset
 from captioner.errors import CaptionerError, require
-from captioner.run_folder import replace_file
+from captioner.text_files import replace_text
 from captioner.training import train
 
 STARTUP_TRIALS = 5  # before the first is cut short
@@ -184,12 +184,12 @@ def _write_trials(study, path):
     writer = csv.DictWriter(table, ["trial", "CIDEr", "state", *SEARCH_SPACE])
     writer.writeheader()
     writer.writerows(rows)
-    replace_file(path, table.getvalue().encode())
+    replace_text(path, table.getvalue())
 
 
 def _write_best(config, best, path):
     settings = {**dataclasses.asdict(config), **best, "out": ""}
-    replace_file(path, (json.dumps(settings, indent=2) + "\n").encode())
+    replace_text(path, json.dumps(settings, indent=2) + "\n")
 
 
 def _shown(settings):

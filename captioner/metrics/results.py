@@ -1,10 +1,9 @@
 """Files in the COCO results format: [{"image_id": 42, "caption": "a dog on a beach"}, ...]."""
 
 import json
-from pathlib import Path
 
 from captioner.errors import CaptionerError
-from captioner.text_files import read_json
+from captioner.text_files import read_json, replace_text
 
 
 def load_results(path):
@@ -58,10 +57,7 @@ def save_results(path, captions):
         json.dumps({"image_id": name, "caption": caption}, ensure_ascii=False)
         for name, caption in captions.items()
     ]
-    try:
-        Path(path).write_text("[\n" + ",\n".join(lines) + "\n]\n", encoding="utf-8")
-    except OSError as error:
-        raise CaptionerError(f"{path}: cannot be written ({error.strerror})") from None
+    replace_text(path, "[\n" + ",\n".join(lines) + "\n]\n")
 
 
 def _read_entry(path, number, entry):
