@@ -4,6 +4,7 @@ python -m benchmarks.serving --photos flickr8k/images --seconds 60
 """
 
 import argparse
+import http.client
 import itertools
 import json
 import socket
@@ -47,14 +48,17 @@ def serving_rate(photos, seconds):
         end = time.monotonic() + seconds
 
         def client(number):
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
             for content in itertools.cycle(contents[number::CLIENTS]):
                 if time.monotonic() > end:
                     return
                 try:
-                    answer = urllib.request.urlopen(f"{url}/caption", content, timeout=60)
-                    counts[number] += bool(json.load(answer)["caption"])
-                except OSError:
+                    connection.request("POST", "/caption", content)
+                    answer = connection.getresponse()
+                    counts[number] += bool(json.loads(answer.read())["caption"])
+                except (OSError, KeyError, http.client.HTTPException):
                     errors[number] += 1
+                    connection.close()
 
         start = time.monotonic()
         threads = [threading.Thread(target=client, args=(n,)) for n in range(CLIENTS)]

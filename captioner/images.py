@@ -59,7 +59,8 @@ def read_image(source, size):
     PostScript (.eps) it would start another program, so that is refused.
 
     Args:
-        source: a path; the bytes of a picture file; a PIL image; or an array (height, width),
+        source: a path; the bytes of a picture file, or an object whose `read()` gives them, and
+            whose `name` messages call it by; a PIL image; or an array (height, width),
             (height, width, 1), (..., 3) or (..., 4): uint8, uint16, or float from 0 to 1 or from
             0 to 255.
         size: tuple (height, width) in pixels; or int, the most that the longer side may have, and
@@ -81,6 +82,8 @@ def read_image(source, size):
         return _guarded(_read_file, source, size, name=describe(source))
     if isinstance(source, bytes):
         return _guarded(_read_bytes, source, size, name=describe(source))
+    if hasattr(source, "read"):
+        return _guarded(_read_object, source, size, name=describe(source))
     return _pixels(_from_array(source), size)
 
 
@@ -139,6 +142,11 @@ def find_images(arguments):
     return paths, problems
 
 
+def is_picture(name):
+    """Whether a file's name has the ending of a picture's."""
+    return os.path.splitext(name)[1].lower() in ENDINGS
+
+
 def describe(source):
     """How a picture is called in messages: its path in one printable line, or what it is."""
     if isinstance(source, (str, os.PathLike)):
@@ -148,6 +156,8 @@ def describe(source):
         return f"file of {len(source)} bytes"
     if isinstance(source, Image.Image):
         return getattr(source, "filename", "") or f"{source.width}x{source.height} PIL image"
+    if hasattr(source, "read"):
+        return describe(str(getattr(source, "name", "file without a name")))
     return f"array of shape {getattr(source, 'shape', '?')}"
 
 
@@ -170,7 +180,7 @@ def _in_folder(folder, problems):
         found += [
             os.path.join(parent, name)
             for name in sorted(names)
-            if not name.startswith(".") and os.path.splitext(name)[1].lower() in ENDINGS
+            if not name.startswith(".") and is_picture(name)
         ]
     return found
 
@@ -223,7 +233,15 @@ def _read_file(path, size):
 
 
 def _read_bytes(content, size):
-    with _TimedFile(io.BytesIO(content), describe(content), len(content)) as file:
+    return _decode_bytes(content, describe(content), size)
+
+
+def _read_object(source, size):
+    return _decode_bytes(source.read(), describe(source), size)
+
+
+def _decode_bytes(content, name, size):
+    with _TimedFile(io.BytesIO(content), name, len(content)) as file:
         return _decoded(file, size)
 
 

@@ -24,6 +24,7 @@ class LiteCaptioner(Generation):
 
     Args:
         folder: str. What `python -m captioner export` wrote.
+        threads: int. How many compute. Defaults to as many as there are cores.
 
     Attributes:
         vocabulary: Vocabulary.
@@ -40,7 +41,7 @@ class LiteCaptioner(Generation):
     >>> model.generate("photo.jpg")
     """
 
-    def __init__(self, folder):
+    def __init__(self, folder, threads=THREADS):
         folder = os.fspath(folder)
         manifest = _read_manifest(folder)
         self.vocabulary = Vocabulary.from_config(manifest["vocabulary"])
@@ -50,7 +51,7 @@ class LiteCaptioner(Generation):
         self.picture_size = manifest["picture_size"]
         checksums = manifest.get("checksums", {})  # folders of before there were any have none
         self._encode, self._start, self._step = (
-            _open_network(os.path.join(folder, f"{name}.tflite"), checksums.get(name))
+            _open_network(os.path.join(folder, f"{name}.tflite"), checksums.get(name), threads)
             for name in NETWORKS
         )
 
@@ -74,7 +75,7 @@ class LiteCaptioner(Generation):
         return found["log_probs"], listed("state", found)
 
 
-def _open_network(path, checksum):
+def _open_network(path, checksum, threads):
     """One .tflite file as a function of named arrays, with any number of rows, to such."""
     interpreter = _interpreter_class()
     require(
@@ -82,7 +83,7 @@ def _open_network(path, checksum):
         f"{path}: damaged (its checksum is not that of {MANIFEST}); export the model again",
     )
     try:
-        opened = interpreter(path, num_threads=THREADS)
+        opened = interpreter(path, num_threads=threads)
         opened.allocate_tensors()  # a damaged file is told now, and LiteRT's greeting comes now
         return opened.get_signature_runner()
     except (ValueError, RuntimeError) as error:

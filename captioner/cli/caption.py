@@ -4,10 +4,12 @@
   python caption.py photos/ --format csv --output captions.csv
   find . -name '*.jpg' | python caption.py -
   python caption.py archive/ --output captions.jsonl --format jsonl --resume
+  python caption.py s3://bucket/photos/ --engine ray --output s3://bucket/captions --format parquet
 
 One line per picture on standard output, path<TAB>caption; progress and errors on standard error.
 Exit status: 0 all captioned, 1 some pictures failed, 2 wrong usage. With --output, a run that was
-stopped or killed leaves FILE.part, and goes on from there with --resume.
+stopped or killed leaves FILE.part, and goes on from there with --resume. With --engine ray the
+output is a folder of files, written by all cores of this machine or of a cluster.
 """
 
 import contextlib
@@ -18,27 +20,48 @@ from tqdm import tqdm
 
 from captioner.cli.attention_maps import AttentionMaps
 from captioner.cli.journal import Journal, is_unfinished
+from captioner.cli.messages import complain, say
 from captioner.cli.models import add_model_arguments, load_models
 from captioner.cli.search_arguments import add_search_arguments, search_settings
 from captioner.cli.sidecars import SidecarError, has_sidecar, sidecar_of, write_sidecar
 from captioner.cli.writers import WRITERS, open_output
-from captioner.errors import CaptionerError
+from captioner.errors import CaptionerError, require
 from captioner.images import ImageError, describe, find_images
+from captioner.object_stores import ObjectStores, is_uri
+from captioner.picture_lists import read_manifest
 from captioner.picture_metadata import MetadataError, require_exiv2, write_description
 
 
 def add_arguments(parser):
     parser.add_argument(
-        "paths", nargs="+", metavar="PATH", help="picture, folder or glob; - reads paths from stdin"
+        "paths",
+        nargs="*",
+        metavar="PATH",
+        help="picture, folder or glob; - reads paths from stdin; with --engine ray also a URI of "
+        "an object store (s3, gs, abfs, hdfs)",
+    )
+    parser.add_argument(
+        "--manifest",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="file that names pictures: .txt, a path a line; .csv, .jsonl or .parquet with image "
+        "or path; may be given more than once",
     )
     add_model_arguments(
         parser,
         "captioner (default: flickr8k); given more than once: their average at every word",
     )
     parser.add_argument(
-        "--format", default="text", choices=sorted(WRITERS), help="output format (default: text)"
+        "--format",
+        choices=sorted([*WRITERS, "parquet"]),
+        help="output format (default: text); --engine ray has jsonl (its default) and parquet",
     )
-    parser.add_argument("--output", metavar="FILE", help="write there instead of standard output")
+    parser.add_argument(
+        "--output",
+        metavar="FILE",
+        help="write there instead of standard output; with --engine ray a folder, or its URI",
+    )
     parser.add_argument(
         "--resume",
         action="store_true",
@@ -71,15 +94,49 @@ def add_arguments(parser):
     parser.add_argument(
         "--batch-size", type=int, default=32, metavar="N", help="pictures at a time (default: 32)"
     )
+    _add_ray_arguments(parser)
     add_search_arguments(parser)
 
 
+def _add_ray_arguments(parser):
+    group = parser.add_argument_group("many processes", "on this machine or a cluster, by Ray")
+    group.add_argument(
+        "--engine",
+        choices=("local", "ray"),
+        default="local",
+        help="what runs it: this process (default), or ray: those of this machine, or of the "
+        "cluster of RAY_ADDRESS",
+    )
+    group.add_argument(
+        "--actors", type=int, metavar="N", help="ray: processes (default: one for each core)"
+    )
+    group.add_argument(
+        "--actor-gpus",
+        type=float,
+        default=0,
+        metavar="F",
+        help="ray: GPUs for each of them, 0.5 if two share one (default: 0)",
+    )
+    group.add_argument(
+        "--part-size",
+        type=int,
+        metavar="N",
+        help="ray: pictures in a file of captions (default: 1000, fewer where there are few)",
+    )
+
+
 def run(options):
+    require(options.paths or options.manifest, "no pictures named; give PATH, or --manifest FILE")
+    if options.engine == "ray":
+        from captioner.cli import ray_engine
+
+        return ray_engine.run(options)
+    _require_local(options)
     settings = search_settings(options)
     _require_resumable(options)
-    paths, problems = find_images(options.paths)
+    paths, problems = _find(options)
     for problem in problems:
-        _complain(problem)
+        complain(problem)
     if not paths:
         raise CaptionerError("no pictures to caption")
     if options.sidecar:
@@ -92,6 +149,23 @@ def run(options):
     )
     caption = _caption_to_file if options.output else _caption_to_stdout
     return 1 if caption(model, paths, settings, options, problems) else 0
+
+
+def _require_local(options):
+    for name in ("actors", "actor_gpus", "part_size"):
+        require(not getattr(options, name), f"--{name.replace('_', '-')}: is for --engine ray")
+    options.format = options.format or "text"
+    require(options.format in WRITERS, f"--format {options.format}: is for --engine ray")
+
+
+def _find(options):
+    """The pictures, and one line for each argument that gave none."""
+    paths, problems = find_images(options.paths)
+    for manifest in options.manifest:
+        paths += read_manifest(manifest, ObjectStores())
+    for path in (*options.paths, *options.manifest, *paths):
+        require(not is_uri(path), f"{describe(path)}: URIs are for --engine ray")
+    return paths, problems
 
 
 def _require_resumable(options):
@@ -116,14 +190,14 @@ def _caption_to_stdout(model, paths, settings, options, problems):
 def _caption_to_file(model, paths, settings, options, problems):
     """Captions each picture once, into the journal, and writes the output when all is done."""
     if options.resume and os.path.exists(options.output) and not is_unfinished(options.output):
-        _say(f"{options.output}: is complete; without --resume it is written anew")
+        say(f"{options.output}: is complete; without --resume it is written anew")
         return problems
     paths = list(dict.fromkeys(paths))
     journal = Journal(options.output, _what_captions_depend_on(options, settings), options.resume)
     with contextlib.closing(journal):
         todo = [path for path in paths if path not in journal]
         if len(todo) < len(paths):
-            _say(f"going on after {len(paths) - len(todo)} of {len(paths)} pictures")
+            say(f"going on after {len(paths) - len(todo)} of {len(paths)} pictures")
         problems += _caption(model, todo, settings, options, journal.add)
         with open_output(options.output) as file:
             writer = WRITERS[options.format](file, with_scores=options.scores)
@@ -172,7 +246,7 @@ def _caption(model, paths, settings, options, write):
                 problems += _leave_beside(path, captions, options)
                 write(path, captions)
             except ImageError as problem:
-                _complain(problem)
+                complain(problem)
                 problems.append(str(problem))
             bar.update()
     return problems
@@ -192,7 +266,7 @@ def _leave_beside(path, captions, options):
     except SidecarError as problem:
         problems.append(str(problem))
     for problem in problems:
-        _complain(problem)
+        complain(problem)
     return problems
 
 
@@ -215,16 +289,7 @@ def _with_free_sidecars(paths, options):
                 problem = "exists already; --overwrite replaces it, --resume passes over it"
         if problem:
             refused.append(f"{describe(path)}: {describe(sidecar_of(path))} {problem}")
-            _complain(refused[-1])
+            complain(refused[-1])
         else:
             todo.append(path)
     return todo, refused
-
-
-def _say(line):
-    tqdm.write(line, file=sys.stderr)
-    sys.stderr.flush()
-
-
-def _complain(problem):
-    _say(f"captioner: {problem}")

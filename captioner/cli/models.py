@@ -5,7 +5,7 @@ import sys
 from captioner.cli.backend import only_failures_heard, start_backend
 from captioner.ensemble import Ensemble
 from captioner.errors import CaptionerError, require
-from captioner.lite_captioner import LiteCaptioner, LiteRTMissingError, is_exported
+from captioner.lite_captioner import THREADS, LiteCaptioner, LiteRTMissingError, is_exported
 from captioner.presets import exported_form, find_model
 from captioner.reranked import Reranked
 
@@ -35,7 +35,7 @@ def add_storage_argument(parser, default, more=(), more_help=""):
     )
 
 
-def load_models(names, runtime="auto", backward=None, weight=None):
+def load_models(names, runtime="auto", backward=None, weight=None, threads=THREADS):
     """One captioner for one name, an ensemble for several.
 
     Keras, which is slow to start, is imported only if one of them needs it.
@@ -45,6 +45,7 @@ def load_models(names, runtime="auto", backward=None, weight=None):
         runtime: `"auto"`, `"litert"` or `"keras"`. Defaults to `"auto"`.
         backward: str or None. A captioner that re-ranks, see `Reranked`. Defaults to `None`.
         weight: float or None. Its weight. Defaults to `None`, which is 0.5.
+        threads: int. How many compute, where LiteRT does. Defaults to as many as there are cores.
 
     Raises:
         CaptionerError: A model cannot be opened or not be run so, or there is a weight, and no
@@ -52,14 +53,14 @@ def load_models(names, runtime="auto", backward=None, weight=None):
     """
     if backward is None and weight is not None:
         raise CaptionerError(f"--rerank-weight {weight}: is for --rerank, which is not given")
-    models = [_load(name, runtime) for name in names]
+    models = [_load(name, runtime, threads) for name in names]
     model = models[0] if len(models) == 1 else Ensemble(models)
     if backward is None:
         return model
     return Reranked(model, _load_keras(backward), 0.5 if weight is None else weight)
 
 
-def _load(name, runtime):
+def _load(name, runtime, threads):
     if runtime == "keras":
         require(
             not is_exported(name), f"{name}: is exported for LiteRT; Keras needs the .keras file"
@@ -76,7 +77,7 @@ def _load(name, runtime):
         return _load_keras(name)
     try:
         with only_failures_heard():
-            return LiteCaptioner(folder)
+            return LiteCaptioner(folder, threads)
     except LiteRTMissingError as error:
         if runtime == "litert" or is_exported(name):
             raise

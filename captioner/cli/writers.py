@@ -77,6 +77,10 @@ class JsonLinesWriter(TextWriter):
         self.file.write(_as_json(self._entry(path, captions)) + "\n")
         self.file.flush()
 
+    def write_failure(self, path, reason):
+        """Adds a picture that could not be captioned, and why."""
+        self.file.write(_as_json({"image": path, "error": reason}) + "\n")
+
     def _entry(self, path, captions):
         entry = {"image": path, "caption": captions[0].text}
         if self.with_scores:
