@@ -260,7 +260,8 @@ def caption_parts(job, plan, parts, actors, gpus=0):
             picture be reached.
     """
     ray = require_ray()
-    attempts = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)(Attempts).remote()
+    counting = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)(Attempts)
+    attempts = counting.remote(actors)
     try:
         with _context(ray.data.DataContext.get_current()):
             dataset = ray.data.from_arrow(_blocks(plan, parts, actors)).map_batches(
@@ -271,16 +272,20 @@ def caption_parts(job, plan, parts, actors, gpus=0):
                 num_gpus=gpus or None,
                 compute=ray.data.ActorPoolStrategy(size=actors, max_tasks_in_flight_per_actor=1),
             )
-            for batch in dataset.iter_batches(
+            batches = dataset.iter_batches(
                 batch_size=None, prefetch_batches=0, batch_format="pyarrow"
-            ):
-                for row in batch.to_pylist():
-                    report = Report(**row)
-                    require(not report.stop, report.stop)
-                    yield report
+            )
+            with contextlib.closing(iter(batches)) as batches:  # which ends the actors
+                for batch in batches:
+                    for row in batch.to_pylist():
+                        report = Report(**row)
+                        require(not report.stop, report.stop)
+                        yield report
     except ray.exceptions.RayError as error:
+        lines = str(error).split("\n")
+        reason = next((line for line in reversed(lines) if line.strip()), "")  # before it: where
         raise CaptionerError(
-            f"Ray stopped ({_first_line(error)}); what is done is kept, go on with --resume"
+            f"Ray stopped ({reason.strip()[:200]}); what is done is kept, go on with --resume"
         ) from error
 
 
@@ -322,10 +327,24 @@ def _blocks(plan, parts, actors):
 
 
 class Attempts:
-    """Counts how often a part was begun. Ray itself would begin it again without end."""
+    """Counts how often something was begun. Ray itself would begin it again without end.
 
-    def __init__(self):
+    Args:
+        actors: int.
+    """
+
+    def __init__(self, actors):
         self._begun = Counter()
+        self._opening, self._actors = 0, actors
+
+    def open(self):
+        """Whether a model may be opened once more."""
+        self._opening += 1
+        return self._opening <= MOST_ATTEMPTS * self._actors
+
+    def opened(self):
+        """Notes that an actor has not died of it."""
+        self._opening -= 1
 
     def begin(self, part):
         """Whether a part may be begun once more."""
@@ -363,10 +382,16 @@ class PartCaptioner:
             if directory:
                 with contextlib.suppress(OSError):  # then no picture is found, which is told
                     os.chdir(directory)
+            require(
+                require_ray().get(attempts.open.remote()),
+                "processes die while they open the model; is there memory for so many? "
+                "Give fewer --actors, and go on with --resume",
+            )
             stores = ObjectStores(job.options)
             self._folder = PartsFolder(job.folder, stores, job.ending)
             self._reader = PictureReader(stores)
             self._model = self._open_model()
+            attempts.opened.remote()
         except CaptionerError as error:
             self._stop = str(error)
 

@@ -25,6 +25,7 @@ from captioner.parts_folder import PartsFolder, Plan
 from captioner.picture_lists import ListIndex, pictures_of, read_lines, read_manifest
 from captioner.presets import exported_form
 from captioner.ray_captioning import ModelFiles, connected
+from tests.conftest import until
 from tests.hostile import encoded, photo
 from tests.test_killed_runs import SmallDisk
 from tests.test_reranked import model as model_of
@@ -140,6 +141,8 @@ def test_an_interrupted_run_goes_on(cluster, pictures, tmp_path, capsys, reports
     reports.afterwards = interrupt
     assert ray(*command, "--part-size", 2, output=output) == 130
     assert "interrupted; go on with --resume" in capsys.readouterr().err
+    package = ray_captioning.require_ray()
+    until(lambda: package.available_resources().get("CPU") == 2)  # the actors have gone
     done = state_of(parts_of(output))
     assert 1 <= len(done) < 5
 
@@ -423,7 +426,7 @@ class ActorHere:
 
     def __init__(self, folder, plan, model=None, backward=None):
         package = ray_captioning.require_ray()
-        job = ray_captioning.Job(
+        self.job = ray_captioning.Job(
             folder=folder,
             ending="jsonl",
             options={},
@@ -435,8 +438,10 @@ class ActorHere:
             content_of=functools.partial(ray_engine._as_json_lines, with_scores=True),
         )
         self.plan = plan
-        self.attempts = package.remote(num_cpus=0)(ray_captioning.Attempts).remote()
-        self.actor = ray_captioning.PartCaptioner(package.put(job), plan.directory, self.attempts)
+        self.attempts = package.remote(num_cpus=0)(ray_captioning.Attempts).remote(actors=1)
+        self.actor = ray_captioning.PartCaptioner(
+            package.put(self.job), plan.directory, self.attempts
+        )
 
     def begin(self, part):
         """As another process would that died then."""
@@ -534,6 +539,16 @@ def test_a_part_whose_processes_died(cluster, photos, tmp_path):
     assert stop == ""
     assert actor.caption(1) == ("", "")
     assert list(folder.done(2)) == [0, 1]
+
+
+def test_processes_that_die_while_they_open_the_model(cluster, photos, tmp_path):
+    folder, plan = planned(tmp_path / "out", [str(photos / "a.png")], 1)
+    actor = ActorHere(folder.name, plan)
+    package = ray_captioning.require_ray()
+    begun = [package.get(actor.attempts.open.remote()) for _ in range(3)]
+    assert begun == [True] * 3  # the one above has done it
+    actor.actor.__init__(package.put(actor.job), None, actor.attempts)
+    assert actor.caption(0)[1].startswith("processes die while they open the model")
 
 
 def test_a_part_with_nothing_that_can_be_read_is_not_done(cluster, photos, tmp_path):

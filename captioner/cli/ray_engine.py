@@ -162,14 +162,16 @@ def _caption(folder, job, plan, actors, gpus):
     finished = plan.pictures - sum(plan.size_of(part) for part in todo)
     if finished:
         say(f"going on after {finished} of {plan.pictures} pictures")
-    with tqdm(
+    bar = tqdm(
         total=plan.pictures,
         initial=finished,
         unit="picture",
         disable=not sys.stderr.isatty(),
         leave=False,
-    ) as bar:
-        for report in caption_parts(job, plan, todo, min(actors, len(todo)), gpus):
+    )
+    reports = caption_parts(job, plan, todo, min(actors, len(todo)), gpus)
+    with bar, contextlib.closing(reports):
+        for report in reports:
             for problem in report.problems.splitlines():
                 complain(problem)
             bar.update(report.pictures)
