@@ -27,7 +27,7 @@ from captioner.parts_folder import PartsFolder
 from captioner.presets import find_model
 from captioner.text_files import read_bytes
 
-PART_SIZE = 1000  # pictures: some 20 seconds of work for a core, and a file of 100 kB
+PART_SIZE = 1000  # pictures: some 55 seconds of work for a core, and a file of 100 kB
 PARTS_PER_ACTOR = 4  # at least, so that all end at about the same time
 ACTOR_CPUS = 1  # one core captions most per core; memory for a model each is what it costs
 MOST_BLOCKS = 4000  # that Ray Data has to keep in mind

@@ -26,7 +26,7 @@ from captioner.images import ImageError, read_image
 
 MOST_BYTES = 20 * 2**20  # of a picture sent
 MOST_WAITING = 64  # pictures; more are turned away
-BATCH_SIZE = 8
+BATCH_SIZE = 4  # the CNN is at some pictures while the captions of others are searched
 LARGEST = {"beam_size": 20, "n_best": 20, "max_length": 60}  # what strangers may ask for
 LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]", "testserver")
 
@@ -40,7 +40,7 @@ def make_app(model, batch_size=BATCH_SIZE, most_bytes=MOST_BYTES, only_local=Tru
 
     Args:
         model: Captioner, Ensemble or LiteCaptioner.
-        batch_size: int. Most pictures captioned at a time. Defaults to `8`.
+        batch_size: int. Most pictures captioned at a time. Defaults to `4`.
         most_bytes: int. Largest picture file taken. Defaults to 20 MiB.
         only_local: bool. Whether requests must be addressed to this machine by its local names, so
             that no page of the web can reach it through a visitor's browser. Defaults to `True`.

@@ -7,6 +7,15 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import pytest
 from PIL import Image
 
+# What takes longest, begun first: else one process ends with it, and the other has nothing to do.
+LONGEST = ("test_distribution", "test_killed_runs", "test_notebooks", "test_training",
+           "test_ray_engine", "test_docs", "test_joint_decoder", "test_attention")  # fmt: skip
+
+
+def pytest_collection_modifyitems(items):
+    ranks = {name: rank for rank, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: ranks.get(item.path.stem, len(LONGEST)))
+
 
 @pytest.fixture(autouse=True, scope="session")
 def small_mobilenet():

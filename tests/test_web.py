@@ -124,7 +124,7 @@ def test_what_waits_is_captioned_together(tiny_captioner, monkeypatch):
         content = encoded(pictures[number], "PNG")
         return client.post(f"/caption{queries[number]}", content=content).json()["caption"]
 
-    with TestClient(make_app(tiny_captioner)) as client, ThreadPoolExecutor(8) as threads:
+    with TestClient(make_app(tiny_captioner, 8)) as client, ThreadPoolExecutor(8) as threads:
         asked = [threads.submit(ask, 0)]
         assert first.wait(20)
         asked += [threads.submit(ask, number) for number in range(1, 8)]

@@ -19,7 +19,7 @@ def add_arguments(parser):
     )
     parser.add_argument("--port", type=int, default=8000, metavar="N", help="default: 8000")
     parser.add_argument(
-        "--batch-size", type=int, default=8, metavar="N", help="pictures at a time (default: 8)"
+        "--batch-size", type=int, default=4, metavar="N", help="pictures at a time (default: 4)"
     )
     parser.add_argument(
         "--max-megabytes", type=int, default=20, metavar="N", help="largest file (default: 20)"
