@@ -5,7 +5,8 @@ captions without pictures. In the next, the main one, the CNN stays as it is, so
 computed once and the decoder learns from them. In the third, with `fine_tune_from`, CNN and decoder
 learn together from pixels. In the last, with `self_critical`, the decoder learns from the scores of
 its own captions. After every epoch the validation pictures are captioned, and the model with the
-best CIDEr is kept.
+best CIDEr is kept. On several devices or machines (`distribute`) the same is done by workers that
+share every batch, see `captioner.distribution`.
 """
 
 import dataclasses
