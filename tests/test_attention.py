@@ -130,7 +130,7 @@ def decoder_for(**settings):
 
 @pytest.mark.parametrize(
     ("cell", "implementation", "layers"),
-    [("lstm", "custom", 1), ("gru", "keras", 2)],
+    [("lstm", "custom", 1), pytest.param("gru", "keras", 2, marks=pytest.mark.long)],
 )
 def test_a_few_captions_are_learned_by_heart_and_said_word_for_word(cell, implementation, layers):
     keras.utils.set_random_seed(0)

@@ -41,7 +41,7 @@ def pictures():
     return [np.random.default_rng(n).integers(0, 255, (50, 40, 3), np.uint8) for n in range(4)]
 
 
-@pytest.mark.parametrize("attention", ["none", "additive"])
+@pytest.mark.parametrize("attention", ["additive", pytest.param("none", marks=pytest.mark.long)])
 def test_it_captions_as_the_ensemble_of_its_members(encoder, pictures, attention, tmp_path):
     members = [
         captioner(encoder, 1, attention=attention, layers=2),

@@ -66,7 +66,8 @@ def test_an_untrained_decoder_knows_nothing():
 
 
 @pytest.mark.parametrize(
-    ("cell", "implementation"), [("rnn", "custom"), ("gru", "custom"), ("lstm", "keras")]
+    ("cell", "implementation"),
+    [("rnn", "custom"), ("lstm", "keras"), pytest.param("gru", "custom", marks=pytest.mark.long)],
 )
 def test_a_few_captions_are_learned_by_heart(cell, implementation):
     keras.utils.set_random_seed(0)
@@ -517,6 +518,7 @@ def test_a_run_of_all_stages(whole):
     assert caption.attention.shape == (len(caption.words), 7, 7)
 
 
+@pytest.mark.long  # tests/test_killed_runs.py and tests/test_distribution.py have the like of it
 def test_a_stopped_run_ends_as_if_it_had_not_been_stopped(whole, tmp_path):
     settings = {**whole[0], "out": str(tmp_path / "run")}
     for resume, epoch in enumerate((2, 5)):  # after the text, amid the rewards
