@@ -148,6 +148,7 @@ def test_devices_of_one_process_learn_as_one(data, tmp_path, alone):
         train(config, resume=True, log=lambda line: None, progress=False)
 
 
+@pytest.mark.long  # the next one ends both in the same way
 def test_workers_that_differ(data, tmp_path):
     given = settings(data, 6, **ONE_STAGE, out=str(tmp_path / "run"))
     workers = start_two(second={"learning_rate": 0.02}, **given)
