@@ -23,9 +23,10 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--photos", required=True, help="folder of photos")
     parser.add_argument("--seconds", type=float, default=60, help="of serving (default: 60)")
+    parser.add_argument("--batch-size", default="4", help="of the server (default: 4)")
     options = parser.parse_args()
     photos = sorted(Path(options.photos).iterdir())[:1000]
-    served, errors = serving_rate(photos, options.seconds)
+    served, errors = serving_rate(photos, options.seconds, options.batch_size)
     written = command_rate(photos, options.seconds)
     print("| what | pictures/s | |")
     print("|---|---|---|")
@@ -33,12 +34,13 @@ def main():
     print(f"| caption.py --batch-size {CLIENTS} | {written:.1f} | 1.00 |")
 
 
-def serving_rate(photos, seconds):
+def serving_rate(photos, seconds, batch_size):
     """Pictures a second that a server answers, and how many answers were errors."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         port = found.getsockname()[1]
     command = [sys.executable, "-m", "captioner", "serve", "--port", str(port)]
+    command += ["--batch-size", batch_size]
     server = subprocess.Popen(command)
     try:
         url = f"http://127.0.0.1:{port}"
