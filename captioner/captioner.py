@@ -13,6 +13,7 @@ from keras import ops
 
 from captioner import __version__
 from captioner.batches import EncodedCaptions
+from captioner.compiled import XLA, CompiledModel, padded, rows_for
 from captioner.decoder import Decoder
 from captioner.decoding import BEAM_SIZE
 from captioner.encoder import Encoder
@@ -305,8 +306,7 @@ def _members(captioner):
 class _Networks:
     """The three compiled functions of generation: picture to vector, start and step.
 
-    Each is a Keras model of its own, so that Keras compiles it on every backend. XLA makes CNNs
-    slower on CPUs, so it is off.
+    Each is a Keras model of its own, so that it is compiled on every backend.
     """
 
     def __init__(self, captioner):
@@ -314,18 +314,33 @@ class _Networks:
         self._encode = _Compiled("encode", encoder, captioner.see)
         self._start = _Compiled("start", decoder, decoder.start)
         self._step = _Compiled("step", decoder, lambda inputs: decoder.step(*inputs))
+        self._context = None, None
 
     def encode(self, pixels):
-        return self._encode.predict_on_batch(pixels)
+        return self._encode.run(pixels)
 
     def start(self, image):
-        return self._start.predict_on_batch(image)
+        return self._start.run(image)
 
     def step(self, words, context, state):
-        return self._step.predict_on_batch((words, context, state))
+        if not XLA:
+            return self._step.run((words, context, state))
+        rows = rows_for(len(words))
+        state = [padded(each, rows) for each in state]
+        inputs = (padded(words, rows), self._on_device(context, rows), state)
+        log_probs, state = self._step.run(inputs)
+        return log_probs[: len(words)], [each[: len(words)] for each in state]
+
+    def _on_device(self, context, rows):
+        """The context, padded: the same for many steps, and large where there is attention."""
+        known, tensors = self._context
+        if context is not known:
+            tensors = [ops.convert_to_tensor(padded(each, rows)) for each in context]
+            self._context = context, tensors
+        return tensors
 
 
-class _Compiled(keras.Model):
+class _Compiled(CompiledModel):
     """A function of a layer, as a model that owns the layer's variables."""
 
     def __init__(self, name, layer, function):
@@ -333,7 +348,7 @@ class _Compiled(keras.Model):
         self.layer = layer
         self._function = function
         self.built = True
-        self.compile(jit_compile=False)
+        self.compile(jit_compile=XLA)
 
     def call(self, inputs):
         return self._function(inputs)
@@ -347,10 +362,8 @@ def _in_batches(function, array, batch_size):
     outputs = []
     for start in range(0, len(array), batch_size):
         part = array[start : start + batch_size]
-        missing = batch_size - len(part)
-        if missing and start:
-            part = np.concatenate([part, np.repeat(part[-1:], missing, axis=0)])
-        outputs.append(function(part)[: len(array) - start])
+        rows = batch_size if start else min(batch_size, rows_for(len(part), fewest=1))
+        outputs.append(function(padded(part, rows))[: len(array) - start])
     return np.concatenate(outputs)
 
 

@@ -14,8 +14,9 @@ import os
 import keras
 import numpy as np
 
+from captioner.compiled import XLA
 from captioner.errors import CaptionerError, require
-from captioner.steps import CompiledSteps, ReplicatedSteps
+from captioner.steps import CompiledSteps, JaxSteps, ReplicatedSteps
 
 EXAMPLE = (
     '\'{"cluster": {"worker": ["10.0.0.1:2222", "10.0.0.2:2222"]}, '
@@ -97,7 +98,7 @@ class OneDevice:
 
     def steps(self, model):
         """The compiled steps of a compiled model."""
-        return CompiledSteps(model)
+        return JaxSteps(model) if XLA else CompiledSteps(model)
 
     def own(self, rows):
         """Those rows of a whole batch, an array or list, that are this worker's."""

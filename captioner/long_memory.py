@@ -13,6 +13,7 @@ orthogonal w_hh as here, learns as well as the others: measured).
 import keras
 import numpy as np
 
+from captioner.compiled import XLA
 from captioner.labeller import SequenceLabeller
 
 WORDS = 4  # numbers 1 to 4; 0 is padding
@@ -67,7 +68,7 @@ def practise(distance, cell, implementation="custom", units=32, steps=600, clip_
     model.compile(
         optimizer=keras.optimizers.Adam(0.005, global_clipnorm=clip_norm),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        jit_compile=False,
+        jit_compile=XLA,
     )
     if steps == 0:
         model.build((None, None))

@@ -8,10 +8,10 @@ Reference: Rennie et al. 2017, "Self-critical sequence training"; the mean of th
 baseline: Kool et al. 2019, "Buy 4 REINFORCE samples, get a baseline for free!".
 """
 
-import keras
 import numpy as np
 from keras import ops
 
+from captioner.compiled import XLA, CompiledModel
 from captioner.metrics.cider import CiderD
 from captioner.teacher_forcing import TeacherForcing, forbid, word_loss
 from captioner.vocabulary import END, PAD, START
@@ -20,7 +20,7 @@ SAMPLES = 5  # captions of each picture
 END_WORD = "<end>"
 
 
-class Sampler(keras.Model):
+class Sampler(CompiledModel):
     """Draws captions word by word from the decoder's probabilities, image dropout applied.
 
     With all of the picture the decoder knows its training pictures by heart, and what it would
@@ -42,7 +42,7 @@ class Sampler(keras.Model):
         super().__init__()
         self.captioner = captioner
         self.built = True
-        self.compile(jit_compile=False)
+        self.compile(jit_compile=XLA)
 
     def call(self, inputs):
         chance, decoder = inputs["chance"], self.captioner.decoder

@@ -4,6 +4,7 @@ import math
 import os
 import shutil
 import time
+from collections import deque
 
 import keras
 import numpy as np
@@ -12,6 +13,7 @@ from tqdm import tqdm
 
 from captioner.augmentation import augment
 from captioner.batches import EncodedCaptions, batches_of, bucket_length, some_captions
+from captioner.compiled import XLA
 from captioner.config import flag
 from captioner.errors import CaptionerError
 from captioner.images import ImageError, read_images
@@ -28,6 +30,8 @@ from captioner.teacher_forcing import TeacherForcing
 from captioner.text_files import read_text
 from captioner.vocabulary import PAD
 
+LATE = 2  # steps after which the loss of one is asked for
+
 
 class _Stage:
     """What the stages share: a compiled model, and an epoch of steps of teacher forcing."""
@@ -39,13 +43,11 @@ class _Stage:
         self.captions = run.train_captions
 
     def compile(self, make_model, kind=keras.optimizers.Adam, **settings):
-        """XLA is off: on CPUs it makes the recurrence half as fast, the CNN a quarter, and takes
-        many seconds to compile each shape (measured)."""
         devices = self.run.devices
         with devices.scope():
             model = make_model()
             optimizer = devices.optimizer(kind, **settings, **self.optimizer_settings())
-            model.compile(optimizer=optimizer, jit_compile=False)
+            model.compile(optimizer=optimizer, jit_compile=XLA)
             optimizer.build(model.trainable_variables)
         self.model, self.optimizer = model, optimizer
         self.compiled = devices.steps(model)
@@ -100,14 +102,23 @@ class _Stage:
         images = self.images([self.own_pictures(batch.pictures) for batch in batches], rng)
         captions = sum(batch.count for batch in batches)
         losses = Progress(f"epoch {epoch + 1}/{self.epochs}", captions, "loss", run.progress)
+        waiting = deque()  # a GPU is at the next steps while the loss of one is asked for
         for step, batch in enumerate(batches, epoch * len(batches)):
             self.set_learning_rate(step, len(batches))
             self.model.set_sampling(step / (self.epochs * len(batches)))
             words, targets = self.captions.matrix(batch.captions, batch.rows, batch.length)
             loss = self.compiled.train({"words": own(words), **next(images)}, own(targets))
-            self.require_finite(loss, step)
-            losses.add(loss, np.count_nonzero(targets), batch.count)
+            waiting.append((loss, step, np.count_nonzero(targets), batch.count))
+            if len(waiting) > LATE:
+                self._add_loss(losses, *waiting.popleft())
+        for each in waiting:
+            self._add_loss(losses, *each)
         return {"train_loss": losses.close()}
+
+    def _add_loss(self, losses, loss, step, words, captions):
+        loss = float(loss)
+        self.require_finite(loss, step)
+        losses.add(loss, words, captions)
 
     def own_pictures(self, pictures):
         """Those pictures of a batch, which may not be full, that this worker learns from."""
@@ -272,7 +283,7 @@ class RewardStage(_Stage):
             own_pictures = self.own_pictures(pictures)
             image = self.own_rows(features[own_pictures])
             chance = rng.random((pictures_a_step * SAMPLES, run.longest), dtype="float32")
-            words = self.sampler.predict_on_batch({"image": image, "chance": devices.own(chance)})
+            words = self.sampler.run({"image": image, "chance": devices.own(chance)})
             asked = time.time()
             words[len(own_pictures) * SAMPLES :] = PAD  # what is said of no picture
             real = words[: len(own_pictures) * SAMPLES]
@@ -285,7 +296,7 @@ class RewardStage(_Stage):
             inputs, targets = as_inputs(words, bucket_length(max(longest)))
             inputs = {"words": inputs, "image": image, **self._teacher(pictures, rng)}
             loss = self.compiled.train(inputs, targets, gain)
-            self.require_finite(loss, step)
+            self.require_finite(float(loss), step)
             rewards.add(sum(rewarded) / sum(count), sum(count), sum(count))
         share = 100 * scoring / (time.time() - start)
         if devices.is_chief:
