@@ -100,7 +100,7 @@ class Batch(NamedTuple):
         return int(np.count_nonzero(self.captions >= 0))
 
 
-def batches_of(encoded, pictures_a_step, captions_each, rng=None):
+def batches_of(encoded, pictures_a_step, captions_each, rng=None, most_lengths=None):
     """A pass over captions.
 
     Args:
@@ -109,6 +109,8 @@ def batches_of(encoded, pictures_a_step, captions_each, rng=None):
         captions_each: int. With 1 every caption comes, by itself; with more every picture does,
             see `picture_batches`.
         rng: numpy Generator that shuffles, or None. Defaults to `None`.
+        most_lengths: int or None. How many lengths the batches may have at most; None for as many
+            as save padding. Defaults to `None`.
 
     Returns:
         list of Batch.
@@ -116,10 +118,10 @@ def batches_of(encoded, pictures_a_step, captions_each, rng=None):
     if captions_each == 1:
         found = [
             (encoded.pictures[captions], captions, length)
-            for captions, length in caption_batches(encoded, pictures_a_step, rng)
+            for captions, length in caption_batches(encoded, pictures_a_step, rng, most_lengths)
         ]
     else:
-        found = picture_batches(encoded, pictures_a_step, captions_each, rng)
+        found = picture_batches(encoded, pictures_a_step, captions_each, rng, most_lengths)
     rows = pictures_a_step * captions_each
     return [Batch(pictures, captions, rows, length) for pictures, captions, length in found]
 
@@ -129,22 +131,23 @@ def bucket_length(length):
     return -(-length // BUCKET) * BUCKET
 
 
-def caption_batches(encoded, batch_size, rng=None):
+def caption_batches(encoded, batch_size, rng=None, most_lengths=None):
     """Batches of single captions of similar length.
 
     Args:
         encoded: EncodedCaptions.
         batch_size: int. Captions a batch.
         rng: numpy Generator that shuffles captions and batches, or None for their own order.
+        most_lengths: as in `batches_of`.
 
     Returns:
         list of (caption numbers, length): what `EncodedCaptions.matrix` wants.
     """
     order = np.arange(len(encoded)) if rng is None else rng.permutation(len(encoded))
-    return _bucketed(order, encoded.lengths, batch_size, rng)
+    return _bucketed(order, encoded.lengths, batch_size, rng, most_lengths)
 
 
-def picture_batches(encoded, pictures_per_batch, captions_per_picture, rng=None):
+def picture_batches(encoded, pictures_per_batch, captions_per_picture, rng=None, most_lengths=None):
     """Batches of pictures, each with its captions, so that each picture is encoded once.
 
     Args:
@@ -153,6 +156,7 @@ def picture_batches(encoded, pictures_per_batch, captions_per_picture, rng=None)
         captions_per_picture: int. A picture with more has that many drawn; one with fewer is filled
             with empty captions, number -1.
         rng: numpy Generator that shuffles pictures and batches, or None for their own order.
+        most_lengths: as in `batches_of`.
 
     Returns:
         list of (picture numbers, caption numbers (pictures · captions_per_picture), length).
@@ -163,7 +167,7 @@ def picture_batches(encoded, pictures_per_batch, captions_per_picture, rng=None)
     for picture in pictures:
         chosen[picture] = some_captions(groups[picture], captions_per_picture, rng)
     longest = np.array([encoded.lengths[each[each >= 0]].max() for each in chosen])
-    batches = _bucketed(pictures, longest, pictures_per_batch, rng)
+    batches = _bucketed(pictures, longest, pictures_per_batch, rng, most_lengths)
     numbers = np.array([encoded.pictures[group[0]] for group in groups])
     return [
         (numbers[batch], np.concatenate([chosen[each] for each in batch]), length)
@@ -183,10 +187,10 @@ def some_captions(captions, count, rng=None):
     return np.concatenate([captions, np.full(count - len(captions), -1, np.int64)])
 
 
-def _bucketed(order, lengths, batch_size, rng):
+def _bucketed(order, lengths, batch_size, rng, most_lengths):
     """Splits items, in the order given, into batches of one bucket each, and shuffles these."""
     batches = []
-    for length, is_member in _buckets(lengths, batch_size):
+    for length, is_member in _buckets(lengths, batch_size, most_lengths):
         members = order[is_member[order]]
         for start in range(0, len(members), batch_size):
             batches.append((members[start : start + batch_size], length))
@@ -195,20 +199,23 @@ def _bucketed(order, lengths, batch_size, rng):
     return [batches[each] for each in rng.permutation(len(batches))]
 
 
-def _buckets(lengths, batch_size):
+def _buckets(lengths, batch_size, most):
     """(length, which items it holds) of each bucket, the shortest first.
 
     What would be a few batches only joins the next longer bucket: to compile the decoder for one
-    more length takes longer than to compute some padding.
+    more length takes longer than to compute some padding. Where there may be `most` buckets, each
+    but the last has its share of the items.
     """
+    fewest = max(FEWEST_BATCHES * batch_size, len(lengths) / most if most else 0)
+    most_padding = np.inf if most else MOST_PADDING
     rounded = bucket_length(lengths)
     buckets, waiting = [], np.zeros(len(lengths), bool)
     longest, shortest_waiting = rounded.max(initial=0), 0
     for length in np.unique(rounded):
         shortest_waiting = shortest_waiting or length
         waiting |= rounded == length
-        is_enough = np.count_nonzero(waiting) >= FEWEST_BATCHES * batch_size
-        if is_enough or length - shortest_waiting >= MOST_PADDING or length == longest:
+        is_enough = np.count_nonzero(waiting) >= fewest
+        if is_enough or length - shortest_waiting >= most_padding or length == longest:
             buckets.append((int(length), waiting))
             waiting, shortest_waiting = np.zeros(len(lengths), bool), 0
     return buckets

@@ -104,10 +104,6 @@ class OneDevice:
         """Those rows of a whole batch, an array or list, that are this worker's."""
         return rows
 
-    def rng(self, rng):
-        """A random generator for what is this worker's only."""
-        return rng
-
     def gather(self, value):
         """What each worker gave, which is anything that JSON can say: a list, in their order."""
         return [value]
@@ -151,9 +147,6 @@ class Replicas(OneDevice):
 
     def own(self, rows):
         return self._part(rows, self.index, self.workers)
-
-    def rng(self, rng):
-        return rng.spawn(self.workers)[self.index] if self.workers > 1 else rng
 
     def split(self, rows):
         """This worker's rows, shared out to its replicas."""

@@ -107,13 +107,12 @@ def _compute(captioner, paths, path, batch_size, progress, view):
              disable=not progress) as bar,
     ):  # fmt: skip
         pixels, unreadable = [], []
-        for number, _, result in read_images(paths[done:], size):
+        change = view and (lambda number, pixels: view(done + number, pixels))
+        for number, _, result in read_images(paths[done:], size, change):
             if isinstance(result, ImageError):
                 state["unreadable"][str(done + number)] = str(result)
                 unreadable.append(len(pixels))
                 result = np.zeros((*size, 3), np.uint8)
-            elif view is not None:
-                result = view(done + number, result)
             pixels.append(result)
             if len(pixels) == batch_size or done + number == len(paths) - 1:
                 features = captioner.encode(np.stack(pixels), batch_size).astype(np.float16)

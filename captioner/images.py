@@ -31,8 +31,8 @@ TURNS = {  # what EXIF's orientation asks for
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-READ_AHEAD = 64  # pictures decoded before they are asked for
-THREADS = 4  # Pillow decodes without holding Python's lock
+THREADS = min(32, max(4, os.cpu_count() or 1))  # Pillow decodes without holding Python's lock
+READ_AHEAD = max(64, 8 * THREADS)  # pictures decoded before they are asked for
 LARGE = 2**24  # pixels; larger pictures are decoded one at a time, for the memory's sake
 MOST_AT_ONCE = 2**29  # bytes of a file that are read into memory at once
 MOST_SECONDS = 30  # for the decoding of one picture
@@ -87,21 +87,31 @@ def read_image(source, size):
     return _pixels(_from_array(source), size)
 
 
-def read_images(sources, size):
+def read_images(sources, size, change=None):
     """Any number of pictures, decoded ahead by a few threads; errors do not stop it.
 
     Args:
         sources: iterable of what `read_image` takes. It is read only a little ahead.
         size: tuple (height, width) in pixels.
+        change: callable or None. Given a picture's index and pixels, what to yield in their place;
+            called by the threads, in no order. Defaults to `None`.
 
     Yields:
         (index, source, uint8 array (height, width, 3) or the `ImageError`), in order.
     """
+
+    def read(index, source):
+        try:
+            pixels = read_image(source, size)
+        except ImageError as error:
+            return error
+        return pixels if change is None else change(index, pixels)
+
     waiting = deque()
     with ThreadPoolExecutor(THREADS) as threads:
         try:
             for index, source in enumerate(sources):
-                waiting.append((index, source, threads.submit(_read_or_error, source, size)))
+                waiting.append((index, source, threads.submit(read, index, source)))
                 if len(waiting) >= READ_AHEAD:
                     yield _finished(waiting.popleft())
             while waiting:
@@ -188,13 +198,6 @@ def _in_folder(folder, problems):
 def _finished(job):
     index, source, future = job
     return index, source, future.result()
-
-
-def _read_or_error(source, size):
-    try:
-        return read_image(source, size)
-    except ImageError as error:
-        return error
 
 
 def _guarded(read, source, size, name):

@@ -5,11 +5,12 @@ from keras import ops
 
 from captioner.attention import AdditiveAttention
 from captioner.cells import CELLS
+from captioner.compiled import XLA
 from captioner.errors import require
 
 # Loops of known length up to this are written out step by step; longer ones would take too long to
-# trace.
-UNROLL_LIMIT = 64
+# trace. XLA takes ten times as long to compile a loop that is written out (measured).
+UNROLL_LIMIT = 0 if XLA else 64
 
 ATTENTIONS = ("none", "additive")
 

@@ -1,5 +1,6 @@
 """The stages of a training run: from text, from stored features, from pixels, from rewards."""
 
+import itertools
 import math
 import os
 import shutil
@@ -37,6 +38,7 @@ class _Stage:
     """What the stages share: a compiled model, and an epoch of steps of teacher forcing."""
 
     rate = "learning_rate"  # the setting that is this stage's learning rate
+    most_lengths = None  # of batches: as many as suit the captions
 
     def __init__(self, run):
         self.run = run
@@ -98,8 +100,10 @@ class _Stage:
         """
         run, own = self.run, self.run.devices.own
         rng = np.random.default_rng([run.config.seed, self.number, epoch])
-        batches = batches_of(self.captions, self.pictures_a_step, self.captions_each, rng)
-        images = self.images([self.own_pictures(batch.pictures) for batch in batches], rng)
+        batches = batches_of(
+            self.captions, self.pictures_a_step, self.captions_each, rng, self.most_lengths
+        )
+        images = self.images([self.own_pictures(batch.pictures) for batch in batches], epoch)
         captions = sum(batch.count for batch in batches)
         losses = Progress(f"epoch {epoch + 1}/{self.epochs}", captions, "loss", run.progress)
         waiting = deque()  # a GPU is at the next steps while the loss of one is asked for
@@ -156,7 +160,7 @@ class TextStage(_Stage):
         self.pictures_a_step, self.captions_each = run.devices.replicas * config.batch_size, 1
         self.compile(self.teacher)
 
-    def images(self, batches, rng):
+    def images(self, batches, epoch):
         return ({} for _ in batches)
 
     def after(self):
@@ -183,7 +187,7 @@ class FeatureStage(_Stage):
         self.features = self.run.view(epoch)
         return super().run_epoch(epoch)
 
-    def images(self, batches, rng):
+    def images(self, batches, epoch):
         for pictures in batches:
             yield {"image": self.own_rows(self.features[pictures])}
 
@@ -195,6 +199,7 @@ class PixelStage(_Stage):
     """CNN and decoder learn together, each picture with all its captions."""
 
     name, number, rate = "pixels", 1, "fine_tune_learning_rate"
+    most_lengths = 2 if XLA else None  # it takes a minute to compile the CNN for each
 
     def prepare(self):
         run, config = self.run, self.run.config
@@ -216,19 +221,24 @@ class PixelStage(_Stage):
         count = sum(layer.count_params() for layer in layers)
         self.run.log(f"fine-tuning {count:,} weights of the CNN, batch normalisation left as it is")
 
-    def images(self, batches, rng):
+    def images(self, batches, epoch):
         """The pictures of each batch, read ahead while the one before is learned from."""
-        paths, rng = self.run.training.image_paths, self.run.devices.rng(rng)
-        size = (self.run.captioner.encoder.size,) * 2
-        read = read_images((paths[number] for pictures in batches for number in pictures), size)
+        paths, size = self.run.training.image_paths, (self.run.captioner.encoder.size,) * 2
+        order = np.concatenate(batches)
+
+        def change(place, pixels):  # by several threads, in no order: each picture has its own rng
+            number = int(order[place])
+            rng = np.random.default_rng([self.run.config.seed, self.number, epoch, number])
+            return augment(pixels, self.run.mirrored[number], rng)
+
+        read = read_images(
+            (paths[number] for number in order), size, change if self.run.config.augment else None
+        )
         for pictures in batches:
             batch = []
-            for number in pictures:
-                result = next(read)[2]
+            for _, _, result in itertools.islice(read, len(pictures)):
                 if isinstance(result, ImageError):
                     raise result
-                if self.run.config.augment:
-                    result = augment(result, self.run.mirrored[number], rng)
                 batch.append(result)
             empty = np.zeros((0, *size, 3), np.uint8)  # where a batch has no picture for a worker
             yield {"pixels": self.own_rows(np.stack(batch) if batch else empty)}
