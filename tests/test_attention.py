@@ -82,7 +82,7 @@ def test_the_previous_hidden_state_chooses_what_each_step_sees(cell, implementat
 @pytest.mark.parametrize("cell", CELLS)
 def test_long_sequences_and_single_steps_give_the_same(cell):
     custom, theirs = make(cell, "custom"), make(cell, "keras")
-    words, regions = example(UNROLL_LIMIT + 2)
+    words, regions = example(UNROLL_LIMIT + 5)
     wanted = np.asarray(custom(words, regions))
     np.testing.assert_allclose(theirs(words, regions), wanted, atol=1e-5)
     for layer in (custom, theirs):

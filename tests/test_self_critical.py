@@ -61,7 +61,7 @@ def images(learner, count):
 
 def test_samples_are_what_the_steps_make_probable(learner):
     image, chance = images(learner, 2), np.random.default_rng(1).random((6, 5), dtype="float32")
-    words = Sampler(learner).predict_on_batch({"image": image, "chance": chance})
+    words = Sampler(learner).run({"image": image, "chance": chance})
     context, state = learner.decoder.start(np.repeat(image, 3, axis=0))
     last = np.full(6, START)
     ended = np.zeros(6, bool)
@@ -158,7 +158,7 @@ def test_the_reward_rises(learner):
     means = []
     for _ in range(100):
         chance = rng.random((4 * samples, longest), dtype="float32")
-        words = sampler.predict_on_batch({"image": image, "chance": chance})
+        words = sampler.run({"image": image, "chance": chance})
         scores = reward(np.repeat(np.arange(4), samples), words).reshape(4, samples)
         means.append(scores.mean())
         inputs, targets = as_inputs(words, longest)

@@ -3,7 +3,8 @@
   python -m tests.train_small REPLACES FLAGS...
 
 Before it gives the file number REPLACES (from 1; 0 for none) of the run its name, it kills itself.
-With LOGICAL_CPUS=N in the environment TensorFlow takes the CPU for N devices.
+With LOGICAL_CPUS=N in the environment TensorFlow takes the CPU for N devices; what WITHOUT names
+cannot be imported.
 """
 
 import os
@@ -30,6 +31,8 @@ def die_before(number):
 
 
 if __name__ == "__main__":
+    if "WITHOUT" in os.environ:
+        sys.modules[os.environ["WITHOUT"]] = None
     start_backend()
     import keras
 
