@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from captioner import images
 from captioner.augmentation import COLOUR_CHANGE, View, augment, may_mirror
 
 
@@ -72,3 +74,18 @@ def test_a_view_shows_a_picture_the_same_way_every_time():
     names = [view.name(), View(2, [True, True], 0).name(), View(1, [True, False], 0).name(),
              View(1, [True, True], 1).name()]  # fmt: skip
     assert len(set(names)) == 4
+
+
+def test_threads_change_each_picture_the_same_way(tmp_path, monkeypatch):
+    """Whatever their number, and in the order of the files."""
+    pixels = np.random.default_rng(0).integers(0, 256, (30, 24, 24, 3), "uint8")
+    for number, each in enumerate(pixels):
+        Image.fromarray(each).save(tmp_path / f"{number}.png")
+    paths = [str(tmp_path / f"{number}.png") for number in range(30)]
+    view, results = View(1, [True] * 30, seed=0), []
+    for threads in (1, 16):
+        monkeypatch.setattr(images, "THREADS", threads)
+        found = images.read_images(paths, (24, 24), change=view)
+        results.append([result for _, _, result in found])
+    wanted = [view(number, each) for number, each in enumerate(pixels)]
+    np.testing.assert_array_equal(results, [wanted, wanted])

@@ -17,8 +17,10 @@ def test_requirements_are_those_of_the_package_and_of_its_tests():
 
 
 def test_the_core_runs_on_jax():
-    core = ["tests/test_recurrent.py", "tests/test_training.py"]
-    chosen = "both_implementations or step_by_step or long or loss or later or slow"
+    core = ["tests/test_recurrent.py", "tests/test_training.py", "tests/test_compiled.py"]
+    chosen = (
+        "both_implementations or step_by_step or long or loss or later or slow or test_compiled"
+    )
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *core, "-k", chosen],
         cwd=ROOT,

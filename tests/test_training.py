@@ -173,6 +173,10 @@ def test_a_bucket_of_a_few_batches_joins_the_next_longer_one():
     lengths = Counter(length for numbers, length in batches for _ in numbers)
     assert lengths == {4: 40, 12: 36, 24: 3, 28: 1}
     assert sorted(n for numbers, _ in batches for n in numbers) == list(range(len(texts)))
+    batches = caption_batches(encoded, 4, most_lengths=2)
+    lengths = Counter(length for numbers, length in batches for _ in numbers)
+    assert lengths == {4: 40, 28: 40}
+    assert sorted(n for numbers, _ in batches for n in numbers) == list(range(len(texts)))
 
 
 def test_picture_batches_hold_every_picture_once_with_its_captions():
