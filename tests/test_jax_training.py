@@ -18,21 +18,25 @@ def settings(tmp_path):
     """Of a run in all four stages, nothing random within a step, from weights that are given."""
     make_colours(tmp_path)
     (tmp_path / "text.txt").write_text("a red field\na blue field\nblue and red", encoding="utf-8")
-    given = {**SETTINGS, "data": str(tmp_path), "cache": str(tmp_path / "cache")}
+    given = {**SETTINGS, "attention": "none", "data": str(tmp_path)}
+    given["cache"] = str(tmp_path / "cache")
     first = new_captioner(TrainConfig(**given), load_dataset(str(tmp_path), None, "train", "auto"))
     first.save(tmp_path / "first.keras")
     del given["encoder_weights"]
     sizes = {"init_from": str(tmp_path / "first.keras"), "batch_size": 8, "fine_tune_batch_size": 4}
-    return {**given, **STAGES, **sizes, "text": str(tmp_path / "text.txt"), "epochs": 2}
+    return {**given, **STAGES, **sizes, "text": str(tmp_path / "text.txt")}
 
 
-def test_all_stages_learn_on_jax_as_on_tensorflow(settings, tmp_path):
-    """Stopped within the second stage, and resumed."""
+@pytest.mark.parametrize("epochs", [1, pytest.param(2, marks=pytest.mark.long)])
+def test_all_stages_learn_on_jax_as_on_tensorflow(settings, tmp_path, epochs):
+    """With two epochs stopped within the second stage, and resumed."""
+    settings["epochs"] = epochs
     environment = {"KERAS_BACKEND": "jax", "WITHOUT": "tensorflow"}
     out = str(tmp_path / "jax")
     begun = {**settings, "out": out, "epochs": 1, "fine_tune_epochs": 0, "self_critical": 0}
-    for given in (begun, {**settings, "out": out}):
-        process = start(environment, given is not begun, **given)
+    runs = [begun] * (epochs > 1) + [{**settings, "out": out}]
+    for number, given in enumerate(runs):
+        process = start(environment, resume=number > 0, **given)
         _, errors = process.communicate(timeout=300)
         assert process.returncode == 0, errors
     there = history(out)
@@ -40,7 +44,8 @@ def test_all_stages_learn_on_jax_as_on_tensorflow(settings, tmp_path):
     here = str(tmp_path / "tensorflow")
     config = TrainConfig(**settings, augment=False, out=here)
     train(config, log=lambda line: None, progress=False)
-    assert [row["stage"] for row in there] == ["text", "features", "features", "pixels", "rewards"]
+    stages = ["text", *["features"] * epochs, "pixels", "rewards"]
+    assert [row["stage"] for row in there] == stages
     for row, wanted in zip(there, history(here), strict=True):
         for name in NAMES:
             if wanted[name]:
