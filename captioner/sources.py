@@ -9,7 +9,7 @@ from captioner.datasets import load_dataset
 from captioner.errors import CaptionerError, require
 from captioner.vocabulary import tokenize
 
-FREQUENT = 40  # words of a set, by which its language is known
+FREQUENT = 30  # words of a set, by which its language is known
 LEAST_COUNT = 3  # of each; a set with fewer such words is not judged
 FEWEST_KNOWN = 0.15  # share of these that another set in the same language uses, however narrow
 RARELY = 20_000  # words in which a foreign one, of a name or a sign, comes once
