@@ -149,7 +149,7 @@ class TrainConfig:
     clip_norm: float = _setting(5.0, "largest norm of all gradients together")
     patience: int = _setting(5, "epochs without a better score before stopping; 0: never stop")
     validation_pictures: int = _setting(
-        1000, "pictures captioned after each epoch to choose the best model"
+        1000, "pictures of each data set captioned after each epoch to choose the best model"
     )
 
     min_count: int = _setting(5, "rarest word kept in the vocabulary, by its count in training")
@@ -307,7 +307,9 @@ def _converted(value, field):
     values = [_converted_one(each, field) for each in given]
     if typing.get_origin(_hint(field)) is list:
         return values
-    return values if len(values) > 1 else [*values, field.default][0]
+    if len(values) > 1:
+        return values
+    return values[0] if values else field.default
 
 
 def _converted_one(value, field):

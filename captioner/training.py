@@ -318,8 +318,9 @@ class _Run:
             self.log(f"note: skipped {reason}")
         readable = [n for n in range(len(dataset)) if n not in unreadable]
         kept = dataset.subset(readable)
-        lost = set(dataset.sets) - set(kept.sets)
-        require(not lost, f"{min(lost, default='')}: none of its pictures can be read")
+        for name in set(dataset.sets) - set(kept.sets):
+            first = unreadable[dataset.sets.index(name)]
+            raise CaptionerError(f"{name or 'data'}: no picture can be read; the first: {first}")
         return Rows(features, readable), kept
 
     def features(self, dataset, cache):

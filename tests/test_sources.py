@@ -224,6 +224,14 @@ def test_a_set_that_changed_is_named(settings, sets, spoken):
             file.write(before)
 
 
+def test_a_set_of_which_no_picture_can_be_read(settings):
+    config = TrainConfig(**settings | {"validation_pictures": 1})
+    training, validation = load_sources(config)
+    validation.image_paths[validation.sets.index("cold")] = __file__
+    with pytest.raises(CaptionerError, match=r"cold: no picture can be read; the first: .*\.py"):
+        train(config, log=lambda line: None, progress=False, data=(training, validation))
+
+
 def test_names_are_those_of_folders_and_files(tmp_path):
     paths = ["a/photos", "b/photos", "c/photos-2", "captions.json", "v1.5"]
     for path in paths:
