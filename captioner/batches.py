@@ -52,6 +52,21 @@ class EncodedCaptions:
     def __len__(self):
         return len(self.pictures)
 
+    def items(self, captions_each):
+        """What `batches_of` counts: the captions, with more than one each the pictures.
+
+        Args:
+            captions_each: int. As for `batches_of`.
+
+        Returns:
+            (pictures, captions): int arrays (items,), the picture of each and how many captions
+            come with it.
+        """
+        if captions_each == 1:
+            return self.pictures, np.ones_like(self.pictures)
+        pictures, counts = np.unique(self.pictures, return_counts=True)
+        return pictures, np.minimum(counts, captions_each)
+
     def by_picture(self):
         """The numbers of the captions of each picture that has some, a list of int arrays."""
         return np.split(np.arange(len(self)), np.flatnonzero(np.diff(self.pictures)) + 1)
@@ -100,7 +115,9 @@ class Batch(NamedTuple):
         return int(np.count_nonzero(self.captions >= 0))
 
 
-def batches_of(encoded, pictures_a_step, captions_each, rng=None, most_lengths=None):
+def batches_of(
+    encoded, pictures_a_step, captions_each, rng=None, items=None, most_lengths=None
+):
     """A pass over captions.
 
     Args:
@@ -109,6 +126,8 @@ def batches_of(encoded, pictures_a_step, captions_each, rng=None, most_lengths=N
         captions_each: int. With 1 every caption comes, by itself; with more every picture does,
             see `picture_batches`.
         rng: numpy Generator that shuffles, or None. Defaults to `None`.
+        items: int array or None. What comes: numbers of captions, with more than one each of
+            pictures, some perhaps more than once. Defaults to `None`, each once.
         most_lengths: int or None. How many lengths the batches may have at most; None for as many
             as save padding. Defaults to `None`.
 
@@ -118,10 +137,12 @@ def batches_of(encoded, pictures_a_step, captions_each, rng=None, most_lengths=N
     if captions_each == 1:
         found = [
             (encoded.pictures[captions], captions, length)
-            for captions, length in caption_batches(encoded, pictures_a_step, rng, most_lengths)
+            for captions, length in caption_batches(
+                encoded, pictures_a_step, rng, items, most_lengths
+            )
         ]
     else:
-        found = picture_batches(encoded, pictures_a_step, captions_each, rng, most_lengths)
+        found = picture_batches(encoded, pictures_a_step, captions_each, rng, items, most_lengths)
     rows = pictures_a_step * captions_each
     return [Batch(pictures, captions, rows, length) for pictures, captions, length in found]
 
@@ -131,23 +152,28 @@ def bucket_length(length):
     return -(-length // BUCKET) * BUCKET
 
 
-def caption_batches(encoded, batch_size, rng=None, most_lengths=None):
+def caption_batches(encoded, batch_size, rng=None, items=None, most_lengths=None):
     """Batches of single captions of similar length.
 
     Args:
         encoded: EncodedCaptions.
         batch_size: int. Captions a batch.
         rng: numpy Generator that shuffles captions and batches, or None for their own order.
+        items: int array or None. The captions that come. Defaults to `None`, each once.
         most_lengths: as in `batches_of`.
 
     Returns:
         list of (caption numbers, length): what `EncodedCaptions.matrix` wants.
     """
-    order = np.arange(len(encoded)) if rng is None else rng.permutation(len(encoded))
+    order = np.arange(len(encoded)) if items is None else items
+    order = order if rng is None else rng.permutation(order)
+    # Buckets are those of all captions, so that an epoch of others has the same shapes.
     return _bucketed(order, encoded.lengths, batch_size, rng, most_lengths)
 
 
-def picture_batches(encoded, pictures_per_batch, captions_per_picture, rng=None, most_lengths=None):
+def picture_batches(
+    encoded, pictures_per_batch, captions_per_picture, rng=None, items=None, most_lengths=None
+):
     """Batches of pictures, each with its captions, so that each picture is encoded once.
 
     Args:
@@ -156,19 +182,20 @@ def picture_batches(encoded, pictures_per_batch, captions_per_picture, rng=None,
         captions_per_picture: int. A picture with more has that many drawn; one with fewer is filled
             with empty captions, number -1.
         rng: numpy Generator that shuffles pictures and batches, or None for their own order.
+        items: int array or None. The pictures that come, counted without those that have no
+            caption. Defaults to `None`, each once.
         most_lengths: as in `batches_of`.
 
     Returns:
         list of (picture numbers, caption numbers (pictures · captions_per_picture), length).
     """
     groups = encoded.by_picture()
-    pictures = np.arange(len(groups)) if rng is None else rng.permutation(len(groups))
-    chosen = [None] * len(groups)
-    for picture in pictures:
-        chosen[picture] = some_captions(groups[picture], captions_per_picture, rng)
+    order = np.arange(len(groups)) if items is None else items
+    order = order if rng is None else rng.permutation(order)
+    chosen = [some_captions(groups[each], captions_per_picture, rng) for each in order]
     longest = np.array([encoded.lengths[each[each >= 0]].max() for each in chosen])
-    batches = _bucketed(pictures, longest, pictures_per_batch, rng, most_lengths)
-    numbers = np.array([encoded.pictures[group[0]] for group in groups])
+    batches = _bucketed(np.arange(len(order)), longest, pictures_per_batch, rng, most_lengths)
+    numbers = np.array([encoded.pictures[groups[each][0]] for each in order])
     return [
         (numbers[batch], np.concatenate([chosen[each] for each in batch]), length)
         for batch, length in batches

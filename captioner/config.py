@@ -12,6 +12,8 @@ def _setting(default, help_text, choices=None):
     return dataclasses.field(default=default, metadata={"help": help_text, "choices": choices})
 
 
+WEIGHTS_TOLERANCE = 0.001  # of the sum of `data_weights`, which people round
+
 # What `python -m captioner tune` searches: how each setting is drawn, and from what.
 SEARCH_SPACE = {
     "units": ("choice", (128, 256, 512, 768)),
@@ -30,15 +32,28 @@ class TrainConfig:
     >>> config = TrainConfig(data="data/shapes", out="runs/shapes", units=256)
     """
 
-    data: str = _setting("", "annotation file, or folder of a data set")
-    images: str = _setting("", "folder of the pictures; empty: looked for beside the annotations")
+    data: str | list[str] = _setting(
+        "", "annotation file, or folder of a data set; several are learned from and validated on"
+    )
+    data_weights: list[float] = _setting(
+        (),
+        "shares of several data sets in what is learned from, summing to 1: a small one comes more "
+        "than once an epoch, of a large one each epoch takes another part; empty: every caption "
+        "once",
+    )
+    images: str | list[str] = _setting(
+        "",
+        "folder of the pictures, one for each data set; empty: looked for beside the annotations",
+    )
     format: str = _setting(
         "auto",
         "how the annotations are written",
         ("auto", "coco", "karpathy", "flickr8k", "csv", "sidecar"),
     )
     more_data: str = _setting(
-        "", "another data set whose train split is learned from too; its format is found out"
+        "",
+        "another data set whose train split is learned from too, as if it were of the first of "
+        "--data; its format is found out",
     )
     out: str = _setting("", "run folder to make, e.g. runs/mine")
 
@@ -134,7 +149,7 @@ class TrainConfig:
     clip_norm: float = _setting(5.0, "largest norm of all gradients together")
     patience: int = _setting(5, "epochs without a better score before stopping; 0: never stop")
     validation_pictures: int = _setting(
-        1000, "pictures captioned after each epoch to choose the best model"
+        1000, "pictures of each data set captioned after each epoch to choose the best model"
     )
 
     min_count: int = _setting(5, "rarest word kept in the vocabulary, by its count in training")
@@ -153,6 +168,7 @@ class TrainConfig:
             value = _converted(getattr(self, field.name), field)
             setattr(self, field.name, value)
         self._check_ranges()
+        self._check_data_sets()
 
     def _check_ranges(self):
         at_least = {"layers": 1, "units": 1, "embedding": 1, "image_units": 0, "epochs": 0,
@@ -173,6 +189,30 @@ class TrainConfig:
                 raise CaptionerError(
                     f"{flag(name)} {getattr(self, name)}: must be at least 0 and below 1"
                 )
+
+    def _check_data_sets(self):
+        sets, folders, weights = as_list(self.data), as_list(self.images), self.data_weights
+        if self.images and len(folders) != len(sets):
+            raise CaptionerError(
+                f"--images: {_counted(len(folders), 'folder')} for "
+                f"{_counted(len(sets), 'data set')}; give one for each, or none"
+            )
+        if not weights:
+            return
+        told = f"--data-weights {_shown(weights)}"
+        if len(weights) != len(sets):
+            raise CaptionerError(
+                f"{told}: {_counted(len(weights), 'weight')} for "
+                f"{_counted(len(sets), 'data set')}; give one for each, in the order of --data"
+            )
+        if not all(weight > 0 for weight in weights):
+            raise CaptionerError(
+                f"{told}: each must be more than 0; leave out of --data what is not learned from"
+            )
+        total = sum(weights)
+        if not abs(total - 1) <= WEIGHTS_TOLERANCE:
+            shares = _shown(round(weight / total, 4) for weight in weights)
+            raise CaptionerError(f"{told}: sum to {total:g}, must sum to 1; give {shares}")
 
     def adopt(self, settings, source):
         """Takes settings over from a captioner.
@@ -228,12 +268,51 @@ def flag(name):
 
 
 def setting_type(field):
-    """The Python type of a dataclass field of `TrainConfig`."""
+    """The Python type of a field of `TrainConfig`; where it takes several values, of each."""
+    hint = _hint(field)
+    return typing.get_args(hint)[0] if takes_several(field) else hint
+
+
+def takes_several(field):
+    """Whether a field of `TrainConfig` may be a list."""
+    return bool(typing.get_args(_hint(field)))
+
+
+def as_list(value):
+    """The values of a setting that is one or a list of them."""
+    return value if isinstance(value, list) else [value]
+
+
+def _hint(field):
     return typing.get_type_hints(TrainConfig)[field.name]
 
 
+def _counted(count, what):
+    return f"{count} {what}" + "s" * (count != 1)
+
+
+def _shown(values):
+    return " ".join(f"{value:g}" for value in values)
+
+
 def _converted(value, field):
-    """The value as its type, so that 1 serves for 1.0, or a clear error."""
+    """The value as its type, so that 1 serves for 1.0, or a clear error.
+
+    Where one or a list of several is wanted, a list of one is that one: the same settings are
+    equal, however they were written.
+    """
+    if not takes_several(field):
+        return _converted_one(value, field)
+    given = list(value) if isinstance(value, (list, tuple)) else [value]
+    values = [_converted_one(each, field) for each in given]
+    if typing.get_origin(_hint(field)) is list:
+        return values
+    if len(values) > 1:
+        return values
+    return values[0] if values else field.default
+
+
+def _converted_one(value, field):
     wanted = setting_type(field)
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if wanted is float and is_number:

@@ -93,7 +93,7 @@ class _Stage:
             variable.assign(weight)
 
     def run_epoch(self, epoch):
-        """Learns from every picture once.
+        """Learns from every picture once, or from each data set by its weight.
 
         Returns:
             dict of what history.csv should tell.
@@ -101,8 +101,9 @@ class _Stage:
         run, own = self.run, self.run.devices.own
         rng = np.random.default_rng([run.config.seed, self.number, epoch])
         batches = batches_of(
-            self.captions, self.pictures_a_step, self.captions_each, rng, self.most_lengths
-        )
+            self.captions, self.pictures_a_step, self.captions_each, rng, self.items(epoch),
+            self.most_lengths,
+        )  # fmt: skip
         images = self.images([self.own_pictures(batch.pictures) for batch in batches], epoch)
         captions = sum(batch.count for batch in batches)
         losses = Progress(f"epoch {epoch + 1}/{self.epochs}", captions, "loss", run.progress)
@@ -118,6 +119,12 @@ class _Stage:
         for each in waiting:
             self._add_loss(losses, *each)
         return {"train_loss": losses.close()}
+
+    def items(self, epoch):
+        """The captions that come in an epoch, or the pictures where each has several."""
+        return self.run.balance.items(
+            *self.captions.items(self.captions_each), stage=self.number, epoch=epoch
+        )
 
     def _add_loss(self, losses, loss, step, words, captions):
         loss = float(loss)
@@ -159,6 +166,9 @@ class TextStage(_Stage):
         run.captioner.decoder.learn_pictures(False)
         self.pictures_a_step, self.captions_each = run.devices.replicas * config.batch_size, 1
         self.compile(self.teacher)
+
+    def items(self, epoch):
+        return None
 
     def images(self, batches, epoch):
         return ({} for _ in batches)
@@ -283,7 +293,7 @@ class RewardStage(_Stage):
         run, devices, pictures_a_step = self.run, self.run.devices, self.pictures_a_step
         features = run.view(epoch, self.own_cache)
         rng = np.random.default_rng([run.config.seed, self.number, epoch])
-        order = rng.permutation(len(run.training))
+        order = rng.permutation(self.items(epoch))
         batches = np.split(order, range(pictures_a_step, len(order), pictures_a_step))
         captions = len(order) * SAMPLES
         rewards = Progress(f"epoch {epoch + 1}/{self.epochs}", captions, "reward", run.progress)
@@ -313,6 +323,12 @@ class RewardStage(_Stage):
             self._show(pictures[0], real[:SAMPLES], scores[0])
         run.log(f"computing the rewards took {share:.0f} % of the epoch's time")
         return {"reward": rewards.close()}
+
+    def items(self, epoch):
+        pictures = np.arange(len(self.run.training))  # all with as many samples
+        return self.run.balance.items(
+            pictures, np.ones_like(pictures), stage=self.number, epoch=epoch
+        )
 
     def _teacher(self, pictures, rng):
         """People's captions of the pictures, for the part of the loss that is teacher forcing."""

@@ -19,19 +19,20 @@ import keras
 import numpy as np
 from keras import ops
 
-from captioner import metrics
 from captioner.augmentation import View, may_mirror
+from captioner.balance import Balance
 from captioner.batches import EncodedCaptions, batches_of, bucket_length
 from captioner.captioner import Captioner, load
-from captioner.config import TrainConfig, flag
-from captioner.datasets import load_dataset
+from captioner.config import TrainConfig, as_list, flag
 from captioner.decoder import Decoder
 from captioner.distribution import devices_for
 from captioner.encoder import Encoder
 from captioner.errors import CaptionerError, require
 from captioner.features import Rows, cached_features
 from captioner.run_folder import RunFolder
+from captioner.sources import load_sources, shares
 from captioner.stages import FeatureStage, PixelStage, RewardStage, TextStage, filled, read_lines
+from captioner.validation import score_names, scores_line, set_scores
 from captioner.vocabulary import Vocabulary
 
 CAPTIONS_PER_PICTURE = 5  # of each picture, in a step that takes pictures with their captions
@@ -74,10 +75,10 @@ def train(
     if not devices.is_chief:
         log, progress = _say_nothing, False
     with devices.together():
-        training, validation = data or _load_data(config)
+        training, validation = data or load_sources(config)
         for line in [*training.warnings, *validation.warnings]:
             log(f"note: {line}")
-        validation = validation.subset(range(min(len(validation), config.validation_pictures)))
+        validation = _first_of_each_set(validation, config.validation_pictures)
         folder = RunFolder.open(config, resume, devices.is_chief)
     if encoder:
         require(
@@ -107,15 +108,9 @@ def train(
         folder.end()
 
 
-def _load_data(config):
-    """Training and validation pictures, as the settings say."""
-    training, validation = (
-        load_dataset(config.data, config.images or None, split, config.format)
-        for split in ("train", "val")
-    )
-    if config.more_data:
-        training = training.joined(load_dataset(config.more_data, split="train"))
-    return training, validation
+def _first_of_each_set(dataset, most):
+    """Of each of the data sets in one, at most that many pictures."""
+    return dataset.subset(sorted(n for rows in dataset.by_set().values() for n in rows[:most]))
 
 
 def _say_nothing(line):
@@ -250,8 +245,10 @@ class _Run:
             CaptionerError: Its data have changed, or these settings leave out the stage it is in.
         """
         self.fingerprints = {
-            "train": self.training.fingerprint(), "val": self.validation.fingerprint(),
-        }  # fmt: skip
+            f"{name} {split}".strip(): dataset.subset(rows).fingerprint()
+            for split, dataset in (("train", self.training), ("val", self.validation))
+            for name, rows in dataset.by_set().items()
+        }
         if self.config.text:
             self.fingerprints["text"] = _fingerprint_of_text(self.config.text)
         self.stored = self.folder.load_state()
@@ -288,6 +285,7 @@ class _Run:
         self.train_features, self.training = self._encode(training)
         self.mirrored = [may_mirror(captions) for captions in self.training.captions]
         self.val_features, self.validation = self._encode(validation)
+        self.balance = Balance(self.training.sets, shares(config), config.seed)
         vocabulary, most = captioner.vocabulary, config.max_length
         self.train_captions = EncodedCaptions(self.training.captions, vocabulary, most)
         self.val_captions = EncodedCaptions(self.validation.captions, vocabulary, most)
@@ -319,7 +317,11 @@ class _Run:
         for reason in unreadable.values():
             self.log(f"note: skipped {reason}")
         readable = [n for n in range(len(dataset)) if n not in unreadable]
-        return Rows(features, readable), dataset.subset(readable)
+        kept = dataset.subset(readable)
+        for name in set(dataset.sets) - set(kept.sets):
+            first = unreadable[dataset.sets.index(name)]
+            raise CaptionerError(f"{name or 'data'}: no picture can be read; the first: {first}")
+        return Rows(features, readable), kept
 
     def features(self, dataset, cache):
         """The features of pictures that can all be read, of the CNN as it is now."""
@@ -354,6 +356,7 @@ class _Run:
             f"from, {len(self.validation)} pictures to choose by; vocabulary "
             f"{len(captioner.vocabulary)} (words seen at least {config.min_count} times)"
         )
+        self._report_sets()
         if self.train_captions.cut:
             self.log(
                 f"note: {self.train_captions.cut} captions are longer than {config.max_length} "
@@ -363,6 +366,18 @@ class _Run:
             f"{config.encoder} {captioner.encoder.count_params():,} weights, decoder "
             f"({config.cell}, {config.implementation}) {captioner.decoder.count_params():,}"
         )
+
+    def _report_sets(self):
+        """Logs what each of several data sets brings."""
+        training, chosen_by = self.training.by_set(), self.validation.by_set()
+        weights = shares(self.config)
+        for name, rows in training.items() if len(training) > 1 else ():
+            captions = sum(len(self.training.captions[n]) for n in rows)
+            share = weights.get(name, captions / len(self.train_captions))
+            self.log(
+                f"{name}: {len(rows)} pictures with {captions} captions, {100 * share:.1f} % of "
+                f"what is learned from; {len(chosen_by.get(name, ()))} pictures to choose by"
+            )
 
     def _stages(self):
         """The kinds of stages that the settings ask for, in their order."""
@@ -406,9 +421,9 @@ class _Run:
                        for each in (was, now)]  # fmt: skip
             same = " (others)" if numbers[0] == numbers[1] else ""
             raise CaptionerError(
-                f"{self.config.data}: has changed since the run in {self.folder.path} began: "
-                f"{split} had {numbers[0]}, has {numbers[1]}{same}; put it back as it was, or "
-                f"begin a new run, with --init-from {self.folder.best}"
+                f"{', '.join(as_list(self.config.data))}: has changed since the run in "
+                f"{self.folder.path} began: {split} had {numbers[0]}, has {numbers[1]}{same}; put "
+                f"it back as it was, or begin a new run, with --init-from {self.folder.best}"
             )
 
     def _require_as_many_replicas(self, before):
@@ -469,8 +484,8 @@ class _Run:
         [(name, value)] = told.items()
         self.log(
             f"epoch {row['epoch']} ({stage.name}): {name.removeprefix('train_')} {value:.3f}, "
-            f"validation loss {row['val_loss']:.3f}, CIDEr {row['CIDEr']:.4f}, "
-            f"BLEU-4 {row['BLEU-4']:.4f}, {row['seconds']:.0f} s"
+            f"validation loss {row['val_loss']:.3f}, {scores_line(self.validation, row)}, "
+            f"{row['seconds']:.0f} s"
         )
         with self.devices.together():  # others may read only what the chief has written
             self._save_models(stage, row)
@@ -504,7 +519,7 @@ class _Run:
         tried, and the better one stored.
         """
         if features is None:  # what is said of no picture is worth nothing
-            return {"CIDEr": 0.0, "BLEU-4": 0.0}
+            return dict.fromkeys(score_names(self.validation), 0.0)
         scores = {rule: self._scores_under(features, rule) for rule in self.repeat_rules}
         best = max(scores, key=lambda rule: scores[rule]["CIDEr"])
         self.captioner.generation["no_repeat_ngram"] = best
@@ -519,18 +534,17 @@ class _Run:
         for start in range(64 * first, len(features), 64 * workers):
             batch = filled(features[start : start + 64], 64)
             found = self.captioner.decode(batch, **search)
-            names = self.validation.image_ids[start : start + 64]
-            for name, caption in zip(names, found, strict=False):  # the last batch is padded
-                captions.append((name, caption[0].text))
+            numbers = range(start, min(start + 64, len(features)))
+            for number, caption in zip(numbers, found, strict=False):  # the last batch is padded
+                captions.append((number, caption[0].text))
         captions = dict(pair for part in self.devices.gather(captions) for pair in part)
-        scores = metrics.score(self.validation.references(), captions, ["bleu", "cider"])
-        return {"CIDEr": scores["CIDEr"], "BLEU-4": scores["BLEU-4"]}
+        return set_scores(self.validation, captions)
 
     def _save_models(self, stage, row):
         self.captioner.about = {
             "trained_with": _without_folders(self.config),
             "epoch": row["epoch"],
-            "validation": {"CIDEr": row["CIDEr"], "BLEU-4": row["BLEU-4"]},
+            "validation": {name: row[name] for name in score_names(self.validation)},
         }
         if self.started_from:
             self.captioner.about["started_from"] = self.started_from
@@ -580,8 +594,15 @@ def _fingerprint_of_text(path):
 def _without_folders(config):
     """The settings as a shipped model should tell them: whose disk is nobody's business."""
     paths = ("data", "more_data", "text", "images", "out", "cache", "encoder_weights", "init_from")
-    names = {name: os.path.basename(getattr(config, name).rstrip("/")) for name in paths}
+    names = {name: _base_names(getattr(config, name)) for name in paths}
     return {**vars(config), **names}
+
+
+def _base_names(paths):
+    """The last part of a path, or of each of a list."""
+    if isinstance(paths, list):
+        return [_base_names(path) for path in paths]
+    return os.path.basename(paths.rstrip("/"))
 
 
 def _values(variables):

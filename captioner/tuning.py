@@ -14,8 +14,8 @@ from statistics import mean
 import numpy as np
 
 from captioner.config import SEARCH_SPACE
-from captioner.datasets import load_dataset
 from captioner.errors import CaptionerError, require
+from captioner.sources import load_split
 from captioner.text_files import replace_text
 from captioner.training import train
 
@@ -154,9 +154,7 @@ def _run(config, settings, trial, folder, number, data, optuna, progress):
 
 def _folds(config, folds):
     """(training, validation) of each fold: parts of both splits together, drawn at random."""
-    both = [load_dataset(config.data, config.images or None, split, config.format)
-            for split in ("train", "val")]  # fmt: skip
-    whole = both[0].joined(both[1])
+    whole = load_split(config, "train").joined(load_split(config, "val"))
     require(len(whole) >= folds, f"folds {folds}: there are {len(whole)} pictures only")
     order = np.random.default_rng(config.seed).permutation(len(whole))
     parts = np.array_split(order, folds)

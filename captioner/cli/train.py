@@ -2,6 +2,7 @@
 
   python train.py --data data/shapes --out runs/shapes
   python train.py --data annotations.json --images photos --out runs/mine
+  python train.py --data flickr8k coco --data-weights 0.5 0.5 --out runs/both
   python train.py --out runs/mine --resume
 
 The run folder then holds best.keras (use it by caption.py --model), last.keras, config.json,
@@ -13,7 +14,7 @@ import dataclasses
 import os
 
 from captioner.cli.backend import start_backend
-from captioner.config import TrainConfig, flag, read_config_file, setting_type
+from captioner.config import TrainConfig, flag, read_config_file, setting_type, takes_several
 from captioner.errors import require
 
 
@@ -32,7 +33,7 @@ def add_settings(parser, without=()):
 
 def _add_setting(parser, field):
     help_text = field.metadata["help"].replace("%", "%%")
-    if field.default != "":
+    if field.default not in ("", ()):
         help_text += f" (default: {field.default})"
     kind = setting_type(field)
     shape = {"choices": field.metadata["choices"]} if kind is str else {}
@@ -40,6 +41,8 @@ def _add_setting(parser, field):
         shape = {"action": argparse.BooleanOptionalAction}
     elif not shape.get("choices"):
         shape = {"type": kind, "metavar": kind.__name__.upper()[:5]}
+    if takes_several(field):
+        shape["nargs"] = "+"
     parser.add_argument(flag(field.name), default=None, help=help_text, **shape)
 
 

@@ -10,7 +10,7 @@ import os
 class CaptionDataset:
     """The pictures of a data set, or of one split of it, with their captions.
 
-    The three lists run in step: entry n of each belongs to picture n.
+    The lists run in step: entry n of each belongs to picture n.
 
     Args:
         image_ids: list of int or str. COCO's number where there is one, else the picture's file
@@ -20,6 +20,8 @@ class CaptionDataset:
             spaces.
         split: str or None. `"train"`, `"val"`, `"test"` or the source's own name; None for all.
         warnings: list of str. What was skipped or assumed in reading, one line each.
+        sets: list of str. Where pictures of several data sets are together, the name of the one
+            that each is from. Defaults to `""` for each.
 
     Example:
     >>> dataset = CaptionDataset(["a.jpg"], ["photos/a.jpg"], [["A dog.", "A dog runs."]])
@@ -32,6 +34,10 @@ class CaptionDataset:
     captions: list
     split: str | None = None
     warnings: list = dataclasses.field(default_factory=list)
+    sets: list = dataclasses.field(default_factory=list)
+
+    def __post_init__(self):
+        self.sets = self.sets or [""] * len(self.image_ids)
 
     def __len__(self):
         return len(self.image_ids)
@@ -55,6 +61,17 @@ class CaptionDataset:
         captions = sum(map(len, self.captions))
         return {"pictures": len(self), "captions": captions, "digest": digest.hexdigest()}
 
+    def by_set(self):
+        """The positions of each set's pictures by the set's name: a dict of lists."""
+        positions = {}
+        for n, name in enumerate(self.sets):
+            positions.setdefault(name, []).append(n)
+        return positions
+
+    def named(self, name):
+        """The data set with a name, which its pictures keep when it is joined to others."""
+        return dataclasses.replace(self, sets=[name] * len(self))
+
     def joined(self, other):
         """The data set of the pictures of both, this one's first; both's warnings."""
         return dataclasses.replace(
@@ -63,6 +80,7 @@ class CaptionDataset:
             image_paths=self.image_paths + other.image_paths,
             captions=self.captions + other.captions,
             warnings=self.warnings + other.warnings,
+            sets=self.sets + other.sets,
         )
 
     def subset(self, indices):
@@ -77,4 +95,5 @@ class CaptionDataset:
             image_ids=[self.image_ids[n] for n in indices],
             image_paths=[self.image_paths[n] for n in indices],
             captions=[self.captions[n] for n in indices],
+            sets=[self.sets[n] for n in indices],
         )

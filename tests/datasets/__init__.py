@@ -19,12 +19,12 @@ def write_json(path, document):
     return path
 
 
-def make_colours(folder):
-    """Four red and blue pictures to learn from and four to choose by, with captions."""
-    for split, first in (("train", 0), ("val", 4)):
+def make_colours(folder, colours=("red", "blue"), pictures=4):
+    """Some pictures of two colours to learn from and four to choose by, with captions."""
+    for split, first, count in (("train", 0, pictures), ("val", pictures, 4)):
         captions = {}
-        for n in range(first, first + 4):
-            colour = ("red", "blue")[n % 2]
+        for n in range(first, first + count):
+            colour = colours[n % 2]
             Image.new("RGB", (32, 32), colour).save(folder / f"{n}.png")
             captions[f"{n}.png"] = [f"a {colour} field", f"{colour} everywhere"]
         write_json(folder / f"captions_{split}.json", coco_document(captions, 10 * first + 1))
