@@ -55,6 +55,9 @@ _WORD = re.compile(
 # No tokenizer gives these; in a file from a stranger they could steer a terminal.
 _SEPARATES = re.compile(r"[\s\x00-\x1f\x7f-\x9f\ud800-\udfff]").search
 _IS_SPACELESS = re.compile(rf"[{_SPACELESS}]").match
+REPEATED_SHARE = 0.03  # of the captions with a word say it twice: so may a search
+REPEATED_LEAST = 3  # captions that say it twice; fewer may be slips
+
 _ENDING_APART = re.compile(r"(?<=[^ '·.,:\-]) +(?='(?:s|m|d|ll|re|ve)(?:[ ·.,:\-]|$))")
 
 
@@ -125,12 +128,16 @@ class Vocabulary:
         words: iterable of str. The ordinary words; the first has id 4.
         direction: `"forward"`, or `"backward"` for captions read and written from their last word
             to their first. Defaults to `"forward"`.
+        repeatable: iterable of str or None. The words that people say twice in one caption; None
+            where that is not known, as in files of before it was learned. Defaults to `None`.
 
     Attributes:
         words: list of str. The ordinary words.
+        repeatable: frozenset of str, or None.
 
     Raises:
-        CaptionerError: There are no words, or one is repeated, empty or not a string.
+        CaptionerError: There are no words, or one is repeated, empty or not a string; a repeatable
+            word is not among them.
 
     Example:
     >>> vocabulary = Vocabulary(["a", "dog", "runs"])
@@ -140,7 +147,7 @@ class Vocabulary:
     'a dog runs'
     """
 
-    def __init__(self, words, direction="forward"):
+    def __init__(self, words, direction="forward", repeatable=None):
         if direction not in DIRECTIONS:
             raise CaptionerError(f"direction {direction!r}: choose {' or '.join(DIRECTIONS)}")
         self.words = list(words)
@@ -157,10 +164,16 @@ class Vocabulary:
                 raise CaptionerError(f"vocabulary, word {number}: {word!r} is there twice")
             self._ids[word] = len(self._ids)
         self._texts = list(self._ids)
+        self.repeatable = repeatable if repeatable is None else frozenset(repeatable)
+        strangers = (self.repeatable or frozenset()) - frozenset(self.words)
+        if strangers:
+            raise CaptionerError(f"vocabulary: repeatable {strangers.pop()!r:.80} is no word of it")
 
     @classmethod
     def build(cls, captions, min_count=5, max_size=None, direction="forward"):
         """The vocabulary of some captions: most frequent word first, ties in alphabetical order.
+
+        It knows which words are repeatable, see `learn_repeatable`.
 
         Args:
             captions: iterable of str. Those of the training split only.
@@ -171,9 +184,8 @@ class Vocabulary:
         Raises:
             CaptionerError: No word is seen often enough.
         """
-        counts = Counter()
-        for caption in captions:
-            counts.update(tokenize(caption))
+        found = _Counts(captions)
+        counts = found.words
         ranked = sorted(counts, key=lambda word: (-counts[word], word))
         words = [word for word in ranked if counts[word] >= min_count][:max_size]
         if not words:
@@ -181,7 +193,55 @@ class Vocabulary:
                 f"none of the {len(counts)} words of the captions is seen {min_count} times; "
                 "lower the least count or give more captions"
             )
-        return cls(words, direction)
+        return cls(words, direction, found.repeatable().intersection(words))
+
+    def learn_repeatable(self, captions):
+        """Learns from captions which words people say twice in one caption.
+
+        Those are most function words, such as "a" and "of", and words such as "side" and "train",
+        which has tracks. Of any language: a word is repeatable if 2 percent of the captions that
+        have it, and 3 captions at least, have it twice. Of words that no caption has, what was
+        known before holds. Training does this; it serves models trained before there was the rule.
+
+        Args:
+            captions: iterable of str. Those of the training split only.
+
+        Example:
+        >>> vocabulary = Vocabulary(["a", "dog", "sees", "cat"])
+        >>> vocabulary.learn_repeatable(["a dog sees a cat"] * 3)
+        >>> vocabulary.repeatable
+        frozenset({'a'})
+        """
+        found = _Counts(captions)
+        kept = (self.repeatable or frozenset()) - found.captions.keys()
+        self.repeatable = kept | found.repeatable().intersection(self.words)
+
+    def extended(self, other):
+        """A vocabulary of these words and, after them, those of another that are missing here.
+
+        Which words are repeatable is taken from the other where it knows a word.
+
+        Args:
+            other: Vocabulary.
+        """
+        words = [*self.words, *(word for word in other.words if word not in self)]
+        if self.repeatable is None and other.repeatable is None:
+            return Vocabulary(words, self.direction)
+        kept = (self.repeatable or frozenset()).difference(other.words)
+        return Vocabulary(words, self.direction, kept | (other.repeatable or frozenset()))
+
+    def said_once(self):
+        """Of each id, whether no caption should have it twice: a list of bool.
+
+        Raises:
+            CaptionerError: It is not known which words are repeatable.
+        """
+        if self.repeatable is None:
+            raise CaptionerError(
+                "no_repeat_word: this model was trained before there was such a rule, and does not "
+                "know which words people repeat; leave it out, or train the model again"
+            )
+        return [text not in self.repeatable for text in self._texts]
 
     def encode(self, text):
         """The ids of a text's words, without start and end; a word not known is 3."""
@@ -217,18 +277,46 @@ class Vocabulary:
         return len(self._texts)
 
     def __eq__(self, other):
-        return isinstance(other, Vocabulary) and self.to_config() == other.to_config()
+        """Whether the ids mean the same words."""
+        mine = self.words, self.direction
+        return isinstance(other, Vocabulary) and mine == (other.words, other.direction)
 
     def __repr__(self):
         return f"Vocabulary({len(self)} words)"
 
     def to_config(self):
         """A dict that JSON can hold, for `from_config`."""
-        return {"words": list(self.words), "direction": self.direction}
+        config = {"words": list(self.words), "direction": self.direction}
+        if self.repeatable is not None:
+            config["repeatable"] = [word for word in self.words if word in self.repeatable]
+        return config
 
     @classmethod
     def from_config(cls, config):
         """The vocabulary of a `to_config`."""
         if not isinstance(config, dict) or not isinstance(config.get("words"), list):
             raise CaptionerError("vocabulary: expected an object with a list of words")
-        return cls(config["words"], config.get("direction", "forward"))
+        repeatable = config.get("repeatable")
+        if not (repeatable is None or isinstance(repeatable, list)):
+            raise CaptionerError("vocabulary: expected a list of repeatable words")
+        return cls(config["words"], config.get("direction", "forward"), repeatable)
+
+
+class _Counts:
+    """How often each word is said, by how many captions, and by how many twice."""
+
+    def __init__(self, captions):
+        self.words, self.captions, self.twice = Counter(), Counter(), Counter()
+        for caption in captions:
+            said = Counter(tokenize(caption))
+            self.words.update(said)
+            self.captions.update(said.keys())
+            self.twice.update(word for word, times in said.items() if times > 1)
+
+    def repeatable(self):
+        """The words that enough captions say twice, a set."""
+        return {
+            word
+            for word, twice in self.twice.items()
+            if twice >= max(REPEATED_LEAST, REPEATED_SHARE * self.captions[word])
+        }
