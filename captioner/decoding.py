@@ -47,8 +47,8 @@ def greedy(step, state, max_length=30, no_repeat_ngram=0, no_repeat_word=None):
         max_length: int. Most words in a caption. Defaults to `30`.
         no_repeat_ngram: int. No caption has the same n words twice; 0 for no such rule.
             Defaults to `0`.
-        no_repeat_word: bool array (vocabulary,) or None. The words that no caption has twice.
-            Defaults to `None`, no such rule.
+        no_repeat_word: int array (vocabulary,) or None. How many words on each word may be said
+            again, see `Vocabulary.least_distances`. Defaults to `None`, no such rule.
 
     Returns:
         list (pictures) of lists of one Hypothesis.
@@ -288,11 +288,12 @@ def _forbid_ngrams(log_probs, histories, n):
                 log_probs[row, said[start + n - 1]] = IMPOSSIBLE
 
 
-def _forbid_words(log_probs, histories, said_once):
-    """Makes impossible, in place, the words (vocabulary,) marked that a row has said already."""
+def _forbid_words(log_probs, histories, least_distances):
+    """Makes impossible, in place, every word that a row would say again too soon."""
     rows = np.repeat(np.arange(len(histories)), [len(said) for said in histories])
     words = np.fromiter(chain.from_iterable(histories), np.int64, len(rows))
-    is_forbidden = said_once[words]
+    distances = np.concatenate([np.arange(len(said), 0, -1) for said in histories])
+    is_forbidden = distances < least_distances[words]
     log_probs[rows[is_forbidden], words[is_forbidden]] = IMPOSSIBLE
 
 

@@ -188,8 +188,9 @@ class Generation:
         return step, [np.arange(len(state[0])), *state]
 
     def search_arguments(self, settings):
-        """Search settings as the searches of `captioner.decoding` take them: the rule about words
-        is asked for by `True`, and carried out by a table of the words it is about.
+        """Search settings as the searches of `captioner.decoding` take them.
+
+        The rule about words is asked for by `True`, and carried out by a table of the vocabulary.
 
         Args:
             settings: dict.
@@ -200,7 +201,7 @@ class Generation:
         if "no_repeat_word" not in settings:
             return settings
         is_asked_for = settings["no_repeat_word"]
-        table = np.array(self.vocabulary.said_once()) if is_asked_for else None
+        table = np.array(self.vocabulary.least_distances()) if is_asked_for else None
         return {**settings, "no_repeat_word": table}
 
     def _caption(self, hypothesis):
@@ -248,7 +249,7 @@ class Generation:
             require(isinstance(value, bool), f"{name} {value!r}: must be True or False")
         settings = {**self.generation, **given}
         if settings.get("no_repeat_word"):
-            self.vocabulary.said_once()  # an error is to come before any picture is read
+            self.vocabulary.least_distances()  # an error is to come before any picture is read
         if method == "beam" and "n_best" in given and "beam_size" not in given:
             settings["beam_size"] = max(settings["beam_size"], given["n_best"])
         return {"method": method, **{key: settings[key] for key in allowed & set(settings)}}

@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections import Counter
+from itertools import accumulate
 
 from captioner.errors import CaptionerError
 
@@ -14,6 +15,11 @@ _HYPHENS = "-\u2010\u2011"  # hyphen-minus, hyphen, non-breaking hyphen
 _INNER = ".,:·"  # kept inside numbers, and in the Catalan l·l
 _JOINERS = "\u200c\u200d"  # zero width, but they change letters in Persian and Indic scripts
 _ZERO_WIDTH_SPACE = "\u200b"
+
+
+REPEATED_SHARE = 0.03  # of the captions with a word say it twice: so may a search
+REPEATED_LEAST = 3  # captions that say it twice; fewer may be slips
+NEVER = 2**31 - 1  # in place of how many words on a word may be said again
 
 
 class _Characters(dict):
@@ -55,9 +61,6 @@ _WORD = re.compile(
 # No tokenizer gives these; in a file from a stranger they could steer a terminal.
 _SEPARATES = re.compile(r"[\s\x00-\x1f\x7f-\x9f\ud800-\udfff]").search
 _IS_SPACELESS = re.compile(rf"[{_SPACELESS}]").match
-REPEATED_SHARE = 0.03  # of the captions with a word say it twice: so may a search
-REPEATED_LEAST = 3  # captions that say it twice; fewer may be slips
-
 _ENDING_APART = re.compile(r"(?<=[^ '·.,:\-]) +(?='(?:s|m|d|ll|re|ve)(?:[ ·.,:\-]|$))")
 
 
@@ -128,16 +131,17 @@ class Vocabulary:
         words: iterable of str. The ordinary words; the first has id 4.
         direction: `"forward"`, or `"backward"` for captions read and written from their last word
             to their first. Defaults to `"forward"`.
-        repeatable: iterable of str or None. The words that people say twice in one caption; None
-            where that is not known, as in files of before it was learned. Defaults to `None`.
+        repeatable: dict from word to int, or None. The words that people say again in a caption,
+            and how many words on at the soonest, 1 for at once; None where that is not known, as
+            in files of before it was learned. Defaults to `None`.
 
     Attributes:
         words: list of str. The ordinary words.
-        repeatable: frozenset of str, or None.
+        repeatable: dict from word to int, or None.
 
     Raises:
         CaptionerError: There are no words, or one is repeated, empty or not a string; a repeatable
-            word is not among them.
+            word is not among them, or its distance is no number above 0.
 
     Example:
     >>> vocabulary = Vocabulary(["a", "dog", "runs"])
@@ -164,10 +168,15 @@ class Vocabulary:
                 raise CaptionerError(f"vocabulary, word {number}: {word!r} is there twice")
             self._ids[word] = len(self._ids)
         self._texts = list(self._ids)
-        self.repeatable = repeatable if repeatable is None else frozenset(repeatable)
-        strangers = (self.repeatable or frozenset()) - frozenset(self.words)
-        if strangers:
-            raise CaptionerError(f"vocabulary: repeatable {strangers.pop()!r:.80} is no word of it")
+        self.repeatable = repeatable
+        for word, distance in (repeatable or {}).items():
+            if word not in self._ids:
+                raise CaptionerError(f"vocabulary: repeatable {word!r:.80} is no word of it")
+            if type(distance) is not int or distance < 1:
+                raise CaptionerError(
+                    f"vocabulary: {word!r:.80} repeatable {distance!r:.80} words on: must be an "
+                    "int above 0"
+                )
 
     @classmethod
     def build(cls, captions, min_count=5, max_size=None, direction="forward"):
@@ -185,7 +194,7 @@ class Vocabulary:
             CaptionerError: No word is seen often enough.
         """
         found = _Counts(captions)
-        counts = found.words
+        counts, repeatable = found.words, found.repeatable()
         ranked = sorted(counts, key=lambda word: (-counts[word], word))
         words = [word for word in ranked if counts[word] >= min_count][:max_size]
         if not words:
@@ -193,15 +202,18 @@ class Vocabulary:
                 f"none of the {len(counts)} words of the captions is seen {min_count} times; "
                 "lower the least count or give more captions"
             )
-        return cls(words, direction, found.repeatable().intersection(words))
+        return cls(
+            words, direction, {word: repeatable[word] for word in words if word in repeatable}
+        )
 
     def learn_repeatable(self, captions):
-        """Learns from captions which words people say twice in one caption.
+        """Learns from captions which words people say again in a caption, and how soon.
 
-        Those are most function words, such as "a" and "of", and words such as "side" and "train",
-        which has tracks. Of any language: a word is repeatable if 2 percent of the captions that
-        have it, and 3 captions at least, have it twice. Of words that no caption has, what was
-        known before holds. Training does this; it serves models trained before there was the rule.
+        Most function words, such as "a" and "of", and words such as "side", of "side by side", and
+        "train", which has tracks. Of any language: a word is repeatable if 3 percent of the
+        captions that have it, and 3 captions at least, have it twice; and as many of these as
+        that have it at the least distance or nearer. Of words that no caption has, what was known
+        before holds. Training does this; here it serves models of before there was the rule.
 
         Args:
             captions: iterable of str. Those of the training split only.
@@ -210,11 +222,12 @@ class Vocabulary:
         >>> vocabulary = Vocabulary(["a", "dog", "sees", "cat"])
         >>> vocabulary.learn_repeatable(["a dog sees a cat"] * 3)
         >>> vocabulary.repeatable
-        frozenset({'a'})
+        {'a': 3}
         """
         found = _Counts(captions)
-        kept = (self.repeatable or frozenset()) - found.captions.keys()
-        self.repeatable = kept | found.repeatable().intersection(self.words)
+        known, learned = self.repeatable or {}, found.repeatable()
+        kept = {word: known[word] for word in known if word not in found.captions}
+        self.repeatable = kept | {word: learned[word] for word in self.words if word in learned}
 
     def extended(self, other):
         """A vocabulary of these words and, after them, those of another that are missing here.
@@ -227,11 +240,12 @@ class Vocabulary:
         words = [*self.words, *(word for word in other.words if word not in self)]
         if self.repeatable is None and other.repeatable is None:
             return Vocabulary(words, self.direction)
-        kept = (self.repeatable or frozenset()).difference(other.words)
-        return Vocabulary(words, self.direction, kept | (other.repeatable or frozenset()))
+        known = self.repeatable or {}
+        kept = {word: known[word] for word in known if word not in other}
+        return Vocabulary(words, self.direction, kept | (other.repeatable or {}))
 
-    def said_once(self):
-        """Of each id, whether no caption should have it twice: a list of bool.
+    def least_distances(self):
+        """Of each id, how many words on it may be said again, `NEVER` where not: a list of int.
 
         Raises:
             CaptionerError: It is not known which words are repeatable.
@@ -241,7 +255,7 @@ class Vocabulary:
                 "no_repeat_word: this model was trained before there was such a rule, and does not "
                 "know which words people repeat; leave it out, or train the model again"
             )
-        return [text not in self.repeatable for text in self._texts]
+        return [self.repeatable.get(text, NEVER) for text in self._texts]
 
     def encode(self, text):
         """The ids of a text's words, without start and end; a word not known is 3."""
@@ -288,7 +302,8 @@ class Vocabulary:
         """A dict that JSON can hold, for `from_config`."""
         config = {"words": list(self.words), "direction": self.direction}
         if self.repeatable is not None:
-            config["repeatable"] = [word for word in self.words if word in self.repeatable]
+            # Pairs: a word as a key could be one of those by which Keras knows an object.
+            config["repeatable"] = [[word, least] for word, least in self.repeatable.items()]
         return config
 
     @classmethod
@@ -297,26 +312,57 @@ class Vocabulary:
         if not isinstance(config, dict) or not isinstance(config.get("words"), list):
             raise CaptionerError("vocabulary: expected an object with a list of words")
         repeatable = config.get("repeatable")
-        if not (repeatable is None or isinstance(repeatable, list)):
-            raise CaptionerError("vocabulary: expected a list of repeatable words")
+        if repeatable is not None:
+            repeatable = _dict_of_pairs(repeatable)
         return cls(config["words"], config.get("direction", "forward"), repeatable)
 
 
+def _dict_of_pairs(pairs):
+    try:
+        return dict(pairs)
+    except (TypeError, ValueError) as error:
+        raise CaptionerError(
+            "vocabulary: expected pairs of a repeatable word and an int"
+        ) from error
+
+
 class _Counts:
-    """How often each word is said, by how many captions, and by how many twice."""
+    """How often each word is said, by how many captions, and by how many again, how soon."""
 
     def __init__(self, captions):
-        self.words, self.captions, self.twice = Counter(), Counter(), Counter()
+        self.words, self.captions, self.repeats = Counter(), Counter(), {}
         for caption in captions:
-            said = Counter(tokenize(caption))
-            self.words.update(said)
-            self.captions.update(said.keys())
-            self.twice.update(word for word, times in said.items() if times > 1)
+            words = tokenize(caption)
+            self.words.update(words)
+            self.captions.update(set(words))
+            for word, distance in _repeats(words).items():
+                self.repeats.setdefault(word, Counter())[distance] += 1
 
     def repeatable(self):
-        """The words that enough captions say twice, a set."""
+        """The words that enough captions say again: a dict from word to least distance."""
         return {
-            word
-            for word, twice in self.twice.items()
-            if twice >= max(REPEATED_LEAST, REPEATED_SHARE * self.captions[word])
+            word: _least_distance(distances)
+            for word, distances in self.repeats.items()
+            if distances.total() >= _enough(self.captions[word])
         }
+
+
+def _repeats(words):
+    """The words said again, and how many words on they come, at the soonest."""
+    last, soonest = {}, {}
+    for place, word in enumerate(words):
+        if word in last:
+            soonest[word] = min(place - last[word], soonest.get(word, place))
+        last[word] = place
+    return soonest
+
+
+def _enough(number):
+    """How many of that many captions are taken for more than slips."""
+    return max(REPEATED_LEAST, REPEATED_SHARE * number)
+
+
+def _least_distance(distances):
+    ordered, enough = sorted(distances), _enough(distances.total())
+    captions = accumulate(distances[each] for each in ordered)
+    return next(each for each, count in zip(ordered, captions, strict=True) if count >= enough)

@@ -40,6 +40,9 @@ _VERBS = _listed(
     "ran held seated parked covered filled stand sit walk run play ride jump look eat hold watch "
     "wear pose gather wait swim talk graze"
 )
+_NOUNS_IN_ING = _listed(
+    "building ceiling clothing crossing king painting railing ring string thing wedding wing"
+)
 _COLOURS = _listed(
     "white black red blue green yellow brown orange pink purple gray grey tan gold silver"
 )
@@ -57,6 +60,7 @@ _SEVERAL = _listed(
 )
 LONGEST_PHRASE = 3  # words on each side of an "and" that are compared
 _QUANTITIES = _listed("lots rows tons piles stacks layers loads miles")  # "rows and rows of books"
+_NO_NOUNS = _FUNCTION_WORDS | _COLOURS | _QUANTITIES
 
 
 def caption_faults(captions):
@@ -105,7 +109,7 @@ def _is_joined_with_itself(words, place):
 def _reciprocates_alone(words):
     for place, pair in enumerate(pairwise(words)):
         if pair in (("each", "other"), ("one", "another")):
-            return not any(map(_is_several, words[:place]))
+            return place > 0 and not any(map(_is_several, words[:place]))
     return False
 
 
@@ -119,7 +123,7 @@ def _is_several(word):
 def _names_a_thing_twice(words):
     heads = {}
     for place, word in enumerate(words):
-        if word in _FUNCTION_WORDS | _VERBS | _COLOURS | _QUANTITIES:
+        if word in _NO_NOUNS or _is_verb(word):
             continue
         if place and words[place - 1] == word:
             return True
@@ -133,7 +137,11 @@ def _names_a_thing_twice(words):
 def _is_head(words, place):
     """Whether a noun there ends its phrase: "train" does not in "train tracks"."""
     following = words[place + 1] if place + 1 < len(words) else "and"
-    return following in _FUNCTION_WORDS or following in _VERBS or following.endswith("ing")
+    return following in _FUNCTION_WORDS or _is_verb(following)
+
+
+def _is_verb(word):
+    return word in _VERBS or (word.endswith("ing") and word not in _NOUNS_IN_ING)
 
 
 def _is_told_apart(words, first, second):
