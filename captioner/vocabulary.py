@@ -141,7 +141,7 @@ class Vocabulary:
 
     Raises:
         CaptionerError: There are no words, or one is repeated, empty or not a string; a repeatable
-            word is not among them, or its distance is no number above 0.
+            word is not among them, or its distance is no int above 0.
 
     Example:
     >>> vocabulary = Vocabulary(["a", "dog", "runs"])
@@ -170,12 +170,12 @@ class Vocabulary:
         self._texts = list(self._ids)
         self.repeatable = repeatable
         for word, distance in (repeatable or {}).items():
-            if word not in self._ids:
+            if word not in self._ids or word in SPECIAL_WORDS:
                 raise CaptionerError(f"vocabulary: repeatable {word!r:.80} is no word of it")
-            if type(distance) is not int or distance < 1:
+            if type(distance) is not int or not 0 < distance < NEVER:
                 raise CaptionerError(
                     f"vocabulary: {word!r:.80} repeatable {distance!r:.80} words on: must be an "
-                    "int above 0"
+                    f"int above 0 and below {NEVER}"
                 )
 
     @classmethod
@@ -209,11 +209,13 @@ class Vocabulary:
     def learn_repeatable(self, captions):
         """Learns from captions which words people say again in a caption, and how soon.
 
-        Most function words, such as "a" and "of", and words such as "side", of "side by side", and
-        "train", which has tracks. Of any language: a word is repeatable if 3 percent of the
-        captions that have it, and 3 captions at least, have it twice; and as many of these as
-        that have it at the least distance or nearer. Of words that no caption has, what was known
-        before holds. Training does this; here it serves models of before there was the rule.
+        In any language these are function words, such as "a" and "of", and words with a use for
+        it, such as "side" (by side) or "train" (and its tracks). A word is repeatable if at least
+        3 percent of the captions that have it, and no fewer than 3, say it again. It may be said
+        again at the distance at which at least 3 percent of those, and no fewer than 3, say it
+        again or have done so before: fewer may be slips. Words that no caption has keep what was
+        known of them. Training does all this; models trained before there was the rule can be
+        taught by it.
 
         Args:
             captions: iterable of str. Those of the training split only.

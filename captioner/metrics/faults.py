@@ -1,8 +1,8 @@
 """Faults that scores forgive and readers do not: "a sink and a sink". English only.
 
-Nothing is parsed: words are told apart by short lists and by their endings, so a rare fault is
-missed and a rare sensible caption counted. How often people's captions are counted tells how far
-to trust the shares.
+Nothing is parsed: nouns and verbs are told apart by short lists and by their endings, so some
+faults are missed, and some sensible captions counted. The share of people's captions that are
+counted tells how far to trust a share.
 """
 
 from itertools import pairwise
@@ -47,9 +47,8 @@ _COLOURS = _listed(
     "white black red blue green yellow brown orange pink purple gray grey tan gold silver"
 )
 _SINGULAR_IN_S = _listed(
-    "his its always perhaps as yes s texas jeans pants shorts trousers glasses sunglasses goggles "
-    "scissors stairs overalls tights pajamas headphones towards outdoors indoors upwards downwards "
-    "backwards sometimes besides"
+    "always perhaps yes s jeans pants shorts trousers glasses sunglasses goggles scissors stairs "
+    "overalls tights pajamas headphones outdoors indoors upwards downwards backwards sometimes"
 )
 _SEVERAL = _listed(
     "and two three four five six seven eight nine ten twelve dozen hundred group couple pair trio "
@@ -116,8 +115,9 @@ def _reciprocates_alone(words):
 def _is_several(word):
     if word in _SEVERAL or (word.isdigit() and word != "1"):
         return True
-    is_singular = word.endswith(("ss", "us", "is")) or word in _SINGULAR_IN_S or word in _VERBS
-    return word.endswith("s") and not is_singular and not word.endswith("'s")
+    if word.endswith(("ss", "us", "is", "'s")) or word in _SINGULAR_IN_S | _FUNCTION_WORDS | _VERBS:
+        return False
+    return word.endswith("s")
 
 
 def _names_a_thing_twice(words):
