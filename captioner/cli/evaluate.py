@@ -148,5 +148,6 @@ def _print(scores, count, as_json):
         print(json.dumps({"images": count, **scores}, indent=2))
         return
     print(f"{count} captions")
+    width = max(8, *map(len, scores))
     for name, value in scores.items():
-        print(f"{name:8} {value:.4f}" if isinstance(value, float) else f"{name:8} {value}")
+        print(f"{name:{width}}", f"{value:.4f}" if isinstance(value, float) else value)
