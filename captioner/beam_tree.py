@@ -34,8 +34,8 @@ def beam_tree(captioner, image, **settings):
     Args:
         captioner: Captioner, ensemble or LiteCaptioner.
         image: array (1, ...), of one picture, from `captioner.encode`.
-        **settings: beam_size, length_penalty, max_length and no_repeat_ngram, as
-            `captioner.decoding.beam` takes them. Defaults to the model's own.
+        **settings: beam_size, length_penalty, max_length, no_repeat_ngram and no_repeat_word, as
+            `captioner.Captioner.generate` takes them. Defaults to the model's own.
 
     Returns:
         list of Node, parents before their children.
@@ -48,6 +48,7 @@ def beam_tree(captioner, image, **settings):
     """
     search = captioner.search_settings({**settings, "method": "beam"})
     search.pop("method")
+    search = captioner.search_arguments(search)
     step, state = captioner.searchable(image)
     recorder = _Recorder(step)
     search["n_best"] = search["beam_size"]  # all captions that were finished

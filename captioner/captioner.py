@@ -38,7 +38,8 @@ class Captioner(Generation, keras.Model):
         decoder: Decoder or JointDecoder, or its config.
         vocabulary: Vocabulary, or its config.
         generation: dict. The settings `generate` takes when none are given: method, beam_size,
-            length_penalty, max_length, no_repeat_ngram. Defaults to beam search with 3 beams.
+            length_penalty, max_length, no_repeat_ngram, no_repeat_word. Defaults to beam search
+            with 3 beams.
         about: dict. What the file should tell of its training; kept as it is. Defaults to `{}`.
         version: str or None. Of this project, in a file; not kept. Defaults to `None`.
 
@@ -75,6 +76,7 @@ class Captioner(Generation, keras.Model):
             "length_penalty": 1.0,
             "max_length": 30,
             "no_repeat_ngram": 0,
+            "no_repeat_word": False,
             **(generation or {}),
         }
         require_stored_settings(self.generation)

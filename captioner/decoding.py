@@ -11,6 +11,7 @@ Every hypothesis closes with the end word: one that has reached `max_length` wor
 So hypotheses are compared on equal terms, and there always is one.
 """
 
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -37,7 +38,7 @@ class Hypothesis(NamedTuple):
     score: float
 
 
-def greedy(step, state, max_length=30, no_repeat_ngram=0):
+def greedy(step, state, max_length=30, no_repeat_ngram=0, no_repeat_word=None):
     """The most probable word at every step.
 
     Args:
@@ -46,6 +47,8 @@ def greedy(step, state, max_length=30, no_repeat_ngram=0):
         max_length: int. Most words in a caption. Defaults to `30`.
         no_repeat_ngram: int. No caption has the same n words twice; 0 for no such rule.
             Defaults to `0`.
+        no_repeat_word: int array (vocabulary,) or None. How many words on each word may be said
+            again, see `Vocabulary.least_distances`. Defaults to `None`, no such rule.
 
     Returns:
         list (pictures) of lists of one Hypothesis.
@@ -62,7 +65,7 @@ def greedy(step, state, max_length=30, no_repeat_ngram=0):
     def choose(log_probs, pictures):
         return np.argmax(log_probs, axis=-1)
 
-    return _one_by_one(step, state, choose, max_length, no_repeat_ngram)
+    return _one_by_one(step, state, choose, max_length, no_repeat_ngram, no_repeat_word)
 
 
 def sample(
@@ -74,12 +77,13 @@ def sample(
     top_p=1.0,
     seed=0,
     no_repeat_ngram=0,
+    no_repeat_word=None,
     pictures=None,
 ):
     """A word drawn at every step, more probable words more often.
 
     Args:
-        step, state, max_length, no_repeat_ngram: as in `greedy`.
+        step, state, max_length, no_repeat_ngram, no_repeat_word: as in `greedy`.
         temperature: float > 0. Log-probabilities are divided by it: below 1 bolder, above 1 more
             varied. Defaults to `1.0`.
         top_k: int. Draw among the k most probable words; 0 for all (Fan et al. 2018, section 5).
@@ -108,11 +112,18 @@ def sample(
         draws = np.array([streams[each].random() for each in pictures]) * reach[:, -1]
         return (reach > draws[:, None]).argmax(axis=-1)
 
-    return _one_by_one(step, state, choose, max_length, no_repeat_ngram)
+    return _one_by_one(step, state, choose, max_length, no_repeat_ngram, no_repeat_word)
 
 
 def beam(
-    step, state, beam_size=BEAM_SIZE, length_penalty=1.0, n_best=1, max_length=30, no_repeat_ngram=0
+    step,
+    state,
+    beam_size=BEAM_SIZE,
+    length_penalty=1.0,
+    n_best=1,
+    max_length=30,
+    no_repeat_ngram=0,
+    no_repeat_word=None,
 ):
     """Beam search: the best of many hypotheses kept side by side.
 
@@ -122,8 +133,8 @@ def beam(
     with the best normalised score. With `beam_size=1` this is `greedy`.
 
     Args:
-        step, state, max_length, no_repeat_ngram: as in `greedy`. After the first step, step sees
-            beam_size rows a picture, one picture's after another's.
+        step, state, max_length, no_repeat_ngram, no_repeat_word: as in `greedy`. After the first
+            step, step sees beam_size rows a picture, one picture's after another's.
         beam_size: int. Hypotheses kept. Defaults to `3`.
         length_penalty: float. Exponent of the length by which the summed log-probability is
             divided: 0 compares sums, which favours short captions, 1 means. Defaults to `1.0`.
@@ -145,9 +156,8 @@ def beam(
     for length in range(max_length + 1):
         log_probs, state = step(words, state)
         log_probs = _permitted(log_probs, must_end=length == max_length)
-        if no_repeat_ngram:
-            histories = [words for search in live for words in search.live_words]
-            _forbid_repeats(log_probs, histories, no_repeat_ngram)
+        histories = [words for search in live for words in search.live_words]
+        _forbid_repeats(log_probs, histories, no_repeat_ngram, no_repeat_word)
         best_words, best_scores = _best_words(log_probs, 2 * beam_size)
         parents, next_words = [], []
         for number, search in enumerate(live):
@@ -221,7 +231,7 @@ class _Beam:
         return sorted(self.finished, key=lambda each: -each.score)[:n_best]
 
 
-def _one_by_one(step, state, choose, max_length, no_repeat_ngram):
+def _one_by_one(step, state, choose, max_length, no_repeat_ngram, no_repeat_word):
     """The loop of greedy search and sampling: one hypothesis a picture."""
     _require_common(max_length, no_repeat_ngram)
     live = np.arange(len(state[0]))  # the picture of each row
@@ -230,8 +240,8 @@ def _one_by_one(step, state, choose, max_length, no_repeat_ngram):
     for length in range(max_length + 1):
         log_probs, state = step(words, state)
         log_probs = _permitted(log_probs, must_end=length == max_length)
-        if no_repeat_ngram:
-            _forbid_repeats(log_probs, [said[each] for each in live], no_repeat_ngram)
+        histories = [said[each] for each in live]
+        _forbid_repeats(log_probs, histories, no_repeat_ngram, no_repeat_word)
         words = choose(log_probs, live).astype(np.int32)
         for row, picture in enumerate(live):
             word_scores[picture].append(float(log_probs[row, words[row]]))
@@ -259,7 +269,15 @@ def _permitted(log_probs, must_end):
     return log_probs
 
 
-def _forbid_repeats(log_probs, histories, n):
+def _forbid_repeats(log_probs, histories, no_repeat_ngram, no_repeat_word):
+    """Makes impossible, in place, what the rules against repeats forbid each row to say next."""
+    if no_repeat_ngram:
+        _forbid_ngrams(log_probs, histories, no_repeat_ngram)
+    if no_repeat_word is not None:
+        _forbid_words(log_probs, histories, no_repeat_word)
+
+
+def _forbid_ngrams(log_probs, histories, n):
     """Makes impossible, in place, every word that would say the same n words a second time."""
     for row, said in enumerate(histories):
         if len(said) < n:
@@ -268,6 +286,15 @@ def _forbid_repeats(log_probs, histories, n):
         for start in range(len(said) - n + 1):
             if tuple(said[start : start + n - 1]) == last:
                 log_probs[row, said[start + n - 1]] = IMPOSSIBLE
+
+
+def _forbid_words(log_probs, histories, least_distances):
+    """Makes impossible, in place, every word that a row would say again too soon."""
+    rows = np.repeat(np.arange(len(histories)), [len(said) for said in histories])
+    words = np.fromiter(chain.from_iterable(histories), np.int64, len(rows))
+    distances = np.concatenate([np.arange(len(said), 0, -1) for said in histories])
+    is_forbidden = distances < least_distances[words]
+    log_probs[rows[is_forbidden], words[is_forbidden]] = IMPOSSIBLE
 
 
 def _best_words(log_probs, count):

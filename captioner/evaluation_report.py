@@ -11,7 +11,7 @@ from captioner.text_files import replacing
 PAGE, TABLE = "index.html", "scores.csv"
 
 
-def write_report(folder, dataset, captions, scores):
+def write_report(folder, dataset, captions, scores, with_faults=False):
     """Writes a page and a table.
 
     Args:
@@ -19,6 +19,8 @@ def write_report(folder, dataset, captions, scores):
         dataset: CaptionDataset. Pictures that have no captions are left out.
         captions: dict from image id to list of `Caption`, best first.
         scores: dict from name to float or str. Of the whole set.
+        with_faults: bool. Whether the table tells which faults each caption has, see
+            `metrics.faults_of`. Defaults to `False`.
 
     Raises:
         CaptionerError: The files cannot be written.
@@ -36,7 +38,7 @@ def write_report(folder, dataset, captions, scores):
     except OSError as error:
         raise CaptionerError(f"{folder}: cannot be written ({error.strerror})") from error
     _write_page(os.path.join(folder, PAGE), dataset, captions, each_scores, scores)
-    _write_table(os.path.join(folder, TABLE), texts, each_scores)
+    _write_table(os.path.join(folder, TABLE), texts, each_scores, with_faults)
 
 
 def _write_page(path, dataset, captions, each_scores, scores):
@@ -49,9 +51,11 @@ def _write_page(path, dataset, captions, each_scores, scores):
         gallery.close(failures=[])
 
 
-def _write_table(path, texts, each_scores):
+def _write_table(path, texts, each_scores, with_faults):
     with replacing(path, encoding="utf-8", newline="") as file:
-        rows = csv.writer(file)
-        rows.writerow(["image_id", "caption", *next(iter(each_scores.values()), {})])
+        rows, more = csv.writer(file), ["faults"] if with_faults else []
+        rows.writerow(["image_id", "caption", *next(iter(each_scores.values()), {}), *more])
         for name, values in each_scores.items():
-            rows.writerow([name, texts[name], *(f"{value:.4f}" for value in values.values())])
+            more = ["; ".join(metrics.faults_of(texts[name]))] if with_faults else []
+            numbers = (f"{value:.4f}" for value in values.values())
+            rows.writerow([name, texts[name], *numbers, *more])

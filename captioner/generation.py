@@ -13,12 +13,13 @@ from captioner.errors import require
 from captioner.images import ImageError, read_images
 
 METHODS = ("greedy", "beam", "sample")
+COMMON_SETTINGS = {"max_length", "no_repeat_ngram", "no_repeat_word"}
 SEARCH_SETTINGS = {
-    "greedy": {"max_length", "no_repeat_ngram"},
-    "beam": {"max_length", "no_repeat_ngram", "beam_size", "length_penalty", "n_best"},
-    "sample": {"max_length", "no_repeat_ngram", "temperature", "top_k", "top_p", "seed"},
+    "greedy": COMMON_SETTINGS,
+    "beam": COMMON_SETTINGS | {"beam_size", "length_penalty", "n_best"},
+    "sample": COMMON_SETTINGS | {"temperature", "top_k", "top_p", "seed"},
 }
-
+SWITCHES = {"no_repeat_word"}  # settings that are True or False
 
 STORED_SETTINGS = {  # of a model: their type, the least and the most
     "beam_size": (int, 1, 1000),
@@ -40,6 +41,9 @@ def require_stored_settings(settings):
             is_number and least <= value <= most,
             f"stored {name} {value!r}: must be a number from {least} to {most}",
         )
+    for name in SWITCHES:
+        value = settings.get(name, False)
+        require(isinstance(value, bool), f"stored {name} {value!r}: must be true or false")
 
 
 class Caption(NamedTuple):
@@ -82,8 +86,8 @@ class Generation:
                 Defaults to `False`.
             batch_size: int. Pictures captioned at a time. Defaults to `32`.
             **settings: method ("greedy", "beam" or "sample"), beam_size, length_penalty, n_best,
-                max_length, no_repeat_ngram, temperature, top_k, top_p, seed; see
-                `captioner.decoding`. Defaults to those stored in the model.
+                max_length, no_repeat_ngram, no_repeat_word (bool), temperature, top_k, top_p,
+                seed; see `captioner.decoding`. Defaults to those stored in the model.
 
         Returns:
             One caption for one picture, a list of captions for a list. With `n_best` above 1 each
@@ -150,12 +154,13 @@ class Generation:
             method: str. Defaults to `"beam"`.
             pictures: list of int or None. See `decoding.sample`. Defaults to `None`.
             with_attention: bool. Whether to tell where each word looked. Defaults to `False`.
-            **settings: arguments of the search in `captioner.decoding`.
+            **settings: as `search_settings` gives them.
 
         Returns:
             list (pictures) of lists of `Caption`, best first.
         """
         step, state = self.searchable(image)
+        settings = self.search_arguments(settings)
         if method == "sample":
             settings["pictures"] = pictures
         search = {"greedy": decoding.greedy, "beam": decoding.beam, "sample": decoding.sample}
@@ -181,6 +186,23 @@ class Generation:
             return log_probs, [pictures, *state]
 
         return step, [np.arange(len(state[0])), *state]
+
+    def search_arguments(self, settings):
+        """Search settings as the searches of `captioner.decoding` take them.
+
+        The rule about words is asked for by `True`, and carried out by a table of the vocabulary.
+
+        Args:
+            settings: dict.
+
+        Raises:
+            CaptionerError: The rule is asked for, and the vocabulary does not know the words.
+        """
+        if "no_repeat_word" not in settings:
+            return settings
+        is_asked_for = settings["no_repeat_word"]
+        table = np.array(self.vocabulary.least_distances()) if is_asked_for else None
+        return {**settings, "no_repeat_word": table}
 
     def _caption(self, hypothesis):
         text = self.vocabulary.decode(hypothesis.words)
@@ -222,7 +244,12 @@ class Generation:
                 least <= value <= most,
                 f"{name.replace('_', ' ')} {value}: must be a number from {least} to {most}",
             )
+        for name in SWITCHES & set(given):
+            value = given[name]
+            require(isinstance(value, bool), f"{name} {value!r}: must be True or False")
         settings = {**self.generation, **given}
+        if settings.get("no_repeat_word"):
+            self.vocabulary.least_distances()  # an error is to come before any picture is read
         if method == "beam" and "n_best" in given and "beam_size" not in given:
             settings["beam_size"] = max(settings["beam_size"], given["n_best"])
         return {"method": method, **{key: settings[key] for key in allowed & set(settings)}}

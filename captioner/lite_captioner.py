@@ -45,7 +45,8 @@ class LiteCaptioner(Generation):
         folder = os.fspath(folder)
         manifest = _read_manifest(folder)
         self.vocabulary = Vocabulary.from_config(manifest["vocabulary"])
-        self.generation = manifest["generation"]
+        # Folders of before there was the rule have none.
+        self.generation = {"no_repeat_word": False, **manifest["generation"]}
         require_stored_settings(self.generation)
         self.about = manifest["about"]
         self.picture_size = manifest["picture_size"]

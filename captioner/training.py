@@ -180,15 +180,14 @@ def extended(source, vocabulary, config):
         config: TrainConfig. Its dropouts, L2, implementation, seed and size of pictures are taken.
     """
     known = source.vocabulary
-    words = [*known.words, *(word for word in vocabulary.words if word not in known)]
+    made = known.extended(vocabulary)
     taken = ("implementation", "word_dropout", "image_dropout", "recurrent_dropout", "dropout",
              "l2", "seed", "attention_penalty")  # fmt: skip
     settings = source.decoder.get_config() | {name: getattr(config, name) for name in taken}
-    decoder = Decoder.from_config(settings | {"vocabulary_size": len(known.words) + 4})
+    decoder = Decoder.from_config(settings | {"vocabulary_size": len(known)})
     decoder.copy_weights_from(source.decoder)
-    if len(words) > len(known.words):
-        decoder = decoder.with_vocabulary_size(len(words) + 4)
-    made = Vocabulary(words, known.direction)
+    if len(made) > len(known):
+        decoder = decoder.with_vocabulary_size(len(made))
     encoder = source.encoder.at_size(config.picture_size or source.picture_size)
     return Captioner(encoder, decoder, made, source.generation, source.about)
 
@@ -516,19 +515,20 @@ class _Run:
         was by 0.03 of CIDEr the worse in beam search (measured). Whether two words may be said
         twice in the same order depends on the data: captions of photographs gain 0.02 to 0.03 by
         the rule that they may not, but "a red circle above a red square" needs it. So both are
-        tried, and the better one stored.
+        tried, and the better one stored; then the rule about single words on top of it.
         """
         if features is None:  # what is said of no picture is worth nothing
             return dict.fromkeys(score_names(self.validation), 0.0)
         scores = {rule: self._scores_under(features, rule) for rule in self.repeat_rules}
         best = max(scores, key=lambda rule: scores[rule]["CIDEr"])
-        self.captioner.generation["no_repeat_ngram"] = best
-        return scores[best]
+        stricter = self._scores_under(features, best, no_repeat_word=True)
+        is_better = stricter["CIDEr"] > scores[best]["CIDEr"]
+        self.captioner.generation |= {"no_repeat_ngram": best, "no_repeat_word": is_better}
+        return stricter if is_better else scores[best]
 
-    def _scores_under(self, features, no_repeat_ngram):
-        search = self.captioner.search_settings(
-            {"max_length": self.longest, "no_repeat_ngram": no_repeat_ngram}
-        )
+    def _scores_under(self, features, no_repeat_ngram, no_repeat_word=False):
+        rules = {"no_repeat_ngram": no_repeat_ngram, "no_repeat_word": no_repeat_word}
+        search = self.captioner.search_settings({"max_length": self.longest, **rules})
         captions = []
         first, workers = self.devices.index, self.devices.workers
         for start in range(64 * first, len(features), 64 * workers):

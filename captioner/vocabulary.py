@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections import Counter
+from itertools import accumulate
 
 from captioner.errors import CaptionerError
 
@@ -14,6 +15,11 @@ _HYPHENS = "-\u2010\u2011"  # hyphen-minus, hyphen, non-breaking hyphen
 _INNER = ".,:·"  # kept inside numbers, and in the Catalan l·l
 _JOINERS = "\u200c\u200d"  # zero width, but they change letters in Persian and Indic scripts
 _ZERO_WIDTH_SPACE = "\u200b"
+
+
+REPEATED_SHARE = 0.03  # of the captions with a word say it twice: so may a search
+REPEATED_LEAST = 3  # captions that say it twice; fewer may be slips
+NEVER = 2**31 - 1  # in place of how many words on a word may be said again
 
 
 class _Characters(dict):
@@ -125,12 +131,17 @@ class Vocabulary:
         words: iterable of str. The ordinary words; the first has id 4.
         direction: `"forward"`, or `"backward"` for captions read and written from their last word
             to their first. Defaults to `"forward"`.
+        repeatable: dict from word to int, or None. The words that people say again in a caption,
+            and how many words on at the soonest, 1 for at once; None where that is not known, as
+            in files of before it was learned. Defaults to `None`.
 
     Attributes:
         words: list of str. The ordinary words.
+        repeatable: dict from word to int, or None.
 
     Raises:
-        CaptionerError: There are no words, or one is repeated, empty or not a string.
+        CaptionerError: There are no words, or one is repeated, empty or not a string; a repeatable
+            word is not among them, or its distance is no int above 0.
 
     Example:
     >>> vocabulary = Vocabulary(["a", "dog", "runs"])
@@ -140,7 +151,7 @@ class Vocabulary:
     'a dog runs'
     """
 
-    def __init__(self, words, direction="forward"):
+    def __init__(self, words, direction="forward", repeatable=None):
         if direction not in DIRECTIONS:
             raise CaptionerError(f"direction {direction!r}: choose {' or '.join(DIRECTIONS)}")
         self.words = list(words)
@@ -157,10 +168,21 @@ class Vocabulary:
                 raise CaptionerError(f"vocabulary, word {number}: {word!r} is there twice")
             self._ids[word] = len(self._ids)
         self._texts = list(self._ids)
+        self.repeatable = repeatable
+        for word, distance in (repeatable or {}).items():
+            if word not in self._ids or word in SPECIAL_WORDS:
+                raise CaptionerError(f"vocabulary: repeatable {word!r:.80} is no word of it")
+            if type(distance) is not int or not 0 < distance < NEVER:
+                raise CaptionerError(
+                    f"vocabulary: {word!r:.80} repeatable {distance!r:.80} words on: must be an "
+                    f"int above 0 and below {NEVER}"
+                )
 
     @classmethod
     def build(cls, captions, min_count=5, max_size=None, direction="forward"):
         """The vocabulary of some captions: most frequent word first, ties in alphabetical order.
+
+        It knows which words are repeatable, see `learn_repeatable`.
 
         Args:
             captions: iterable of str. Those of the training split only.
@@ -171,9 +193,8 @@ class Vocabulary:
         Raises:
             CaptionerError: No word is seen often enough.
         """
-        counts = Counter()
-        for caption in captions:
-            counts.update(tokenize(caption))
+        found = _Counts(captions)
+        counts, repeatable = found.words, found.repeatable()
         ranked = sorted(counts, key=lambda word: (-counts[word], word))
         words = [word for word in ranked if counts[word] >= min_count][:max_size]
         if not words:
@@ -181,7 +202,62 @@ class Vocabulary:
                 f"none of the {len(counts)} words of the captions is seen {min_count} times; "
                 "lower the least count or give more captions"
             )
-        return cls(words, direction)
+        return cls(
+            words, direction, {word: repeatable[word] for word in words if word in repeatable}
+        )
+
+    def learn_repeatable(self, captions):
+        """Learns from captions which words people say again in a caption, and how soon.
+
+        In any language these are function words, such as "a" and "of", and words with a use for
+        it, such as "side" (by side) or "train" (and its tracks). A word is repeatable if at least
+        3 percent of the captions that have it, and no fewer than 3, say it again. It may be said
+        again at the distance at which at least 3 percent of those, and no fewer than 3, say it
+        again or have done so before: fewer may be slips. Words that no caption has keep what was
+        known of them. Training does all this; models trained before there was the rule can be
+        taught by it.
+
+        Args:
+            captions: iterable of str. Those of the training split only.
+
+        Example:
+        >>> vocabulary = Vocabulary(["a", "dog", "sees", "cat"])
+        >>> vocabulary.learn_repeatable(["a dog sees a cat"] * 3)
+        >>> vocabulary.repeatable
+        {'a': 3}
+        """
+        found = _Counts(captions)
+        known, learned = self.repeatable or {}, found.repeatable()
+        kept = {word: known[word] for word in known if word not in found.captions}
+        self.repeatable = kept | {word: learned[word] for word in self.words if word in learned}
+
+    def extended(self, other):
+        """A vocabulary of these words and, after them, those of another that are missing here.
+
+        Which words are repeatable is taken from the other where it knows a word.
+
+        Args:
+            other: Vocabulary.
+        """
+        words = [*self.words, *(word for word in other.words if word not in self)]
+        if self.repeatable is None and other.repeatable is None:
+            return Vocabulary(words, self.direction)
+        known = self.repeatable or {}
+        kept = {word: known[word] for word in known if word not in other}
+        return Vocabulary(words, self.direction, kept | (other.repeatable or {}))
+
+    def least_distances(self):
+        """Of each id, how many words on it may be said again, `NEVER` where not: a list of int.
+
+        Raises:
+            CaptionerError: It is not known which words are repeatable.
+        """
+        if self.repeatable is None:
+            raise CaptionerError(
+                "no_repeat_word: this model was trained before there was such a rule, and does not "
+                "know which words people repeat; leave it out, or train the model again"
+            )
+        return [self.repeatable.get(text, NEVER) for text in self._texts]
 
     def encode(self, text):
         """The ids of a text's words, without start and end; a word not known is 3."""
@@ -217,18 +293,78 @@ class Vocabulary:
         return len(self._texts)
 
     def __eq__(self, other):
-        return isinstance(other, Vocabulary) and self.to_config() == other.to_config()
+        """Whether the ids mean the same words."""
+        mine = self.words, self.direction
+        return isinstance(other, Vocabulary) and mine == (other.words, other.direction)
 
     def __repr__(self):
         return f"Vocabulary({len(self)} words)"
 
     def to_config(self):
         """A dict that JSON can hold, for `from_config`."""
-        return {"words": list(self.words), "direction": self.direction}
+        config = {"words": list(self.words), "direction": self.direction}
+        if self.repeatable is not None:
+            # Pairs: a word as a key could be one of those by which Keras knows an object.
+            config["repeatable"] = [[word, least] for word, least in self.repeatable.items()]
+        return config
 
     @classmethod
     def from_config(cls, config):
         """The vocabulary of a `to_config`."""
         if not isinstance(config, dict) or not isinstance(config.get("words"), list):
             raise CaptionerError("vocabulary: expected an object with a list of words")
-        return cls(config["words"], config.get("direction", "forward"))
+        repeatable = config.get("repeatable")
+        if repeatable is not None:
+            repeatable = _dict_of_pairs(repeatable)
+        return cls(config["words"], config.get("direction", "forward"), repeatable)
+
+
+def _dict_of_pairs(pairs):
+    try:
+        return dict(pairs)
+    except (TypeError, ValueError) as error:
+        raise CaptionerError(
+            "vocabulary: expected pairs of a repeatable word and an int"
+        ) from error
+
+
+class _Counts:
+    """How often each word is said, by how many captions, and by how many again, how soon."""
+
+    def __init__(self, captions):
+        self.words, self.captions, self.repeats = Counter(), Counter(), {}
+        for caption in captions:
+            words = tokenize(caption)
+            self.words.update(words)
+            self.captions.update(set(words))
+            for word, distance in _repeats(words).items():
+                self.repeats.setdefault(word, Counter())[distance] += 1
+
+    def repeatable(self):
+        """The words that enough captions say again: a dict from word to least distance."""
+        return {
+            word: _least_distance(distances)
+            for word, distances in self.repeats.items()
+            if distances.total() >= _enough(self.captions[word])
+        }
+
+
+def _repeats(words):
+    """The words said again, and how many words on they come, at the soonest."""
+    last, soonest = {}, {}
+    for place, word in enumerate(words):
+        if word in last:
+            soonest[word] = min(place - last[word], soonest.get(word, place))
+        last[word] = place
+    return soonest
+
+
+def _enough(number):
+    """How many of that many captions are taken for more than slips."""
+    return max(REPEATED_LEAST, REPEATED_SHARE * number)
+
+
+def _least_distance(distances):
+    ordered, enough = sorted(distances), _enough(distances.total())
+    captions = accumulate(distances[each] for each in ordered)
+    return next(each for each, count in zip(ordered, captions, strict=True) if count >= enough)

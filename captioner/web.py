@@ -21,13 +21,14 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from captioner import __version__
 from captioner.errors import CaptionerError
 from captioner.gallery import as_bytes
-from captioner.generation import SEARCH_SETTINGS, picture_numbers
+from captioner.generation import SEARCH_SETTINGS, SWITCHES, picture_numbers
 from captioner.images import ImageError, read_image
 
 MOST_BYTES = 20 * 2**20  # of a picture sent
 MOST_WAITING = 64  # pictures; more are turned away
 BATCH_SIZE = 4  # the CNN is at some pictures while the captions of others are searched
 LARGEST = {"beam_size": 20, "n_best": 20, "max_length": 60}  # what strangers may ask for
+SWITCH_VALUES = {"true": True, "1": True, "false": False, "0": False}
 LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]", "testserver")
 
 
@@ -115,6 +116,11 @@ def settings_of(query):
     for name, text in query.items():
         if name not in known:
             raise CaptionerError(f"{name}: no such setting; known: {', '.join(sorted(known))}")
+        if name in SWITCHES:
+            if text not in SWITCH_VALUES:
+                raise CaptionerError(f"{name} {text!r}: must be true or false")
+            settings[name] = SWITCH_VALUES[text]
+            continue
         kind = kinds.get(name, int)
         try:
             settings[name] = kind(text)

@@ -71,7 +71,8 @@ def make_captioner():
     from captioner import Captioner, Decoder, Encoder, Vocabulary
 
     keras.utils.set_random_seed(0)
-    vocabulary = Vocabulary(["a", "dog", "cat", "runs", "été", "on", "grass"])
+    words = ["a", "dog", "cat", "runs", "été", "on", "grass"]
+    vocabulary = Vocabulary(words, repeatable={"a": 3, "on": 1})
     encoder = Encoder("mobilenet_v2", size=32)
     decoder = Decoder(len(vocabulary), encoder.channels, units=8, embedding=6, image_units=5)
     return Captioner(encoder, decoder, vocabulary)

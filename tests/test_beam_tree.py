@@ -25,6 +25,10 @@ def test_the_ends_are_the_captions_that_beam_search_finds(tiny_captioner, image,
     [found] = tiny_captioner.decode(image, beam_size=beam_size, n_best=beam_size, max_length=5)
     ends = sorted((node for node in nodes if node.rank >= 0), key=lambda node: node.rank)
     assert [path(nodes, end) for end in ends] == [[*each.words, "<end>"] for each in found]
+    rule = {"beam_size": beam_size, "max_length": 5, "no_repeat_word": True}
+    [best], nodes = tiny_captioner.decode(image, **rule), beam_tree(tiny_captioner, image, **rule)
+    [end] = [node for node in nodes if node.rank == 0]
+    assert path(nodes, end) == [*best[0].words, "<end>"]
     for end, caption in zip(ends, found, strict=True):
         assert end.total == pytest.approx(sum(caption.word_scores), abs=1e-4)
 

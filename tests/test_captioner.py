@@ -101,11 +101,42 @@ def test_an_unreadable_picture_is_an_error_of_one_line(tiny_captioner, tmp_path)
         ({"method": "greedy", "temperature": 2.0}, "temperature 2.0: has no meaning"),
         ({"beam_size": 0}, "beam size 0"),
         ({"batch_size": 0}, "batch size 0"),
+        ({"no_repeat_word": 1}, "no_repeat_word 1: must be True or False"),
     ],
 )
 def test_wrong_settings(tiny_captioner, pictures, settings, message):
     with pytest.raises(CaptionerError, match=message):
         tiny_captioner.generate(pictures, **settings)
+
+
+@pytest.mark.parametrize("method", ["greedy", "beam", "sample"])
+def test_words_are_repeated_as_people_do(tiny_captioner, pictures, method):
+    search = {"method": method, "max_length": 12, "return_details": True}
+    found = tiny_captioner.generate(pictures, no_repeat_word=True, **search)
+    for each in found:
+        others = [word for word in each.words if word not in ("a", "on")]
+        assert len(set(others)) == len(others)
+    freely = tiny_captioner.generate(pictures, no_repeat_word=False, **search)
+    assert any(len(set(each.words)) < len(each.words) for each in freely)
+    assert freely == tiny_captioner.generate(pictures, **search)
+
+
+def test_a_model_that_does_not_know_what_people_repeat(tiny_captioner, pictures):
+    words = tiny_captioner.vocabulary.words
+    model = Captioner(tiny_captioner.encoder, tiny_captioner.decoder, Vocabulary(words))
+    assert model.generate(pictures, no_repeat_word=False) == model.generate(pictures)
+    with pytest.raises(CaptionerError, match="does not know which words people repeat"):
+        model.generate(pictures, no_repeat_word=True)
+    model.vocabulary.learn_repeatable(["a dog on a cat"] * 3)
+    model.generation["no_repeat_word"] = True
+    for each in model.generate(pictures, return_details=True, max_length=12):
+        assert not any(each.words.count(word) > 1 for word in words[1:])
+
+
+def test_stored_rules_must_be_such_as_a_search_can_have(tiny_captioner):
+    parts = tiny_captioner.encoder, tiny_captioner.decoder, tiny_captioner.vocabulary
+    with pytest.raises(CaptionerError, match="stored no_repeat_word 'yes': must be true or false"):
+        Captioner(*parts, {"no_repeat_word": "yes"})
 
 
 def test_files_that_are_no_captioner(tmp_path, tiny_captioner):

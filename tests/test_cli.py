@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -11,6 +12,8 @@ from PIL import Image
 
 from captioner import Captioner, Decoder, Encoder, Vocabulary
 from captioner.cli import main
+from captioner.datasets import load_dataset
+from captioner.metrics import save_results
 from tests.datasets import make_colours
 from tests.test_gallery import data_of
 
@@ -90,6 +93,8 @@ def test_formats(model, photos, tmp_path, capsys, format):
         ["--beam-size", "5", "--n-best", "2", "--length-penalty", "0.7"],
         ["--method", "sample", "--seed", "3", "--top-k", "4", "--temperature", "0.8"],
         ["--no-repeat-ngram", "2", "--max-length", "5", "--batch-size", "2"],
+        ["--no-repeat-word", "--method", "greedy"],
+        ["--repeat-word"],
     ],
 )
 def test_search_flags(model, photos, capsys, flags):
@@ -202,3 +207,23 @@ def test_perfect_results_score_one(tmp_path, capsys):
     assert scores["distinct"] == pytest.approx(len(set(said)) / len(said))
     assert scores["copied"] == pytest.approx(sum(each in learned for each in said) / len(said))
     assert scores["words"] == len({word for each in said for word in each.split()})
+
+
+def test_evaluate_counts_faults_and_those_of_people(tmp_path, capsys):
+    results, report = tmp_path / "results.json", tmp_path / "report"
+    make_colours(tmp_path)
+    dataset = load_dataset(str(tmp_path), split="val")
+    said = ["a field and a field", "a red field", "a field beside each other", "red"]
+    save_results(str(results), dict(zip(dataset.image_ids, said, strict=True)))
+    arguments = ["evaluate", "--data", str(tmp_path), "--split", "val", "--metrics", "cider"]
+    arguments += ["--results", str(results), "--faults"]
+    assert main([*arguments, "--report", str(report)]) == 0
+    printed = capsys.readouterr().out
+    shares = dict(re.split("  +| (?=[0-9])", line, maxsplit=1) for line in printed.splitlines()[1:])
+    assert {name: float(shares[name]) for name in shares if name != "CIDEr"} == {
+        "X and X": 0.25, "X and X, people": 0, "each other": 0.25, "each other, people": 0,
+        "said twice": 0.25, "said twice, people": 0,
+    }  # fmt: skip
+    with open(report / "scores.csv", encoding="utf-8", newline="") as file:
+        found = {row["caption"]: row["faults"] for row in csv.DictReader(file)}
+    assert found == dict(zip(said, ["X and X; said twice", "", "each other", ""], strict=True))

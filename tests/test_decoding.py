@@ -7,7 +7,7 @@ import pytest
 
 from captioner import decoding
 from captioner.errors import CaptionerError
-from captioner.vocabulary import END, PAD, START, UNKNOWN
+from captioner.vocabulary import END, NEVER, PAD, START, UNKNOWN
 
 VOCABULARY = 7  # words 4, 5 and 6, and the end
 LENGTH = 4
@@ -115,6 +115,53 @@ def test_no_ngram_twice(search):
     pairs = list(itertools.pairwise(said.words))
     assert len(pairs) == 5
     assert len(set(pairs)) == len(pairs)
+
+
+@pytest.mark.parametrize("search", [decoding.greedy, decoding.beam, decoding.sample])
+def test_words_are_said_again_no_sooner_than_people_do(search):
+    """Words 4, 5 and 6: at once, from the third word on, never."""
+
+    def step(words, state):
+        log_probs = np.full((len(words), VOCABULARY), -9.0)
+        log_probs[:, 4:] = [-2.0, -1.0, -0.5]
+        return log_probs, state
+
+    least = np.array([NEVER, NEVER, NEVER, NEVER, 1, 3, NEVER])
+    found = search(step, [np.zeros(9)], max_length=8, no_repeat_word=least)
+    for [hypothesis] in found:
+        places = [n for n, word in enumerate(hypothesis.words) if word == 5]
+        assert hypothesis.words.count(6) <= 1
+        assert all(later - earlier >= 3 for earlier, later in itertools.pairwise(places))
+        assert np.isfinite(hypothesis.score)
+    if search is decoding.greedy:
+        assert found[0][0].words == (6, 5, 4, 4, 5, 4, 4, 5)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_wide_beam_finds_the_best_of_what_the_rule_about_words_leaves(seed):
+    step, state, table = markov(seed)
+    least = np.array([NEVER, NEVER, NEVER, NEVER, 1, 2, NEVER])
+    [found] = decoding.beam(
+        step, state, beam_size=130, max_length=LENGTH, n_best=3, no_repeat_word=least
+    )
+    scores = {
+        words: score_of(table[0], words, 1.0)
+        for words in all_captions()
+        if words.count(6) <= 1 and (5, 5) not in itertools.pairwise(words)
+    }
+    assert [each.words for each in found] == sorted(scores, key=scores.get, reverse=True)[:3]
+
+
+def test_both_rules_against_repeats_together():
+    def step(words, state):
+        log_probs = np.full((len(words), VOCABULARY), -9.0)
+        log_probs[:, 4:] = [-0.5, -1.0, -2.0]
+        return log_probs, state
+
+    least = np.array([NEVER, NEVER, NEVER, NEVER, 1, 1, NEVER])
+    rules = {"no_repeat_ngram": 2, "no_repeat_word": least}
+    [[said]] = decoding.greedy(step, [np.zeros(1)], max_length=9, **rules)
+    assert said.words == (4, 4, 5, 4, 6, 4)  # after 4 every word has come
 
 
 def test_sampling_follows_the_probabilities():

@@ -14,7 +14,7 @@ from captioner.cli import main
 from captioner.cli.models import load_models
 from captioner.exporting import export
 from captioner.images import read_image
-from captioner.lite_captioner import LiteCaptioner
+from captioner.lite_captioner import MANIFEST, LiteCaptioner
 
 WORDS = ["a", "dog", "runs", "été", "犬"]
 
@@ -37,18 +37,20 @@ def test_the_same_captions(tmp_path, pictures, cell, layers, attention):
     encoder = Encoder("mobilenet_v2", size=64)
     sizes = {"units": 8, "embedding": 6, "attention_units": 5, "image_units": 7, "layers": layers}
     decoder = Decoder(9, encoder.channels, cell=cell, attention=attention, **sizes)
-    model = Captioner(encoder, decoder, Vocabulary(WORDS), {"max_length": 6}, {"note": "x"})
+    vocabulary = Vocabulary(WORDS, repeatable={WORDS[1]: 2})
+    model = Captioner(encoder, decoder, vocabulary, {"max_length": 6}, {"note": "x"})
     export(model, tmp_path / "exported", storage="float32")
     other = load(tmp_path / "exported")
     assert isinstance(other, LiteCaptioner)
-    assert other.vocabulary == model.vocabulary
+    assert other.vocabulary.to_config() == model.vocabulary.to_config()
     assert other.generation == model.generation
     assert other.about == {"note": "x"}
     pixels = np.stack([read_image(picture, (64, 64)) for picture in pictures])
     seen = model.encode(pixels)
     assert np.abs(seen[0] - seen[1]).max() > 0  # pictures matter
     np.testing.assert_allclose(other.encode(pixels), seen, atol=1e-3 * np.abs(seen).max())
-    for search in ({"beam_size": 3, "n_best": 3}, {"method": "greedy"}, {"method": "sample"}):
+    three = {"beam_size": 3, "n_best": 3, "no_repeat_word": True}
+    for search in (three, {"method": "greedy"}, {"method": "sample"}):
         wanted = model.generate(pictures, return_details=True, batch_size=2, **search)
         found = other.generate(pictures, return_details=True, batch_size=2, **search)
         for one, two in zip(np.ravel(_texts(wanted)), np.ravel(_texts(found)), strict=True):
@@ -113,6 +115,19 @@ def test_folders_that_are_no_exported_captioner(exported):
             file.write(content)
         with pytest.raises(CaptionerError, match=message):
             load(exported)
+
+
+def test_a_folder_of_before_there_was_a_rule_about_words(exported, pictures):
+    path = os.path.join(exported, MANIFEST)
+    with open(path, encoding="utf-8") as file:
+        manifest = json.load(file)
+    del manifest["vocabulary"]["repeatable"], manifest["generation"]["no_repeat_word"]
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(manifest, file)
+    model = load(exported)
+    assert model.generate(pictures) == model.generate(pictures, no_repeat_word=False)
+    with pytest.raises(CaptionerError, match="does not know which words people repeat"):
+        model.generate(pictures, no_repeat_word=True)
 
 
 def test_exported_captioners_average_with_others(tiny_captioner, tmp_path, pictures):

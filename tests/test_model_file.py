@@ -59,11 +59,15 @@ def test_a_file_of_before_there_were_versions_opens(whole, tmp_path):
     members = members_of(whole)
     config = json.loads(members[CONFIG])
     model = config["config"]
-    del model["version"], model["vocabulary"]["direction"], model["generation"]["no_repeat_ngram"]
+    del model["version"], model["vocabulary"]["direction"]
+    del model["generation"]["no_repeat_ngram"], model["generation"]["no_repeat_word"]
+    model["vocabulary"].pop("repeatable", None)
     for name in ("attention", "attention_units", "attention_penalty"):
         del model["decoder"][name]
     opened = load(written(tmp_path / "m.keras", members | {CONFIG: json.dumps(config)}))
     assert opened.generation["no_repeat_ngram"] == 0
+    assert opened.generation["no_repeat_word"] is False
+    assert opened.vocabulary.repeatable is None
     for one, other in zip(opened.weights, load(whole).weights, strict=True):
         np.testing.assert_array_equal(one, other)
 

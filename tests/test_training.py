@@ -99,7 +99,28 @@ def test_the_rule_about_repeats_that_suits_the_data_is_stored(tmp_path, monkeypa
     settings["cache"] = str(tmp_path / "cache")
     model = train(TrainConfig(**settings), log=lambda line: None, progress=False)
     assert model.generation["no_repeat_ngram"] == better
+    assert model.generation["no_repeat_word"] is False  # no better
     assert model.about["validation"]["CIDEr"] > 0.5
+
+
+@pytest.mark.parametrize("better", [False, True])
+def test_the_rule_about_words_is_stored_where_it_helps(tmp_path, monkeypatch, better):
+    """Whichever of the two is better by the rule about ngrams that is chosen first, 2."""
+    make_colours(tmp_path)
+
+    def decode(self, image, no_repeat_ngram=0, no_repeat_word=False, **search):
+        text = "red" if no_repeat_ngram else "nothing of the kind"
+        text = "a red field" if (no_repeat_ngram, no_repeat_word) == (2, better) else text
+        return [[Caption(text, 0.0, (), ())] for _ in image]
+
+    monkeypatch.setattr(Captioner, "decode", decode)
+    settings = dict(SMALL, data=str(tmp_path), units=4, epochs=1)
+    settings["cache"] = str(tmp_path / "cache")
+    model = train(TrainConfig(**settings), log=lambda line: None, progress=False)
+    rules = {name: model.generation[name] for name in ("no_repeat_ngram", "no_repeat_word")}
+    assert rules == {"no_repeat_ngram": 2, "no_repeat_word": better}
+    assert model.about["validation"]["CIDEr"] > 0.5
+    assert model.vocabulary.repeatable is not None
 
 
 def test_in_memory_the_rule_of_the_best_epoch_is_kept(tmp_path, monkeypatch):
@@ -107,17 +128,19 @@ def test_in_memory_the_rule_of_the_best_epoch_is_kept(tmp_path, monkeypatch):
     make_colours(tmp_path)
     calls = []
 
-    def decode(self, image, no_repeat_ngram=0, **search):
-        calls.append(no_repeat_ngram)
-        texts = {1: "a red field", 2: "nothing", 3: "nothing", 4: "red"}
+    def decode(self, image, no_repeat_ngram=0, no_repeat_word=False, **search):
+        calls.append((no_repeat_ngram, no_repeat_word))
+        texts = {1: "a red field", 2: "nothing", 3: "red", 4: "nothing", 5: "red", 6: "red field"}
         return [[Caption(texts[len(calls)], 0.0, (), ())] for _ in image]
 
     monkeypatch.setattr(Captioner, "decode", decode)
     settings = dict(SMALL, data=str(tmp_path), units=4, epochs=2, cache=str(tmp_path / "cache"))
     model = train(TrainConfig(**settings), log=lambda line: None, progress=False)
-    assert calls == [0, 2, 0, 2]
+    tried = [(0, False), (2, False)]
+    assert calls == [*tried, (0, True), *tried, (2, True)]
     assert model.about["epoch"] == 1
     assert model.generation["no_repeat_ngram"] == 0
+    assert model.generation["no_repeat_word"] is False
 
 
 def test_without_a_folder_the_best_captioner_is_kept_in_memory(tmp_path):

@@ -7,6 +7,7 @@ import pytest
 from captioner.errors import CaptionerError
 from captioner.vocabulary import (
     END,
+    NEVER,
     PAD,
     START,
     UNKNOWN,
@@ -115,9 +116,77 @@ def test_config_survives_json():
     assert vocabulary != Vocabulary(["一", "été", "man's"])
 
 
+CAPTIONS = [
+    "a sink and a tap", "a man side by side with a man", "a sink beside a tap",
+    "side by side", "side by side", "a train on a train track",
+]  # fmt: skip
+
+
+def test_which_words_people_repeat_and_how_soon():
+    expected = {"side": 2, "a": 3}  # man and train in one caption each
+    for captions in (CAPTIONS, iter(CAPTIONS)):
+        assert Vocabulary.build(captions, min_count=1).repeatable == expected
+    many = ["a dog and a dog"] * 3 + ["a dog"] * 97
+    assert Vocabulary.build(many).repeatable == {"a": 3, "dog": 3}
+    many = ["a dog and a dog"] * 3 + ["a dog"] * 98  # 3 of 101 are less than 3 percent
+    assert Vocabulary.build(many).repeatable == {}
+
+
+def test_a_few_slips_do_not_make_the_least_distance():
+    captions = ["white and white"] * 2 + ["a white dog in white snow"] * 40
+    assert Vocabulary.build(captions, min_count=1).repeatable == {"white": 3}
+    assert Vocabulary.build([*captions, "white and white"]).repeatable == {"white": 2}
+
+
+def test_words_of_any_script_and_direction_are_repeatable():
+    captions = ["一只狗和一只猫"] * 5
+    expected = {"一": 4, "只": 4}
+    assert Vocabulary.build(captions).repeatable == expected
+    assert Vocabulary.build(captions, direction="backward").repeatable == expected
+
+
+def test_a_vocabulary_learns_later_which_words_are_repeatable():
+    vocabulary = Vocabulary(["a", "side", "tap", "of"], repeatable={"of": 2, "tap": 1})
+    vocabulary.learn_repeatable(iter(CAPTIONS))
+    assert vocabulary.repeatable == {"of": 2, "side": 2, "a": 3}  # of "of" nothing was learned
+    distances = vocabulary.least_distances()
+    assert distances == [NEVER] * 4 + [3, 2, NEVER, 2]
+    with pytest.raises(CaptionerError, match="does not know which words people repeat"):
+        Vocabulary(["a"]).least_distances()
+
+
+def test_an_extended_vocabulary_goes_by_the_newer_captions():
+    old, new = Vocabulary(["a", "of", "b"], repeatable={"a": 3, "of": 4}), Vocabulary(["a", "c"])
+    assert old.extended(new).words == ["a", "of", "b", "c"]
+    assert old.extended(new).repeatable == {"of": 4}
+    new.repeatable = {"c": 2}
+    assert old.extended(new).repeatable == {"of": 4, "c": 2}
+    assert Vocabulary(["a"]).extended(new).repeatable == {"c": 2}
+    assert Vocabulary(["a"]).extended(Vocabulary(["b"])).repeatable is None
+
+
+def test_what_is_repeatable_is_stored_and_makes_no_other_vocabulary():
+    vocabulary = Vocabulary(["a", "été"], repeatable={"été": 5})
+    again = Vocabulary.from_config(json.loads(json.dumps(vocabulary.to_config())))
+    assert again.repeatable == {"été": 5}
+    assert again == vocabulary == Vocabulary(["a", "été"])
+    assert "repeatable" not in Vocabulary(["a"]).to_config()
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
+        (lambda: Vocabulary(["a"], repeatable={"b": 2}), "repeatable 'b' is no word of it"),
+        (lambda: Vocabulary(["a"], repeatable={"a": 0}), "'a' repeatable 0 words on: must be"),
+        (lambda: Vocabulary(["a"], repeatable={"a": "2"}), "'a' repeatable '2' words on: must be"),
+        (
+            lambda: Vocabulary.from_config({"words": ["a"], "repeatable": ["a", 2]}),
+            "expected pairs of a repeatable word and an int",
+        ),
+        (
+            lambda: Vocabulary.from_config({"words": ["a"], "repeatable": 5}),
+            "expected pairs of a repeatable word and an int",
+        ),
         (lambda: Vocabulary([]), "the vocabulary has no words"),
         (lambda: Vocabulary(["a", "b", "a"]), "vocabulary, word 2: 'a' is there twice"),
         (lambda: Vocabulary(["<end>"]), "vocabulary, word 0: '<end>' is there twice"),

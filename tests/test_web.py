@@ -78,6 +78,7 @@ def test_where_it_looked():
         ("?beam_size=many", encoded(photo(), "PNG"), 400, "beam_size 'many': must be a number"),
         ("?beam_size=100000", encoded(photo(), "PNG"), 400, "must be 20 or less"),
         ("?beam_size=0", encoded(photo(), "PNG"), 400, "beam size 0"),
+        ("?no_repeat_word=perhaps", encoded(photo(), "PNG"), 400, "must be true or false"),
         ("?colour=red", encoded(photo(), "PNG"), 400, "no such setting"),
         ("?method=greedy&n_best=3", encoded(photo(), "PNG"), 400, "has no meaning with method"),
         ("?length_penalty=nan", encoded(photo(), "PNG"), 400, "length penalty nan: must be"),
@@ -171,6 +172,8 @@ def test_settings():
     assert settings_of({"method": "beam", "beam_size": "5", "length_penalty": "0.7"}) == {
         "method": "beam", "beam_size": 5, "length_penalty": 0.7,
     }  # fmt: skip
+    assert settings_of({"no_repeat_word": "true"}) == {"no_repeat_word": True}
+    assert settings_of({"no_repeat_word": "0"}) == {"no_repeat_word": False}
     with pytest.raises(CaptionerError, match="no such setting"):
         settings_of({"__class__": "x"})
 

@@ -9,6 +9,7 @@ With --model, --results names the file to write the captions to. --report makes 
 
 import json
 import sys
+from itertools import chain
 
 from tqdm import tqdm
 
@@ -49,6 +50,12 @@ def add_arguments(parser):
         "copied from the train split of DATA, the words used and the mean length; may be repeated",
     )
     parser.add_argument(
+        "--faults",
+        action="store_true",
+        help="print too how many of the captions, and of people's, have faults that the scores "
+        'forgive, such as "a sink and a sink"; in English only',
+    )
+    parser.add_argument(
         "--report",
         metavar="FOLDER",
         help="write a page there with every picture, its captions and scores, best and worst "
@@ -81,9 +88,11 @@ def run(options):
     scores = metrics.score(references, captions, options.metrics)
     if options.diversity:
         scores |= metrics.diversity(list(captions.values()), _training_captions(options.diversity))
+    if options.faults:
+        scores |= _faults(captions.values(), chain.from_iterable(references.values()))
     _print(scores, len(captions), options.json)
     if options.report:
-        write_report(options.report, dataset, found, scores)
+        write_report(options.report, dataset, found, scores, options.faults)
     return 0
 
 
@@ -104,6 +113,15 @@ def _training_captions(paths):
     for path in paths:
         for texts in load_dataset(path, split="train", check_images=False).captions:
             yield from texts
+
+
+def _faults(captions, references):
+    """The shares of captions with faults, each beside that of people's."""
+    of_people = metrics.caption_faults(references)
+    shares = {}
+    for name, share in metrics.caption_faults(captions).items():
+        shares |= {name: share, f"{name}, people": of_people[name]}
+    return shares
 
 
 def _read_captions(path, dataset):
@@ -130,5 +148,6 @@ def _print(scores, count, as_json):
         print(json.dumps({"images": count, **scores}, indent=2))
         return
     print(f"{count} captions")
+    width = max(8, *map(len, scores))
     for name, value in scores.items():
-        print(f"{name:8} {value:.4f}" if isinstance(value, float) else f"{name:8} {value}")
+        print(f"{name:{width}}", f"{value:.4f}" if isinstance(value, float) else value)

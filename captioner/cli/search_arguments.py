@@ -1,11 +1,9 @@
 """The flags of the search for a caption, shared by caption and evaluate."""
 
 from captioner.errors import CaptionerError
+from captioner.generation import SEARCH_SETTINGS
 
-SETTINGS = (
-    "method", "beam_size", "length_penalty", "n_best", "max_length", "no_repeat_ngram",
-    "temperature", "top_k", "top_p", "seed",
-)  # fmt: skip
+SETTINGS = sorted(set.union({"method"}, *SEARCH_SETTINGS.values()))
 
 
 def add_search_arguments(parser):
@@ -26,6 +24,19 @@ def add_search_arguments(parser):
     group.add_argument("--max-length", type=int, metavar="N", help="most words in a caption")
     group.add_argument(
         "--no-repeat-ngram", type=int, metavar="N", help="never say the same N words twice"
+    )
+    group.add_argument(
+        "--no-repeat-word",
+        action="store_true",
+        default=None,
+        help="never say a word twice in a caption that people hardly ever say twice",
+    )
+    group.add_argument(
+        "--repeat-word",
+        dest="no_repeat_word",
+        action="store_false",
+        default=None,
+        help="do, where the model was found to do best with --no-repeat-word",
     )
     group.add_argument(
         "--temperature", type=float, metavar="T", help="sample: below 1 bolder, above 1 more varied"

@@ -13,6 +13,7 @@ Example:
 from captioner.metrics.agreement import agreement
 from captioner.metrics.cider import CiderD, NGramFrequencies
 from captioner.metrics.diversity import diversity
+from captioner.metrics.faults import caption_faults, faults_of
 from captioner.metrics.ptb_tokenizer import tokenize_ptb
 from captioner.metrics.results import load_results, save_results
 from captioner.metrics.scores import score, score_each
@@ -21,7 +22,9 @@ __all__ = [
     "CiderD",
     "NGramFrequencies",
     "agreement",
+    "caption_faults",
     "diversity",
+    "faults_of",
     "load_results",
     "save_results",
     "score",
