@@ -12,7 +12,7 @@ SIDES = re.compile(
     r"|derech[ao]|esquerd[ao]|direit[ao]|sinistr[ao]|destr[ao])\b|[左右]",
     re.IGNORECASE,
 )
-SMALLEST_CROP = 0.8  # of the height and of the width
+SMALLEST_CROP = 0.6  # of the height and of the width
 COLOUR_CHANGE = 0.2  # most of brightness, of contrast and of saturation; hues are left as they are
 
 
@@ -21,19 +21,21 @@ def may_mirror(captions):
     return not any(SIDES.search(caption) for caption in captions)
 
 
-def augment(pixels, mirror, rng):
+def augment(pixels, mirror, rng, smallest_crop=SMALLEST_CROP):
     """A random crop at the old size, a little brighter or paler, mirrored half of the time.
 
     Args:
         pixels: uint8 array (height, width, 3).
         mirror: bool. Whether the picture may be mirrored.
         rng: numpy Generator.
+        smallest_crop: float. Share of the height and of the width that the smallest crop keeps.
+            Defaults to `0.6`.
 
     Returns:
         uint8 array (height, width, 3).
     """
     height, width = pixels.shape[:2]
-    crop_height, crop_width = rng.uniform(SMALLEST_CROP, 1, size=2) * (height, width)
+    crop_height, crop_width = rng.uniform(smallest_crop, 1, size=2) * (height, width)
     top, left = rng.uniform(0, 1, size=2) * (height - crop_height, width - crop_width)
     box = (left, top, left + crop_width, top + crop_height)
     image = Image.fromarray(pixels).resize((width, height), Image.Resampling.BILINEAR, box=box)
@@ -50,18 +52,20 @@ class View(NamedTuple):
         number: int. Which version.
         mirrored: list of bool, for each picture whether it may be mirrored.
         seed: int.
+        smallest_crop: float. As `augment` takes it.
     """
 
     number: int
     mirrored: list
     seed: int
+    smallest_crop: float = SMALLEST_CROP
 
     def __call__(self, picture, pixels):
         """The pixels of a picture, given its number, as this version shows them."""
         rng = np.random.default_rng([self.seed, self.number, picture])
-        return augment(pixels, self.mirrored[picture], rng)
+        return augment(pixels, self.mirrored[picture], rng, self.smallest_crop)
 
     def name(self):
         """What tells this version from others, as text."""
         mirrored = "".join("01"[each] for each in self.mirrored)
-        return f"{self.seed} {self.number} {SMALLEST_CROP} {COLOUR_CHANGE} {mirrored}"
+        return f"{self.seed} {self.number} {self.smallest_crop} {COLOUR_CHANGE} {mirrored}"

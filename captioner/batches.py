@@ -115,9 +115,7 @@ class Batch(NamedTuple):
         return int(np.count_nonzero(self.captions >= 0))
 
 
-def batches_of(
-    encoded, pictures_a_step, captions_each, rng=None, items=None, most_lengths=None
-):
+def batches_of(encoded, pictures_a_step, captions_each, rng=None, items=None, most_lengths=None):
     """A pass over captions.
 
     Args:

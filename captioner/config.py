@@ -114,10 +114,18 @@ class TrainConfig:
         "", "captioner to start from; its words, sizes and CNN are taken, new words join"
     )
 
-    text: str = _setting(
-        "", "file of captions without pictures, one a line, for the decoder to learn from first"
+    text: str | list[str] = _setting(
+        "", "files of captions without pictures, one a line, for the decoder to learn from"
     )
-    text_epochs: int = _setting(2, "passes over these")
+    text_epochs: int = _setting(2, "passes over these before all else, without any picture")
+    text_weight: float = _setting(
+        0.5,
+        "weight of these in the loss of later epochs, beside as many captions with pictures: each "
+        "with a picture imagined from its words; 0: they come first only",
+    )
+    imagined_noise: float = _setting(
+        0.6, "how unlike each other pictures imagined from the same words are; 1: as real ones"
+    )
     epochs: int = _setting(15, "passes over the captions with the CNN as it is")
     batch_size: int = _setting(128, "captions a step")
     learning_rate: float = _setting(2e-3, "largest step of Adam")
@@ -132,8 +140,17 @@ class TrainConfig:
     teacher_weight: float = _setting(
         0.0, "weight then of the loss of people's captions, beside the rewards"
     )
+    word_targets: int = _setting(
+        1000,
+        "most frequent words of which the CNN, while it learns, is asked too how many people use "
+        "them of a picture; 0: none",
+    )
+    word_weight: float = _setting(0.1, "weight of that question in the loss")
     augment: bool = _setting(
         True, "crop, mirror and recolour pictures at random while the CNN learns", (True, False)
+    )
+    smallest_crop: float = _setting(
+        0.6, "share of the height and of the width that the smallest crop keeps"
     )
     views: int = _setting(
         1,
@@ -177,7 +194,8 @@ class TrainConfig:
                     "patience": 0, "attention_units": 1, "attention_penalty": 0,
                     "validation_pictures": 1, "min_count": 1, "picture_size": 0, "max_length": 1,
                     "seed": 0, "views": 1, "l2": 0, "clip_norm": 0, "learning_rate": 0,
-                    "self_critical": 0, "teacher_weight": 0,
+                    "self_critical": 0, "teacher_weight": 0, "text_weight": 0,
+                    "imagined_noise": 0, "word_targets": 0, "word_weight": 0,
                     "self_critical_learning_rate": 0, "fine_tune_learning_rate": 0,
                     "encoder_learning_rate": 0}  # fmt: skip
         for name, least in at_least.items():
@@ -189,6 +207,10 @@ class TrainConfig:
                 raise CaptionerError(
                     f"{flag(name)} {getattr(self, name)}: must be at least 0 and below 1"
                 )
+        if not 0 < self.smallest_crop <= 1:
+            raise CaptionerError(
+                f"--smallest-crop {self.smallest_crop}: must be above 0 and at most 1"
+            )
 
     def _check_data_sets(self):
         sets, folders, weights = as_list(self.data), as_list(self.images), self.data_weights

@@ -87,22 +87,21 @@ class SelfCritical(TeacherForcing):
         teacher_weight: float. Weight of teacher forcing beside the rewards, on `teacher_words` and
             `teacher_targets` (captions, time) of the inputs; `0` needs neither. Defaults to `0.0`.
         label_smoothing: float. That of teacher forcing. Defaults to `0.0`.
+        text_weight: float. Weight of captions without pictures beside people's of these pictures,
+            both weighed by `teacher_weight`. Defaults to `0.0`.
     """
 
-    def __init__(self, captioner, teacher_weight=0.0, label_smoothing=0.0):
-        super().__init__(captioner, label_smoothing)
+    def __init__(self, captioner, teacher_weight=0.0, label_smoothing=0.0, text_weight=0.0):
+        super().__init__(captioner, label_smoothing, text_weight=text_weight)
         self.teacher_weight = teacher_weight
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         if sample_weight is None:
             return super().compute_loss(x, y, y_pred, training=False)
-        logits, penalty = self.penalised(y, y_pred)
-        loss = word_loss(y, forbid(logits), weights=sample_weight) + penalty
-        if self.teacher_weight:
-            logits = self.captioner.decoder(x["teacher_words"], x["image"], training=True)
-            taught = word_loss(x["teacher_targets"], logits, self.label_smoothing)
-            loss = loss + self.teacher_weight * taught
-        return loss
+        loss = word_loss(y, forbid(y_pred["logits"]), weights=sample_weight)
+        taught = self.taught(x, "teacher", x["image"])
+        taught += self.text_weight * self.taught(x, "text", x.get("text_image"))
+        return loss + self.beside(x, y, y_pred) + self.teacher_weight * taught
 
 
 class Reward:

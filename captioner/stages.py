@@ -15,8 +15,8 @@ from tqdm import tqdm
 from captioner.augmentation import augment
 from captioner.batches import EncodedCaptions, batches_of, bucket_length, some_captions
 from captioner.compiled import XLA
-from captioner.config import flag
-from captioner.errors import CaptionerError
+from captioner.config import as_list, flag
+from captioner.errors import CaptionerError, require
 from captioner.images import ImageError, read_images
 from captioner.optimizers import TwoRateAdam, learning_rate_at, plateau_factor
 from captioner.self_critical import (
@@ -30,6 +30,7 @@ from captioner.self_critical import (
 from captioner.teacher_forcing import TeacherForcing
 from captioner.text_files import read_text
 from captioner.vocabulary import PAD
+from captioner.word_layer import WordLayer, word_shares
 
 LATE = 2  # steps after which the loss of one is asked for
 
@@ -39,6 +40,7 @@ class _Stage:
 
     rate = "learning_rate"  # the setting that is this stage's learning rate
     most_lengths = None  # of batches: as many as suit the captions
+    imagined = None  # ImaginedBatches, in stages that learn from text beside pictures
 
     def __init__(self, run):
         self.run = run
@@ -57,7 +59,11 @@ class _Stage:
     def teacher(self):
         config = self.run.config
         return TeacherForcing(
-            self.run.captioner, config.label_smoothing, config.scheduled_sampling, config.seed
+            self.run.captioner,
+            config.label_smoothing,
+            config.scheduled_sampling,
+            config.seed,
+            text_weight=config.text_weight,
         )
 
     def optimizer_settings(self):
@@ -112,7 +118,8 @@ class _Stage:
             self.set_learning_rate(step, len(batches))
             self.model.set_sampling(step / (self.epochs * len(batches)))
             words, targets = self.captions.matrix(batch.captions, batch.rows, batch.length)
-            loss = self.compiled.train({"words": own(words), **next(images)}, own(targets))
+            inputs = {"words": own(words), **next(images), **self.beside(batch, rng)}
+            loss = self.compiled.train(inputs, own(targets))
             waiting.append((loss, step, np.count_nonzero(targets), batch.count))
             if len(waiting) > LATE:
                 self._add_loss(losses, *waiting.popleft())
@@ -126,10 +133,21 @@ class _Stage:
             *self.captions.items(self.captions_each), stage=self.number, epoch=epoch
         )
 
+    def beside(self, batch, rng):
+        """What else a step learns from: more inputs of its model."""
+        return {}
+
     def _add_loss(self, losses, loss, step, words, captions):
         loss = float(loss)
         self.require_finite(loss, step)
         losses.add(loss, words, captions)
+
+    def own_text(self, rows, length, rng):
+        """This worker's captions without pictures of a step, where the run has some."""
+        if self.imagined is None:
+            return {}
+        taken = self.imagined.take(rows, length, rng)
+        return {name: self.run.devices.own(value) for name, value in taken.items()}
 
     def own_pictures(self, pictures):
         """Those pictures of a batch, which may not be full, that this worker learns from."""
@@ -161,8 +179,7 @@ class TextStage(_Stage):
         run, config = self.run, self.run.config
         self.epochs = config.text_epochs
         run.captioner.encoder.freeze()
-        lines = [[line] for line in read_lines(config.text)]
-        self.captions = EncodedCaptions(lines, run.captioner.vocabulary, config.max_length)
+        self.captions = run.text_captions()
         run.captioner.decoder.learn_pictures(False)
         self.pictures_a_step, self.captions_each = run.devices.replicas * config.batch_size, 1
         self.compile(self.teacher)
@@ -191,11 +208,20 @@ class FeatureStage(_Stage):
         self.pictures_a_step = run.devices.replicas * run.pictures_a_step
         self.captions_each = run.captions_each
         run.captioner.encoder.freeze()
+        self.imagined = run.imagined_batches(self.captions, run.train_features, self.lengths())
         self.compile(self.teacher)
+
+    def lengths(self):
+        """The numbers of words that batches have."""
+        batches = batches_of(self.captions, self.pictures_a_step, self.captions_each)
+        return [batch.length for batch in batches]
 
     def run_epoch(self, epoch):
         self.features = self.run.view(epoch)
         return super().run_epoch(epoch)
+
+    def beside(self, batch, rng):
+        return self.own_text(batch.rows, batch.length, rng)
 
     def images(self, batches, epoch):
         for pictures in batches:
@@ -218,6 +244,8 @@ class PixelStage(_Stage):
         self.captions_each = run.captions_a_picture
         encoder = run.captioner.encoder
         encoder.unfreeze_from(config.fine_tune_from)
+        words = min(config.word_targets, len(run.captioner.vocabulary.words))
+        self.shares = word_shares(self.captions, len(run.training), words) if words else None
         self.compile(
             self.teacher,
             TwoRateAdam,
@@ -225,6 +253,13 @@ class PixelStage(_Stage):
             slow_factor=config.encoder_learning_rate / (config.fine_tune_learning_rate or 1.0),
         )
         self.log_trainable()
+
+    def teacher(self):
+        model, run = super().teacher(), self.run
+        if self.shares is not None:
+            model.word_layer = WordLayer(self.shares, run.config.word_weight, name="word_layer")
+            model.word_layer.build((None, run.captioner.encoder.channels))
+        return model
 
     def log_trainable(self):
         layers = [layer for layer in self.run.captioner.encoder.network.layers if layer.trainable]
@@ -239,7 +274,7 @@ class PixelStage(_Stage):
         def change(place, pixels):  # by several threads, in no order: each picture has its own rng
             number = int(order[place])
             rng = np.random.default_rng([self.run.config.seed, self.number, epoch, number])
-            return augment(pixels, self.run.mirrored[number], rng)
+            return augment(pixels, self.run.mirrored[number], rng, self.run.config.smallest_crop)
 
         read = read_images(
             (paths[number] for number in order), size, change if self.run.config.augment else None
@@ -251,7 +286,10 @@ class PixelStage(_Stage):
                     raise result
                 batch.append(result)
             empty = np.zeros((0, *size, 3), np.uint8)  # where a batch has no picture for a worker
-            yield {"pixels": self.own_rows(np.stack(batch) if batch else empty)}
+            asked = {} if self.shares is None else {
+                "word_shares": self.own_rows(self.shares[pictures])
+            }  # fmt: skip
+            yield {"pixels": self.own_rows(np.stack(batch) if batch else empty), **asked}
 
     def validation_features(self):
         run = self.run
@@ -285,8 +323,15 @@ class RewardStage(_Stage):
             run.training.captions, run.captioner.vocabulary, run.longest - 1
         )
         self.by_picture = self.captions.by_picture()
+        features = run.features(run.training, self.own_cache) if self.own_cache else None
+        features = run.train_features if features is None else features
+        self.imagined = run.imagined_batches(run.train_captions, features, [run.longest])
+        if not config.teacher_weight:
+            self.imagined = None
         self.compile(
-            lambda: SelfCritical(run.captioner, config.teacher_weight, config.label_smoothing)
+            lambda: SelfCritical(
+                run.captioner, config.teacher_weight, config.label_smoothing, config.text_weight
+            )
         )
 
     def run_epoch(self, epoch):
@@ -315,6 +360,7 @@ class RewardStage(_Stage):
             longest, rewarded, count = zip(*told, strict=True)
             inputs, targets = as_inputs(words, bucket_length(max(longest)))
             inputs = {"words": inputs, "image": image, **self._teacher(pictures, rng)}
+            inputs |= self.own_text(pictures_a_step * run.captions_a_picture, run.longest, rng)
             loss = self.compiled.train(inputs, targets, gain)
             self.require_finite(float(loss), step)
             rewards.add(sum(rewarded) / sum(count), sum(count), sum(count))
@@ -377,16 +423,21 @@ class Progress:
         return float(self._sum / self._weights)
 
 
-def read_lines(path):
-    """The lines of a text file that are not empty.
+def read_lines(paths):
+    """The lines of text files that are not empty.
+
+    Args:
+        paths: str, or list of str.
 
     Raises:
-        CaptionerError: The file cannot be read, is not UTF-8, or has no such line.
+        CaptionerError: A file cannot be read, is not UTF-8, or has no such line.
     """
-    lines = [line.strip() for line in read_text(path).split("\n") if line.strip()]
-    if not lines:
-        raise CaptionerError(f"{path}: no captions in it; give one a line")
-    return lines
+    found = []
+    for path in as_list(paths):
+        lines = [line.strip() for line in read_text(path).split("\n") if line.strip()]
+        require(lines, f"{path}: no captions in it; give one a line")
+        found += lines
+    return found
 
 
 def filled(array, rows):

@@ -25,6 +25,11 @@ class TeacherForcing(keras.Model):
             et al. 2015; in one pass for all words, Mihaylova & Martins 2019). `set_sampling` says
             how much of it applies now. Defaults to `0.0`.
         seed: int or None. Seed of the sampled words. Defaults to `None`.
+        text_weight: float. Weight in the loss of captions without pictures, on `text_words` and
+            `text_targets` (captions, time) of the inputs and pictures imagined for them,
+            `text_image`, see `captioner.imagined`. Defaults to `0.0`.
+        word_layer: WordLayer or None. What the CNN is asked beside, on `word_shares` (pictures,
+            words) of the inputs, see `captioner.word_layer`. Defaults to `None`.
 
     Call arguments:
         inputs: dict with `words` (captions, time) and either `image` (pictures, ...), the CNN's
@@ -32,8 +37,18 @@ class TeacherForcing(keras.Model):
             picture is for an equal number of successive captions. With neither there is no picture.
     """
 
-    def __init__(self, captioner, label_smoothing=0.0, scheduled_sampling=0.0, seed=None):
+    def __init__(
+        self,
+        captioner,
+        label_smoothing=0.0,
+        scheduled_sampling=0.0,
+        seed=None,
+        text_weight=0.0,
+        word_layer=None,
+    ):
         super().__init__()
+        self.text_weight = text_weight
+        self.word_layer = word_layer
         self.captioner = captioner
         self.label_smoothing = label_smoothing
         self.scheduled_sampling = scheduled_sampling
@@ -51,8 +66,16 @@ class TeacherForcing(keras.Model):
         words, decoder = inputs["words"], self.captioner.decoder
         if training and self.scheduled_sampling:
             words = self._partly_sampled(words, image)
-        attends = decoder.attention != "none" and image is not None
-        return decoder(words, image, training=training, return_attention=training and attends)
+        if not training:
+            return decoder(words, image)
+        if decoder.attention == "none" or image is None:
+            output = {"logits": decoder(words, image, training=True)}
+        else:
+            logits, weights = decoder(words, image, training=True, return_attention=True)
+            output = {"logits": logits, "attention": weights}
+        if self.word_layer is not None:
+            output["word_logits"] = self.word_layer(image)
+        return output
 
     def set_sampling(self, progress):
         """Sets how much of scheduled sampling applies: it rises in a line from 0 to all of it.
@@ -82,25 +105,39 @@ class TeacherForcing(keras.Model):
         Label smoothing and the penalties (L2, attention) are of training only.
 
         Args:
-            y_pred: logits, or (logits, attention weights) as `call` gives them in training.
+            y_pred: logits; in training a dict with `logits`, and perhaps `attention` and
+                `word_logits`, as `call` gives it.
         """
         if not training:
             return word_loss(y, y_pred)
-        logits, penalty = self.penalised(y, y_pred)
-        return word_loss(y, logits, self.label_smoothing) + penalty
+        loss = word_loss(y, y_pred["logits"], self.label_smoothing) + self.beside(x, y, y_pred)
+        return loss + self.text_weight * self.taught(x, "text", x.get("text_image"))
 
-    def penalised(self, targets, output):
-        """The logits of what `call` gave, and what L2 and unseen regions add to the loss.
+    def beside(self, inputs, targets, output):
+        """What L2, unseen regions and the words of the picture add to the loss.
 
-        The decoder cannot add the latter by itself: replicas in one process would add theirs to
-        the same sum.
+        The decoder cannot add the penalty of unseen regions by itself: replicas in one process
+        would add theirs to the same sum.
         """
-        penalty = sum(self.losses)
-        if not isinstance(output, (tuple, list)):
-            return output, penalty
-        logits, weights = output
-        missed = unseen(weights, ops.not_equal(targets, PAD))
-        return logits, penalty + self.captioner.decoder.attention_penalty * missed
+        loss = sum(self.losses)
+        if "attention" in output:
+            missed = unseen(output["attention"], ops.not_equal(targets, PAD))
+            loss = loss + self.captioner.decoder.attention_penalty * missed
+        if "word_logits" in output:
+            loss = loss + self.word_layer.loss(inputs["word_shares"], output["word_logits"])
+        return loss
+
+    def taught(self, inputs, kind, image):
+        """The loss of other captions than the step's own; 0 where it has none of the kind.
+
+        Args:
+            kind: str. The inputs have them as `{kind}_words` and `{kind}_targets`.
+            image: tensor. Their pictures.
+        """
+        if f"{kind}_words" not in inputs:
+            return 0.0
+        logits = self.captioner.decoder(inputs[f"{kind}_words"], image, training=True)
+        return word_loss(inputs[f"{kind}_targets"], logits, self.label_smoothing)
 
 
 def word_loss(targets, logits, label_smoothing=0.0, weights=None):

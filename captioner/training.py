@@ -29,6 +29,7 @@ from captioner.distribution import devices_for
 from captioner.encoder import Encoder
 from captioner.errors import CaptionerError, require
 from captioner.features import Rows, cached_features
+from captioner.imagined import ImaginedBatches, ImaginedPictures
 from captioner.run_folder import RunFolder
 from captioner.sources import load_sources, shares
 from captioner.stages import FeatureStage, PixelStage, RewardStage, TextStage, filled, read_lines
@@ -322,6 +323,29 @@ class _Run:
             raise CaptionerError(f"{name or 'data'}: no picture can be read; the first: {first}")
         return Rows(features, readable), kept
 
+    def text_captions(self):
+        """The captions without pictures."""
+        lines = [[line] for line in read_lines(self.config.text)]
+        return EncodedCaptions(lines, self.captioner.vocabulary, self.config.max_length)
+
+    def imagined_batches(self, captions, features, lengths):
+        """Captions without pictures beside those with, or None where the settings want none.
+
+        Args:
+            captions: EncodedCaptions, those of the training pictures.
+            features: array (pictures, ...), those of the CNN as it is now.
+            lengths: list of int. Words of a caption in the batches of the stage.
+        """
+        config = self.config
+        if not config.text or not config.text_weight:
+            return None
+        imagined = ImaginedPictures(
+            captions, features, len(self.captioner.vocabulary), config.imagined_noise
+        )
+        attends = self.captioner.decoder.attention != "none"
+        # Equal regions are one vector; Keras warns of a softmax over a single one.
+        return ImaginedBatches(self.text_captions(), imagined, lengths, regions=2 * attends)
+
     def features(self, dataset, cache):
         """The features of pictures that can all be read, of the CNN as it is now."""
         return cached_features(self.captioner, dataset.image_paths, cache, progress=self.progress)[
@@ -343,8 +367,11 @@ class _Run:
             self.training.image_paths,
             own_cache or self.config.cache or None,
             progress=self.progress,
-            view=View(number, self.mirrored, self.config.seed) if number else None,
+            view=self._view(number) if number else None,
         )[0]
+
+    def _view(self, number):
+        return View(number, self.mirrored, self.config.seed, self.config.smallest_crop)
 
     def report_sizes(self):
         captioner, config = self.captioner, self.config
