@@ -232,7 +232,7 @@ class TrainConfig:
                 f"{told}: each must be more than 0; leave out of --data what is not learned from"
             )
         total = sum(weights)
-        if not abs(total - 1) <= WEIGHTS_TOLERANCE:
+        if round(abs(total - 1), 6) > WEIGHTS_TOLERANCE:
             shares = _shown(round(weight / total, 4) for weight in weights)
             raise CaptionerError(f"{told}: sum to {total:g}, must sum to 1; give {shares}")
 

@@ -309,7 +309,9 @@ def test_settings_of_several_sets_that_cannot_be(wrong, message):
 
 
 def test_weights_may_be_rounded():
-    assert TrainConfig(data=["a", "b", "c"], data_weights=[0.333] * 3).data_weights
+    for count, weight in ((3, 0.333), (7, 0.143)):
+        sets = [str(number) for number in range(count)]
+        assert TrainConfig(data=sets, data_weights=[weight] * count).data_weights
 
 
 def test_a_set_given_twice(sets, tmp_path):
