@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import importlib.util
 import io
 import json
 import os
@@ -18,6 +19,7 @@ from captioner.errors import CaptionerError, require
 LOCK = "lock"
 UNFINISHED = ".new"  # ends the name of a file that is being written
 TIMES = {"train_seconds", "seconds"}
+REPORTS = {"matplotlib": "curves.png", "tensorboard": "TensorBoard events"}  # and who writes them
 
 # What resuming may change: none of it alters the course of the run so far.
 FREE_TO_CHANGE = {
@@ -108,6 +110,11 @@ class RunFolder:
         """Lets other processes into the folder."""
         if self._lock:
             self._lock.release()
+
+    def left_out(self):
+        """A line for each report that will be missing, for what writes it is not installed."""
+        return [f"no {what}, for {name} is not installed"
+                for name, what in REPORTS.items() if not _is_installed(name)]  # fmt: skip
 
     def _holds_something(self):
         """Whether there are files that no run that was killed at its very start has left."""
@@ -217,11 +224,14 @@ class RunFolder:
         table = io.StringIO(newline="")
         csv.writer(table).writerows([names, *([row[name] for name in names] for row in rows)])
         self._replace(self._history, table.getvalue().encode())
-        with self._writing(self._curves):
-            _save_curves(rows, self._curves)
+        if _is_installed("matplotlib"):
+            with self._writing(self._curves):
+                _save_curves(rows, self._curves)
 
     def log_scalars(self, row):
         """Appends an epoch's numbers to the TensorBoard events of the run."""
+        if not _is_installed("tensorboard"):
+            return
         from tensorboard.summary import Writer
 
         folder = os.path.join(self.path, "tensorboard")
@@ -285,6 +295,9 @@ class InMemory:
     def keep_settings(self, config):
         pass
 
+    def left_out(self):
+        return []
+
     def end(self):
         pass
 
@@ -322,6 +335,10 @@ class InMemory:
 
     def log_scalars(self, row):
         pass
+
+
+def _is_installed(name):
+    return importlib.util.find_spec(name) is not None
 
 
 def replace_file(path, content):

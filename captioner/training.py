@@ -375,6 +375,8 @@ class _Run:
 
     def report_sizes(self):
         captioner, config = self.captioner, self.config
+        for line in self.folder.left_out():
+            self.log(f"note: {line}")
         if self.devices.describe():
             self.log(self.devices.describe())
         self.log(
