@@ -44,8 +44,8 @@ class ImaginedPictures:
         self.noise = noise
         self._captions = captions
         self._features = features
-        self._mean = self._pictures(np.unique(captions.pictures)).mean(axis=0)
-        self._word_vectors = self._fitted(vocabulary_size)  # (vocabulary, channels)
+        self.mean = self._pictures(np.unique(captions.pictures)).mean(axis=0)
+        self.word_vectors = self._fitted(vocabulary_size)  # (vocabulary, channels)
 
     def __call__(self, words, rng):
         """Imagined vectors.
@@ -68,7 +68,7 @@ class ImaginedPictures:
 
     def expected(self, words):
         """What the fit says of captions (captions, time): float32 array (captions, channels)."""
-        return self._mean + self._word_vectors[words].sum(axis=1)
+        return self.mean + self.word_vectors[words].sum(axis=1)
 
     def _pictures(self, numbers):
         """The vectors of some training pictures, (pictures, channels)."""
@@ -78,7 +78,7 @@ class ImaginedPictures:
     def _fitted(self, vocabulary_size):
         """The vector of each word; those of the special words are 0."""
         together = np.zeros((vocabulary_size, vocabulary_size), np.float32)
-        told = np.zeros((vocabulary_size, len(self._mean)), np.float32)
+        told = np.zeros((vocabulary_size, len(self.mean)), np.float32)
         for start in range(0, len(self._captions), PAIRS_AT_ONCE):
             numbers = np.arange(start, min(start + PAIRS_AT_ONCE, len(self._captions)))
             longest = int(self._captions.lengths[numbers].max())
@@ -89,7 +89,7 @@ class ImaginedPictures:
             used = np.flatnonzero(counts.any(axis=0))
             counts = counts[:, used]
             together[np.ix_(used, used)] += counts.T @ counts
-            told[used] += counts.T @ (self._pictures(self._captions.pictures[numbers]) - self._mean)
+            told[used] += counts.T @ (self._pictures(self._captions.pictures[numbers]) - self.mean)
         together[np.diag_indices(vocabulary_size)] += RIDGE
         return np.linalg.solve(together, told)
 
