@@ -12,7 +12,6 @@ SIDES = re.compile(
     r"|derech[ao]|esquerd[ao]|direit[ao]|sinistr[ao]|destr[ao])\b|[左右]",
     re.IGNORECASE,
 )
-SMALLEST_CROP = 0.6  # of the height and of the width
 COLOUR_CHANGE = 0.2  # most of brightness, of contrast and of saturation; hues are left as they are
 
 
@@ -21,15 +20,15 @@ def may_mirror(captions):
     return not any(SIDES.search(caption) for caption in captions)
 
 
-def augment(pixels, mirror, rng, smallest_crop=SMALLEST_CROP):
+def augment(pixels, mirror, rng, smallest_crop):
     """A random crop at the old size, a little brighter or paler, mirrored half of the time.
 
     Args:
         pixels: uint8 array (height, width, 3).
         mirror: bool. Whether the picture may be mirrored.
         rng: numpy Generator.
-        smallest_crop: float. Share of the height and of the width that the smallest crop keeps.
-            Defaults to `0.6`.
+        smallest_crop: float. Share of the height and of the width that the smallest crop keeps;
+            `1` for the whole picture.
 
     Returns:
         uint8 array (height, width, 3).
@@ -58,7 +57,7 @@ class View(NamedTuple):
     number: int
     mirrored: list
     seed: int
-    smallest_crop: float = SMALLEST_CROP
+    smallest_crop: float
 
     def __call__(self, picture, pixels):
         """The pixels of a picture, given its number, as this version shows them."""

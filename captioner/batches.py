@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from captioner.vocabulary import END, PAD, START
+from captioner.vocabulary import END, PAD, START, UNKNOWN
 
 BUCKET = 4  # lengths are rounded up to multiples of this
 FEWEST_BATCHES = 8  # of a bucket; fewer join a longer one
@@ -51,6 +51,10 @@ class EncodedCaptions:
 
     def __len__(self):
         return len(self.pictures)
+
+    def word_counts(self):
+        """How often each word id comes: int array, as long as the highest of them asks for."""
+        return np.bincount(self._ids, minlength=UNKNOWN + 1)
 
     def items(self, captions_each):
         """What `batches_of` counts: the captions, with more than one each the pictures.

@@ -14,6 +14,9 @@ def _setting(default, help_text, choices=None):
 
 WEIGHTS_TOLERANCE = 0.001  # of the sum of `data_weights`, which people round
 
+# How runs learned before there were these settings, which their config.json lacks.
+AS_BEFORE = {"smallest_crop": 0.8, "text_weight": 0.0, "word_targets": 0}
+
 # What `python -m captioner tune` searches: how each setting is drawn, and from what.
 SEARCH_SPACE = {
     "units": ("choice", (128, 256, 512, 768)),
@@ -115,16 +118,21 @@ class TrainConfig:
     )
 
     text: str | list[str] = _setting(
-        "", "files of captions without pictures, one a line, for the decoder to learn from"
+        "", "text files of captions without pictures, one a line, to learn from too"
     )
-    text_epochs: int = _setting(2, "passes over these before all else, without any picture")
+    text_epochs: int = _setting(
+        2, "passes over the captions of --text before all else, without any picture"
+    )
     text_weight: float = _setting(
         0.5,
-        "weight of these in the loss of later epochs, beside as many captions with pictures: each "
-        "with a picture imagined from its words; 0: they come first only",
+        "weight of the captions of --text in the loss of --epochs, and of --self-critical with "
+        "--teacher-weight: as many come beside those with pictures, each on a vector imagined from "
+        "its words; 0: they come in --text-epochs only",
     )
     imagined_noise: float = _setting(
-        0.6, "how unlike each other pictures imagined from the same words are; 1: as real ones"
+        0.6,
+        "how far imagined vectors are, at random, from what the words say; 1: as far as those of "
+        "real pictures, 0: not at all",
     )
     epochs: int = _setting(15, "passes over the captions with the CNN as it is")
     batch_size: int = _setting(128, "captions a step")
@@ -142,15 +150,16 @@ class TrainConfig:
     )
     word_targets: int = _setting(
         1000,
-        "most frequent words of which the CNN, while it learns, is asked too how many people use "
-        "them of a picture; 0: none",
+        "the CNN, while it learns, is also to predict which share of a picture's captions has each "
+        "of so many most frequent words; 0: none",
     )
-    word_weight: float = _setting(0.1, "weight of that question in the loss")
+    word_weight: float = _setting(0.1, "weight of that in the loss")
     augment: bool = _setting(
         True, "crop, mirror and recolour pictures at random while the CNN learns", (True, False)
     )
     smallest_crop: float = _setting(
-        0.6, "share of the height and of the width that the smallest crop keeps"
+        0.6,
+        "share of the height and of the width that the smallest random crop keeps; 1: no cropping",
     )
     views: int = _setting(
         1,
@@ -282,6 +291,11 @@ def read_config_file(path):
     if unknown:
         raise CaptionerError(f"{path}: unknown setting {', '.join(unknown)}; see train.py --help")
     return given
+
+
+def read_run_settings(path):
+    """The settings of a run's config.json; those that it is too old to have, as they were then."""
+    return {**AS_BEFORE, **read_config_file(path)}
 
 
 def flag(name):

@@ -10,7 +10,8 @@ import numpy as np
 from captioner.vocabulary import UNKNOWN
 
 RIDGE = 30.0  # added to the count of each word: rare words say less
-PAIRS_AT_ONCE = 4096  # captions whose pairs of words are counted together
+CAPTIONS_AT_ONCE = 4096  # whose words are counted together
+PICTURES_AT_ONCE = 1024  # whose features are read together
 
 
 class ImaginedPictures:
@@ -26,7 +27,7 @@ class ImaginedPictures:
         features: array (pictures, channels), or (pictures, regions, channels), whose regions'
             mean is taken.
         vocabulary_size: int.
-        noise: float. Defaults to `0.6`.
+        noise: float. `0` for what the fit says alone, `1` for vectors as varied as real ones.
 
     Example:
     >>> vocabulary = Vocabulary(["dog", "cat"])
@@ -40,11 +41,12 @@ class ImaginedPictures:
     Venugopalan et al. 2017, "Captioning images with diverse objects".
     """
 
-    def __init__(self, captions, features, vocabulary_size, noise=0.6):
+    def __init__(self, captions, features, vocabulary_size, noise):
         self.noise = noise
         self._captions = captions
-        self._features = features
-        self.mean = self._pictures(np.unique(captions.pictures)).mean(axis=0)
+        self._pictures = _vectors(features)  # (pictures, channels)
+        with_captions = np.unique(captions.pictures)
+        self.mean = self._pictures[with_captions].mean(axis=0, dtype=np.float32)
         self.word_vectors = self._fitted(vocabulary_size)  # (vocabulary, channels)
 
     def __call__(self, words, rng):
@@ -61,37 +63,62 @@ class ImaginedPictures:
         if not self.noise:
             return expected
         others = rng.integers(len(self._captions), size=len(words))
-        real = self._pictures(self._captions.pictures[others])
-        longest = int(self._captions.lengths[others].max())
-        missed = real - self.expected(self._captions.matrix(others, len(others), longest)[0])
+        real = self._pictures[self._captions.pictures[others]]
+        missed = real - self.expected(self._words(others))
         return expected + np.float32(self.noise) * missed
 
     def expected(self, words):
         """What the fit says of captions (captions, time): float32 array (captions, channels)."""
-        return self.mean + self.word_vectors[words].sum(axis=1)
+        expected = np.repeat(self.mean[None], len(words), axis=0)
+        for column in words.T:  # all at once they would be an array of time times the size
+            expected += self.word_vectors[column]
+        return expected
 
-    def _pictures(self, numbers):
-        """The vectors of some training pictures, (pictures, channels)."""
-        vectors = np.asarray(self._features[numbers], np.float32)
-        return vectors if vectors.ndim == 2 else vectors.mean(axis=1)
+    def _words(self, captions):
+        """The words of some training captions, (captions, time)."""
+        longest = int(self._captions.lengths[captions].max())
+        return self._captions.matrix(captions, len(captions), longest)[0]
 
-    def _fitted(self, vocabulary_size):
+    def _fitted(self, size):
         """The vector of each word; those of the special words are 0."""
-        together = np.zeros((vocabulary_size, vocabulary_size), np.float32)
-        told = np.zeros((vocabulary_size, len(self.mean)), np.float32)
-        for start in range(0, len(self._captions), PAIRS_AT_ONCE):
-            numbers = np.arange(start, min(start + PAIRS_AT_ONCE, len(self._captions)))
-            longest = int(self._captions.lengths[numbers].max())
-            words = self._captions.matrix(numbers, len(numbers), longest)[0]
-            counts = np.zeros((len(words), vocabulary_size), np.float32)
-            np.add.at(counts, (np.arange(len(words))[:, None], words), 1)
-            counts[:, : UNKNOWN + 1] = 0
-            used = np.flatnonzero(counts.any(axis=0))
-            counts = counts[:, used]
-            together[np.ix_(used, used)] += counts.T @ counts
-            told[used] += counts.T @ (self._pictures(self._captions.pictures[numbers]) - self.mean)
-        together[np.diag_indices(vocabulary_size)] += RIDGE
+        together = np.zeros((size, size), np.float32)  # how often two words are in one caption
+        told = np.zeros((size, len(self.mean)), np.float32)
+        for start in range(0, len(self._captions), CAPTIONS_AT_ONCE):
+            captions = np.arange(start, min(start + CAPTIONS_AT_ONCE, len(self._captions)))
+            words = self._words(captions)
+            _count_pairs(words, together)
+            self._add_pictures(words, self._captions.pictures[captions], told)
+        together[np.diag_indices(size)] += RIDGE
         return np.linalg.solve(together, told)
+
+    def _add_pictures(self, words, pictures, told):
+        """Adds to the row of each word the pictures of these captions, less the mean.
+
+        Captions of one picture are counted together: a fifth of the work, where it has five.
+        """
+        used, numbers = np.unique(words, return_inverse=True)
+        pictures, owners = np.unique(pictures, return_inverse=True)
+        counts = np.zeros((len(pictures), len(used)), np.float32)
+        np.add.at(counts, (owners.reshape(-1, 1), numbers.reshape(words.shape)), 1)
+        counts[:, used <= UNKNOWN] = 0
+        told[used] += counts.T @ (self._pictures[pictures] - self.mean)
+
+
+def _vectors(features):
+    """Features (pictures, channels) in memory; of regions their means."""
+    found = []
+    for start in range(0, len(features), PICTURES_AT_ONCE):
+        part = features[start : start + PICTURES_AT_ONCE]
+        whole = part if part.ndim == 2 else part.mean(axis=1, dtype=np.float32)
+        found.append(whole.astype(part.dtype))
+    return np.concatenate(found)
+
+
+def _count_pairs(words, together):
+    """Adds how often each two words are in the same of some captions (captions, time)."""
+    counts, is_word = together.reshape(-1), words > UNKNOWN
+    pairs = words[:, :, None] * np.int64(len(together)) + words[:, None, :]
+    np.add.at(counts, pairs[is_word[:, :, None] & is_word[:, None, :]], np.float32(1))
 
 
 class ImaginedBatches:
@@ -100,8 +127,9 @@ class ImaginedBatches:
     Args:
         captions: EncodedCaptions, without pictures.
         imagined: ImaginedPictures.
-        lengths: iterable of int. Words of a caption in the batches with pictures: captions of
-            each length are drawn where those with pictures of that length are.
+        lengths: iterable of int. Words of a caption in the batches with pictures, where these are
+            sorted by the length of each caption: those without pictures then come in batches of
+            their length too. Empty: each batch draws from all that are short enough.
         regions: int. With attention, the equal regions an imagined picture has; 0 for a vector.
             Defaults to `0`.
     """
@@ -132,7 +160,7 @@ class ImaginedBatches:
         return {"text_words": words, "text_targets": targets, "text_image": image}
 
     def _members(self, length):
-        """The captions for batches of a length: too long for the next shorter batches."""
+        """The captions for batches of a length, too long for the next shorter batches."""
         if length not in self._of_length:
             shorter = max((each for each in self._lengths if each < length), default=0)
             fit = self._captions.lengths <= length

@@ -13,7 +13,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from captioner.captioner import SAVING, load
-from captioner.config import TrainConfig
+from captioner.config import TrainConfig, read_run_settings
 from captioner.errors import CaptionerError, require
 
 LOCK = "lock"
@@ -178,7 +178,7 @@ class RunFolder:
         return load(self.best)
 
     def _compare(self, config):
-        old = TrainConfig.from_file(self._config)
+        old = TrainConfig(**read_run_settings(self._config))
         changed = [
             f"{name} was {value!r}, is {getattr(config, name)!r}"
             for name, value in vars(old).items()

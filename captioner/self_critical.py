@@ -87,8 +87,8 @@ class SelfCritical(TeacherForcing):
         teacher_weight: float. Weight of teacher forcing beside the rewards, on `teacher_words` and
             `teacher_targets` (captions, time) of the inputs; `0` needs neither. Defaults to `0.0`.
         label_smoothing: float. That of teacher forcing. Defaults to `0.0`.
-        text_weight: float. Weight of captions without pictures beside people's of these pictures,
-            both weighed by `teacher_weight`. Defaults to `0.0`.
+        text_weight: float. That of teacher forcing: what captions without pictures count beside
+            those of `teacher_words`, `teacher_weight` being for both. Defaults to `0.0`.
     """
 
     def __init__(self, captioner, teacher_weight=0.0, label_smoothing=0.0, text_weight=0.0):
@@ -99,8 +99,8 @@ class SelfCritical(TeacherForcing):
         if sample_weight is None:
             return super().compute_loss(x, y, y_pred, training=False)
         loss = word_loss(y, forbid(y_pred["logits"]), weights=sample_weight)
-        taught = self.taught(x, "teacher", x["image"])
-        taught += self.text_weight * self.taught(x, "text", x.get("text_image"))
+        taught = self.taught(x, "teacher", "image")
+        taught += self.text_weight * self.taught(x, "text", "text_image")
         return loss + self.beside(x, y, y_pred) + self.teacher_weight * taught
 
 

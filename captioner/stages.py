@@ -30,7 +30,7 @@ from captioner.self_critical import (
 from captioner.teacher_forcing import TeacherForcing
 from captioner.text_files import read_text
 from captioner.vocabulary import PAD
-from captioner.word_layer import WordLayer, word_shares
+from captioner.word_layer import WordLayer, frequent_words, word_shares
 
 LATE = 2  # steps after which the loss of one is asked for
 
@@ -56,14 +56,15 @@ class _Stage:
         self.model, self.optimizer = model, optimizer
         self.compiled = devices.steps(model)
 
-    def teacher(self):
+    def teacher(self, word_layer=None):
         config = self.run.config
         return TeacherForcing(
             self.run.captioner,
             config.label_smoothing,
             config.scheduled_sampling,
             config.seed,
-            text_weight=config.text_weight,
+            config.text_weight,
+            word_layer,
         )
 
     def optimizer_settings(self):
@@ -118,7 +119,8 @@ class _Stage:
             self.set_learning_rate(step, len(batches))
             self.model.set_sampling(step / (self.epochs * len(batches)))
             words, targets = self.captions.matrix(batch.captions, batch.rows, batch.length)
-            inputs = {"words": own(words), **next(images), **self.beside(batch, rng)}
+            inputs = {"words": own(words), **next(images)}
+            inputs |= self.own_text(batch.rows, batch.length, rng)
             loss = self.compiled.train(inputs, own(targets))
             waiting.append((loss, step, np.count_nonzero(targets), batch.count))
             if len(waiting) > LATE:
@@ -133,17 +135,13 @@ class _Stage:
             *self.captions.items(self.captions_each), stage=self.number, epoch=epoch
         )
 
-    def beside(self, batch, rng):
-        """What else a step learns from: more inputs of its model."""
-        return {}
-
     def _add_loss(self, losses, loss, step, words, captions):
         loss = float(loss)
         self.require_finite(loss, step)
         losses.add(loss, words, captions)
 
     def own_text(self, rows, length, rng):
-        """This worker's captions without pictures of a step, where the run has some."""
+        """This worker's captions without pictures of a step, where the stage has some."""
         if self.imagined is None:
             return {}
         taken = self.imagined.take(rows, length, rng)
@@ -179,7 +177,7 @@ class TextStage(_Stage):
         run, config = self.run, self.run.config
         self.epochs = config.text_epochs
         run.captioner.encoder.freeze()
-        self.captions = run.text_captions()
+        self.captions = run.text_captions
         run.captioner.decoder.learn_pictures(False)
         self.pictures_a_step, self.captions_each = run.devices.replicas * config.batch_size, 1
         self.compile(self.teacher)
@@ -208,20 +206,24 @@ class FeatureStage(_Stage):
         self.pictures_a_step = run.devices.replicas * run.pictures_a_step
         self.captions_each = run.captions_each
         run.captioner.encoder.freeze()
-        self.imagined = run.imagined_batches(self.captions, run.train_features, self.lengths())
+        if run.has_text_beside:
+            self.imagined = run.imagined_batches(run.train_features, self.lengths())
         self.compile(self.teacher)
 
     def lengths(self):
-        """The numbers of words that batches have."""
+        """The numbers of words of a caption in the batches, where those sort captions by it.
+
+        Where each picture has several captions, a batch is as long as the longest of them, and
+        says little of the others.
+        """
+        if self.captions_each > 1:
+            return ()
         batches = batches_of(self.captions, self.pictures_a_step, self.captions_each)
         return [batch.length for batch in batches]
 
     def run_epoch(self, epoch):
         self.features = self.run.view(epoch)
         return super().run_epoch(epoch)
-
-    def beside(self, batch, rng):
-        return self.own_text(batch.rows, batch.length, rng)
 
     def images(self, batches, epoch):
         for pictures in batches:
@@ -244,22 +246,26 @@ class PixelStage(_Stage):
         self.captions_each = run.captions_a_picture
         encoder = run.captioner.encoder
         encoder.unfreeze_from(config.fine_tune_from)
-        words = min(config.word_targets, len(run.captioner.vocabulary.words))
-        self.shares = word_shares(self.captions, len(run.training), words) if words else None
+        self.shares = None  # (pictures, words)
+        if config.word_targets and config.word_weight:
+            words = frequent_words(self.captions, config.word_targets)
+            self.shares = word_shares(self.captions, len(run.training), words)
         self.compile(
-            self.teacher,
+            lambda: self.teacher(self.word_layer()),
             TwoRateAdam,
             slow_variables=encoder.trainable_variables,
             slow_factor=config.encoder_learning_rate / (config.fine_tune_learning_rate or 1.0),
         )
         self.log_trainable()
 
-    def teacher(self):
-        model, run = super().teacher(), self.run
-        if self.shares is not None:
-            model.word_layer = WordLayer(self.shares, run.config.word_weight, name="word_layer")
-            model.word_layer.build((None, run.captioner.encoder.channels))
-        return model
+    def word_layer(self):
+        """A new word layer, or None where the settings want none."""
+        if self.shares is None:
+            return None
+        usual = self.shares.mean(axis=0, dtype=np.float32)
+        layer = WordLayer(usual, self.run.config.word_weight, name="word_layer")
+        layer.build((None, self.run.captioner.encoder.channels))
+        return layer
 
     def log_trainable(self):
         layers = [layer for layer in self.run.captioner.encoder.network.layers if layer.trainable]
@@ -286,10 +292,10 @@ class PixelStage(_Stage):
                     raise result
                 batch.append(result)
             empty = np.zeros((0, *size, 3), np.uint8)  # where a batch has no picture for a worker
-            asked = {} if self.shares is None else {
-                "word_shares": self.own_rows(self.shares[pictures])
-            }  # fmt: skip
-            yield {"pixels": self.own_rows(np.stack(batch) if batch else empty), **asked}
+            inputs = {"pixels": self.own_rows(np.stack(batch) if batch else empty)}
+            if self.shares is not None:
+                inputs["word_shares"] = self.own_rows(self.shares[pictures])
+            yield inputs
 
     def validation_features(self):
         run = self.run
@@ -323,11 +329,8 @@ class RewardStage(_Stage):
             run.training.captions, run.captioner.vocabulary, run.longest - 1
         )
         self.by_picture = self.captions.by_picture()
-        features = run.features(run.training, self.own_cache) if self.own_cache else None
-        features = run.train_features if features is None else features
-        self.imagined = run.imagined_batches(run.train_captions, features, [run.longest])
-        if not config.teacher_weight:
-            self.imagined = None
+        if run.has_text_beside and config.teacher_weight:
+            self.imagined = run.imagined_batches(run.view(0, self.own_cache))
         self.compile(
             lambda: SelfCritical(
                 run.captioner, config.teacher_weight, config.label_smoothing, config.text_weight

@@ -28,8 +28,8 @@ class TeacherForcing(keras.Model):
         text_weight: float. Weight in the loss of captions without pictures, on `text_words` and
             `text_targets` (captions, time) of the inputs and pictures imagined for them,
             `text_image`, see `captioner.imagined`. Defaults to `0.0`.
-        word_layer: WordLayer or None. What the CNN is asked beside, on `word_shares` (pictures,
-            words) of the inputs, see `captioner.word_layer`. Defaults to `None`.
+        word_layer: WordLayer or None. What the CNN is to predict too, in training: `word_shares`
+            (pictures, words) of the inputs. Defaults to `None`.
 
     Call arguments:
         inputs: dict with `words` (captions, time) and either `image` (pictures, ...), the CNN's
@@ -111,10 +111,10 @@ class TeacherForcing(keras.Model):
         if not training:
             return word_loss(y, y_pred)
         loss = word_loss(y, y_pred["logits"], self.label_smoothing) + self.beside(x, y, y_pred)
-        return loss + self.text_weight * self.taught(x, "text", x.get("text_image"))
+        return loss + self.text_weight * self.taught(x, "text", "text_image")
 
     def beside(self, inputs, targets, output):
-        """What L2, unseen regions and the words of the picture add to the loss.
+        """What L2, regions that were not looked at and the word layer add to the loss.
 
         The decoder cannot add the penalty of unseen regions by itself: replicas in one process
         would add theirs to the same sum.
@@ -132,11 +132,11 @@ class TeacherForcing(keras.Model):
 
         Args:
             kind: str. The inputs have them as `{kind}_words` and `{kind}_targets`.
-            image: tensor. Their pictures.
+            image: str. Which of the inputs is their pictures.
         """
-        if f"{kind}_words" not in inputs:
+        if not inputs or f"{kind}_words" not in inputs:
             return 0.0
-        logits = self.captioner.decoder(inputs[f"{kind}_words"], image, training=True)
+        logits = self.captioner.decoder(inputs[f"{kind}_words"], inputs[image], training=True)
         return word_loss(inputs[f"{kind}_targets"], logits, self.label_smoothing)
 
 

@@ -2,14 +2,16 @@
 
 A run has up to four stages, see `captioner.stages`. With `text` the decoder first learns from
 captions without pictures. In the next, the main one, the CNN stays as it is, so its features are
-computed once and the decoder learns from them. In the third, with `fine_tune_from`, CNN and decoder
-learn together from pixels. In the last, with `self_critical`, the decoder learns from the scores of
-its own captions. After every epoch the validation pictures are captioned, and the model with the
+computed once and the decoder learns from them, and from captions without pictures too, see
+`captioner.imagined`. In the third, with `fine_tune_from`, CNN and decoder learn together from
+pixels. In the last, with `self_critical`, the decoder learns from the scores of its own captions.
+After every epoch the validation pictures are captioned, and the model with the
 best CIDEr is kept. On several devices or machines (`distribute`) the same is done by workers that
 share every batch, see `captioner.distribution`.
 """
 
 import dataclasses
+import functools
 import hashlib
 import math
 import os
@@ -34,7 +36,7 @@ from captioner.run_folder import RunFolder
 from captioner.sources import load_sources, shares
 from captioner.stages import FeatureStage, PixelStage, RewardStage, TextStage, filled, read_lines
 from captioner.validation import score_names, scores_line, set_scores
-from captioner.vocabulary import Vocabulary
+from captioner.vocabulary import END, Vocabulary
 
 CAPTIONS_PER_PICTURE = 5  # of each picture, in a step that takes pictures with their captions
 LONGEST_SHARE = (
@@ -323,28 +325,29 @@ class _Run:
             raise CaptionerError(f"{name or 'data'}: no picture can be read; the first: {first}")
         return Rows(features, readable), kept
 
+    @functools.cached_property
     def text_captions(self):
-        """The captions without pictures."""
+        """The captions without pictures, EncodedCaptions."""
         lines = [[line] for line in read_lines(self.config.text)]
         return EncodedCaptions(lines, self.captioner.vocabulary, self.config.max_length)
 
-    def imagined_batches(self, captions, features, lengths):
-        """Captions without pictures beside those with, or None where the settings want none.
+    @property
+    def has_text_beside(self):
+        """Whether captions without pictures are learned from beside those with."""
+        return bool(self.config.text and self.config.text_weight)
+
+    def imagined_batches(self, features, lengths=()):
+        """Captions without pictures, each with an imagined one.
 
         Args:
-            captions: EncodedCaptions, those of the training pictures.
-            features: array (pictures, ...), those of the CNN as it is now.
-            lengths: list of int. Words of a caption in the batches of the stage.
+            features: array (pictures, ...), the training pictures' of the CNN as it is now.
+            lengths: as `ImaginedBatches` takes them. Defaults to `()`.
         """
-        config = self.config
-        if not config.text or not config.text_weight:
-            return None
-        imagined = ImaginedPictures(
-            captions, features, len(self.captioner.vocabulary), config.imagined_noise
-        )
+        size, noise = len(self.captioner.vocabulary), self.config.imagined_noise
+        imagined = ImaginedPictures(self.train_captions, features, size, noise)
         attends = self.captioner.decoder.attention != "none"
         # Equal regions are one vector; Keras warns of a softmax over a single one.
-        return ImaginedBatches(self.text_captions(), imagined, lengths, regions=2 * attends)
+        return ImaginedBatches(self.text_captions, imagined, lengths, regions=2 * attends)
 
     def features(self, dataset, cache):
         """The features of pictures that can all be read, of the CNN as it is now."""
@@ -385,6 +388,8 @@ class _Run:
             f"{len(captioner.vocabulary)} (words seen at least {config.min_count} times)"
         )
         self._report_sets()
+        if self.config.text:
+            self._report_text()
         if self.train_captions.cut:
             self.log(
                 f"note: {self.train_captions.cut} captions are longer than {config.max_length} "
@@ -393,6 +398,15 @@ class _Run:
         self.log(
             f"{config.encoder} {captioner.encoder.count_params():,} weights, decoder "
             f"({config.cell}, {config.implementation}) {captioner.decoder.count_params():,}"
+        )
+
+    def _report_text(self):
+        """Logs how many captions there are without pictures, and how much of them is unknown."""
+        counts = self.text_captions.word_counts()[END + 1 :]  # of words, the unknown one first
+        self.log(
+            f"{len(self.text_captions)} captions without pictures; "
+            f"{100 * counts[0] / max(1, counts.sum()):.1f} % of their words are not in the "
+            "vocabulary"
         )
 
     def _report_sets(self):
@@ -445,11 +459,11 @@ class _Run:
             was = before.get(split, now)
             if was == now:
                 continue
-            numbers = [f"{each['pictures']} pictures with {each['captions']} captions"
-                       for each in (was, now)]  # fmt: skip
+            paths = self.config.text if split == "text" else self.config.data
+            numbers = [_size_of(each) for each in (was, now)]
             same = " (others)" if numbers[0] == numbers[1] else ""
             raise CaptionerError(
-                f"{', '.join(as_list(self.config.data))}: has changed since the run in "
+                f"{', '.join(as_list(paths))}: has changed since the run in "
                 f"{self.folder.path} began: {split} had {numbers[0]}, has {numbers[1]}{same}; put "
                 f"it back as it was, or begin a new run, with --init-from {self.folder.best}"
             )
@@ -613,11 +627,17 @@ class _Run:
             variable.assign(arrays[f"optimizer_{n}"])
 
 
-def _fingerprint_of_text(path):
+def _fingerprint_of_text(paths):
     """As `CaptionDataset.fingerprint`, of captions without pictures."""
-    lines = read_lines(path)
+    lines = read_lines(paths)
     digest = hashlib.sha256("\n".join(lines).encode()).hexdigest()
     return {"pictures": 0, "captions": len(lines), "digest": digest}
+
+
+def _size_of(fingerprint):
+    """How large the data of a fingerprint are, in words."""
+    pictures, captions = fingerprint["pictures"], f"{fingerprint['captions']} captions"
+    return f"{pictures} pictures with {captions}" if pictures else captions
 
 
 def _without_folders(config):

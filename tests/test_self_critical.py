@@ -124,7 +124,9 @@ def test_the_loss_weighs_each_captions_log_probability_by_its_advantage():
     learner = Captioner(
         Encoder("mobilenet_v2", size=32), Decoder(6, 1280, units=4), Vocabulary(["a", "b"])
     )
-    loss = SelfCritical(learner).compute_loss(y=targets, y_pred=logits, sample_weight=gain)
+    loss = SelfCritical(learner).compute_loss(
+        y=targets, y_pred={"logits": logits}, sample_weight=gain
+    )
     assert float(loss) == pytest.approx(-(0.5 * first - 2 * second) / 5, rel=1e-5)
     people = {
         "teacher_words": np.array([[START, 4, UNKNOWN]]),
@@ -135,7 +137,7 @@ def test_the_loss_weighs_each_captions_log_probability_by_its_advantage():
         people["teacher_targets"], learner.decoder(people["teacher_words"], people["image"]), 0.1
     )
     both = SelfCritical(learner, teacher_weight=0.5, label_smoothing=0.1)
-    total = both.compute_loss(people, targets, logits, gain)
+    total = both.compute_loss(people, targets, {"logits": logits}, gain)
     assert float(total) == pytest.approx(float(loss) + 0.5 * float(taught), rel=1e-5)
     targets[0, 0] = UNKNOWN  # people's captions, in validation, have words it does not know
     plain = SelfCritical(learner).compute_loss(y=targets, y_pred=logits, training=False)

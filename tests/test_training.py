@@ -48,10 +48,11 @@ def test_penalties_and_smoothing_are_of_training_only(tiny_captioner):
     words = np.array([[1, 4, 5]])
     targets = np.array([[4, 5, 2]])
     image = rng.normal(size=(1, decoder.image_features)).astype("float32")
-    logits = model({"words": words, "image": image}, training=True)
+    output = model({"words": words, "image": image}, training=True)
+    logits = output["logits"]
     penalty = float(sum(model.losses))
     assert penalty > 0.1
-    found = model.compute_loss(y=targets, y_pred=logits, training=True)
+    found = model.compute_loss(y=targets, y_pred=output, training=True)
     smoothed = word_loss(targets, logits, 0.2)
     np.testing.assert_allclose(found, smoothed + penalty, rtol=1e-5)
     found = model.compute_loss(y=targets, y_pred=logits, training=False)
@@ -678,10 +679,17 @@ def test_broken_config_files(tmp_path, content, message):
         read_config_file(path)
 
 
-@pytest.mark.parametrize("wrong", [{"units": 0}, {"units": "many"}, {"cell": "x"}, {"dropout": 1}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"units": 0}, {"units": "many"}, {"cell": "x"}, {"dropout": 1}, {"smallest_crop": 0},
+        {"smallest_crop": 1.1}, {"text_weight": -0.1}, {"imagined_noise": -1},
+        {"word_targets": -1}, {"word_weight": -1},
+    ],
+)  # fmt: skip
 def test_settings_out_of_range(wrong):
     [name] = wrong
-    with pytest.raises(CaptionerError, match=f"--{name}"):
+    with pytest.raises(CaptionerError, match=f"--{name.replace('_', '-')}"):
         TrainConfig(**wrong)
 
 

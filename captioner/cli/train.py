@@ -14,7 +14,14 @@ import dataclasses
 import os
 
 from captioner.cli.backend import start_backend
-from captioner.config import TrainConfig, flag, read_config_file, setting_type, takes_several
+from captioner.config import (
+    TrainConfig,
+    flag,
+    read_config_file,
+    read_run_settings,
+    setting_type,
+    takes_several,
+)
 from captioner.errors import require
 
 
@@ -52,7 +59,7 @@ def run(options):
     if options.config:
         base = read_config_file(options.config)
     elif options.resume and os.path.exists(os.path.join(given.get("out", ""), "config.json")):
-        base = read_config_file(os.path.join(given["out"], "config.json"))
+        base = read_run_settings(os.path.join(given["out"], "config.json"))
     config = TrainConfig(**{**base, **given})
     require(config.out, "no run folder given; add --out runs/NAME")
     start_backend()  # slow; a wrong setting is told at once
