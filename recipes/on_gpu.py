@@ -30,7 +30,7 @@ from captioner.sources import load_sources
 from captioner.stages import read_lines
 from captioner.validation import scores_line, set_scores
 from captioner.vocabulary import Vocabulary
-from captioner.word_layer import word_shares
+from captioner.word_layer import frequent_words, word_shares
 
 SIZE = 288  # pixels
 LENGTH = 24  # words of a caption, the end included
@@ -78,10 +78,10 @@ def train(options):
     log("text first")
     known.see(cnn, pixels)
     weights = learn(known, caption_loss, read, options.epochs, rate=2e-3)
-    judge(weights, known.unseen, "frozen CNN")
-    weights = fine_tune(cnn, known, pixels, weights, options.pixel_epochs)
-    known.see(cnn, pixels)
-    best = judge(weights, known.unseen, "CNN fine-tuned")
+    if options.pixel_epochs:
+        weights = fine_tune(cnn, known, pixels, weights, options.pixel_epochs)
+        known.see(cnn, pixels)
+    best = judge(weights, known.unseen, "before the last decoders")
     network.save(options.out, storage="float16")
     for number in range(options.decoders):
         weights = learn(known, caption_loss, read, options.epochs, rate=2e-3)
@@ -177,7 +177,8 @@ class Known:
         self.text = whole(text)
         self.of_picture = five_each(captions)
         self.may_mirror = jnp.asarray([may_mirror(texts) for texts in training.captions])
-        self.shares = jnp.asarray(word_shares(captions, len(training), WORDS))
+        asked = frequent_words(captions, WORDS)
+        self.shares = jnp.asarray(word_shares(captions, len(training), asked))
 
     def see(self, cnn, pixels):
         """Encodes the pictures by the CNN as it is now, and fits what words say of vectors."""
@@ -387,7 +388,7 @@ def fine_tune(cnn, known, pixels, w, epochs, cnn_rate=3e-4, rate=5e-4):
     asked = {
         "scale": jnp.ones(cnn.channels),
         "shift": jnp.zeros(cnn.channels),
-        "words": jnp.zeros((cnn.channels, WORDS)),
+        "words": jnp.zeros((cnn.channels, len(usual))),
         "bias": jnp.log(usual / (1 - usual)),
     }
     adam = optax.scale_by_adam(eps=1e-7)
