@@ -19,7 +19,7 @@ import numpy as np
 from captioner.captioner import load
 from captioner.images import read_image
 from captioner.lite_captioner import LiteCaptioner
-from captioner.presets import exported_form
+from captioner.presets import DEFAULT_PRESET, exported_form
 from captioner.vocabulary import END, START
 
 BATCH = 32
@@ -65,7 +65,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
     paths = sorted(glob.glob(os.path.join(options.photos, "*.jpg")))[: options.pictures]
-    lite, keras_model = LiteCaptioner(exported_form("flickr8k")), load("flickr8k")
+    lite, keras_model = LiteCaptioner(exported_form(DEFAULT_PRESET)), load(DEFAULT_PRESET)
     size = (lite.picture_size,) * 2
     batches = [
         np.stack([read_image(path, size) for path in paths[start : start + BATCH]])

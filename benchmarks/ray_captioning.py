@@ -21,7 +21,7 @@ from captioner.cli.ray_engine import FORMATS
 from captioner.lite_captioner import LiteCaptioner
 from captioner.object_stores import ObjectStores
 from captioner.parts_folder import PartsFolder
-from captioner.presets import exported_form
+from captioner.presets import DEFAULT_PRESET, exported_form
 from captioner.ray_captioning import Job, ModelFiles, caption_parts, connected
 
 PART_SIZE = 100
@@ -42,7 +42,7 @@ def by_actors(actors, paths):
             ending="jsonl",
             options={},
             open_model=load_models,
-            models=[ModelFiles.of("flickr8k")],
+            models=[ModelFiles.of(DEFAULT_PRESET)],
             backward=None,
             search={},
             batch_size=32,
@@ -66,7 +66,7 @@ def main():
     paths = sorted(glob.glob(os.path.join(options.photos, "*.jpg")))[: options.pictures]
     paths = [os.path.abspath(path) for path in paths]
     cores = os.cpu_count()
-    model = LiteCaptioner(exported_form("flickr8k"))
+    model = LiteCaptioner(exported_form(DEFAULT_PRESET))
     contestants = {
         "caption.py, one process": lambda: without_ray(model, paths),
         "--engine ray --actors 1": lambda: by_actors(1, paths),

@@ -17,7 +17,7 @@ import numpy as np
 
 from captioner.images import read_image
 from captioner.lite_captioner import LiteCaptioner
-from captioner.presets import exported_form
+from captioner.presets import DEFAULT_PRESET, exported_form
 
 PICTURES = 64
 SEARCHES = {"greedy": {"method": "greedy"}} | {
@@ -45,7 +45,7 @@ def main():
     parser.add_argument("--photos", required=True, help="folder of at least 64 pictures")
     parser.add_argument("--rounds", type=int, default=15)
     options = parser.parse_args()
-    model = LiteCaptioner(exported_form("flickr8k"))
+    model = LiteCaptioner(exported_form(DEFAULT_PRESET))
     size = (model.picture_size,) * 2
     paths = sorted(glob.glob(os.path.join(options.photos, "*.jpg")))[:PICTURES]
     image = model.encode(np.stack([read_image(path, size) for path in paths]))

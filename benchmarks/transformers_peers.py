@@ -23,9 +23,9 @@ TOKENS, BEAM_SIZE = 12, 3
 
 def ours(paths):
     from captioner.lite_captioner import LiteCaptioner
-    from captioner.presets import exported_form
+    from captioner.presets import DEFAULT_PRESET, exported_form
 
-    model = LiteCaptioner(exported_form("flickr8k"))
+    model = LiteCaptioner(exported_form(DEFAULT_PRESET))
     list(model.generate_all(paths[:32], beam_size=BEAM_SIZE))
     return lambda: sum(1 for _ in model.generate_all(paths, beam_size=BEAM_SIZE))
 

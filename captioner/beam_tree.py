@@ -41,7 +41,7 @@ def beam_tree(captioner, image, **settings):
         list of Node, parents before their children.
 
     Example:
-    >>> model = captioner.Captioner.from_preset("flickr8k")
+    >>> model = captioner.Captioner.from_preset("everyday")
     >>> nodes = beam_tree(model, np.zeros((1, 1280), "float32"), beam_size=2)
     >>> nodes[0].word
     '<start>'

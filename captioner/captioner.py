@@ -51,7 +51,7 @@ class Captioner(Generation, keras.Model):
         Logits (batch, time, vocabulary).
 
     Example:
-    >>> model = captioner.Captioner.from_preset("flickr8k")
+    >>> model = captioner.Captioner.from_preset("everyday")
     >>> model.generate("data/samples/photographer.jpg")
     'a woman is standing on a tripod'
     """
@@ -187,7 +187,7 @@ class Captioner(Generation, keras.Model):
 
     @classmethod
     def from_preset(cls, name):
-        """The captioner shipped under that name, e.g. `"flickr8k"`."""
+        """The captioner shipped under that name, e.g. `"everyday"`."""
         return load(name)
 
     def get_config(self):

@@ -1,4 +1,4 @@
-"""The one exception that means: the user can mend this."""
+"""The one exception that means: the user can mend this; and the one warning."""
 
 LONGEST = 800  # characters of a message
 
@@ -24,6 +24,10 @@ class CaptionerError(ValueError):
         if len(message) > LONGEST:
             message = f"{message[: LONGEST // 2]} ... {message[-LONGEST // 2 :]}"
         super().__init__(message)
+
+
+class ReplacedModelWarning(UserWarning):
+    """A former model was asked for by name, and another one is used instead."""
 
 
 def require(condition, message):

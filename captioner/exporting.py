@@ -41,7 +41,7 @@ def export(captioner, folder, storage=None, format="litert"):
             is missing; or Keras runs on another backend than TensorFlow.
 
     Example:
-    >>> export(captioner.load("flickr8k"), "runs/exported")
+    >>> export(captioner.load("everyday"), "runs/exported")
     >>> captioner.load("runs/exported").generate("data/samples/photographer.jpg")
     """
     folder = os.path.abspath(os.fspath(folder))

@@ -24,7 +24,7 @@ from captioner.images import ImageError, describe
 from captioner.lite_captioner import is_exported
 from captioner.object_stores import ObjectStores, PictureReader
 from captioner.parts_folder import PartsFolder
-from captioner.presets import find_model
+from captioner.presets import current_name, find_model
 from captioner.text_files import read_bytes
 
 PART_SIZE = 1000  # pictures: some 55 seconds of work for a core, and a file of 100 kB
@@ -160,6 +160,7 @@ class ModelFiles(NamedTuple):
         Raises:
             CaptionerError: There is no such model, or it cannot be read.
         """
+        name = current_name(name)
         if find_model(name) != name:
             return cls(name, None)
         folder, base = os.path.split(os.path.abspath(name))

@@ -32,6 +32,7 @@ from captioner.encoder import Encoder
 from captioner.errors import CaptionerError, require
 from captioner.features import Rows, cached_features
 from captioner.imagined import ImaginedBatches, ImaginedPictures
+from captioner.presets import DEFAULT_PRESET, current_name
 from captioner.run_folder import RunFolder
 from captioner.sources import load_sources, shares
 from captioner.stages import FeatureStage, PixelStage, RewardStage, TextStage, filled, read_lines
@@ -42,7 +43,6 @@ CAPTIONS_PER_PICTURE = 5  # of each picture, in a step that takes pictures with 
 LONGEST_SHARE = (
     99  # percent of the training captions are no longer than what is written in training
 )
-PRESET = "flickr8k"
 REPEAT_RULES = (0, 2)  # values of no_repeat_ngram to choose from
 
 
@@ -74,6 +74,7 @@ def train(
     >>> config = captioner.TrainConfig(data="data/shapes", out="runs/shapes")
     >>> model = captioner.train(config)
     """
+    config.init_from = current_name(config.init_from)
     devices = devices_for(config.distribute)
     if not devices.is_chief:
         log, progress = _say_nothing, False
@@ -214,7 +215,7 @@ def new_encoder(config):
         encoder = Encoder(config.encoder, size or None)
         encoder.load_network_weights(weights)
         return encoder
-    source = load(PRESET if weights == "preset" else weights)
+    source = load(DEFAULT_PRESET if weights == "preset" else weights)
     require(
         isinstance(source, Captioner) and source.encoder.backbone == config.encoder,
         f"--encoder {config.encoder}: --encoder-weights {weights} has none for it; give imagenet, "

@@ -51,7 +51,7 @@ def make_app(model, batch_size=BATCH_SIZE, most_bytes=MOST_BYTES, only_local=Tru
         settings in the query), `GET /health`.
 
     Example:
-    >>> uvicorn.run(make_app(captioner.load("flickr8k")), host="127.0.0.1", port=8000)
+    >>> uvicorn.run(make_app(captioner.load("everyday")), host="127.0.0.1", port=8000)
     """
     batches = Batches(model, batch_size)
 

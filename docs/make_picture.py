@@ -10,6 +10,7 @@ from PIL import Image
 
 from captioner import reports
 from captioner.cli.models import load_models
+from captioner.presets import DEFAULT_PRESET
 
 SAMPLES = Path(__file__).parent.parent / "data" / "samples"
 
@@ -17,7 +18,7 @@ SAMPLES = Path(__file__).parent.parent / "data" / "samples"
 def draw(output):
     """Captions the samples with the shipped model and writes one row of them as a PNG."""
     paths = sorted(SAMPLES.glob("*.jpg"))
-    captions = load_models(["flickr8k"]).generate([str(path) for path in paths])
+    captions = load_models([DEFAULT_PRESET]).generate([str(path) for path in paths])
     pictures = [Image.open(path).convert("RGB").resize((224, 224)) for path in paths]
     reports.pictures(pictures, captions).savefig(output, dpi=90)
 

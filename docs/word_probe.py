@@ -1,7 +1,7 @@
 """How many of the words of captions can be read off a CNN's vector of the picture?
 
     python -m docs.word_probe --data flickr8k --encoder-weights FILE
-    python -m docs.word_probe --data flickr8k --model flickr8k
+    python -m docs.word_probe --data flickr8k --model everyday
 
 A network with one hidden layer learns, on the train split, to predict from the pooled vector the
 share of a picture's captions that have each word, of those seen with 20 pictures or more. Printed

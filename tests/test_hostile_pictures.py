@@ -16,6 +16,7 @@ from PIL import Image
 from captioner import images
 from captioner.cli import main
 from captioner.images import ImageError, read_image, read_images
+from captioner.presets import DEFAULT_PRESET
 from tests.hostile import bad_pictures, encoded, good_pictures, in_iptc, many_scans, photo
 
 SIZE = (32, 32)
@@ -216,7 +217,7 @@ def pictures_in(output, format):
 def test_the_same_picture_in_every_form_gets_the_same_caption(tmp_path):
     from captioner import Captioner
 
-    model = Captioner.from_preset("flickr8k")
+    model = Captioner.from_preset(DEFAULT_PRESET)
     for name in ("photographer", "coffee"):
         source = Image.open(f"data/samples/{name}.jpg").convert("RGB")
         turned = source.transpose(Image.Transpose.ROTATE_90)

@@ -11,6 +11,7 @@ import pytest
 
 from captioner import Captioner, CaptionerError, load
 from captioner.model_file import CONFIG, WEIGHTS, check_model_file
+from captioner.presets import DEFAULT_PRESET
 
 
 @pytest.fixture(scope="module")
@@ -233,4 +234,4 @@ def test_a_file_that_is_not_there(tmp_path):
 
 
 def test_the_shipped_model_passes():
-    assert Captioner.from_preset("flickr8k").generation["beam_size"] == 3
+    assert Captioner.from_preset(DEFAULT_PRESET).generation["beam_size"] == 3

@@ -23,7 +23,7 @@ from captioner.images import ImageError, read_image, read_images
 from captioner.object_stores import ObjectStores, PictureReader
 from captioner.parts_folder import PartsFolder, Plan
 from captioner.picture_lists import ListIndex, pictures_of, read_lines, read_manifest
-from captioner.presets import exported_form
+from captioner.presets import DEFAULT_PRESET, exported_form
 from captioner.ray_captioning import ModelFiles, connected
 from tests.conftest import until
 from tests.hostile import encoded, photo
@@ -431,7 +431,7 @@ class ActorHere:
             ending="jsonl",
             options={},
             open_model=ray_engine.load_models,
-            models=[model or ModelFiles("flickr8k", None)],
+            models=[model or ModelFiles(DEFAULT_PRESET, None)],
             backward=backward,
             search={},
             batch_size=32,
@@ -491,7 +491,7 @@ def test_a_model_that_re_ranks_goes_with_the_work(cluster, photos, tmp_path):
 
 
 def test_an_exported_model_goes_with_the_work(cluster, photos, tmp_path):
-    shutil.copytree(exported_form("flickr8k"), tmp_path / "exported")
+    shutil.copytree(exported_form(DEFAULT_PRESET), tmp_path / "exported")
     model = ModelFiles.of(f"{tmp_path}/exported/")
     shutil.rmtree(tmp_path / "exported")
     folder, plan = planned(tmp_path / "out", sorted(map(str, photos.iterdir())), 3)

@@ -20,6 +20,7 @@ from captioner.distribution import OneDevice
 from captioner.errors import CaptionerError
 from captioner.generation import Caption
 from captioner.optimizers import TwoRateAdam, learning_rate_at, plateau_factor
+from captioner.presets import DEFAULT_PRESET
 from captioner.stages import _Stage, read_lines
 from captioner.teacher_forcing import TeacherForcing, word_loss
 from captioner.training import extended, new_captioner
@@ -399,7 +400,7 @@ def test_the_cnn_and_the_size_of_its_pictures_are_chosen(tiny_captioner, tmp_pat
     small = new_captioner(TrainConfig(picture_size=64, min_count=1), training)
     assert small.picture_size == 64
     assert small.image_shape == (1280,)
-    shipped = load("flickr8k").encoder
+    shipped = load(DEFAULT_PRESET).encoder
     for one, two in zip(small.encoder.get_weights(), shipped.get_weights(), strict=True):
         np.testing.assert_array_equal(one, two)
     of_a_model = {"encoder": "mobilenet_v2", "encoder_weights": path, "min_count": 1}

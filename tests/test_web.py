@@ -22,6 +22,7 @@ from selenium.webdriver.support.ui import Select
 from captioner import Captioner, Decoder, Encoder, Vocabulary, web
 from captioner.cli import main
 from captioner.errors import CaptionerError
+from captioner.presets import DEFAULT_PRESET
 from captioner.web import make_app, settings_of
 from tests.conftest import until
 from tests.hostile import encoded, photo
@@ -209,7 +210,7 @@ def test_the_command(served):
     with open(PHOTO, "rb") as file:
         request = urllib.request.Request(f"{served}/caption", file.read())
     answer = json.loads(urllib.request.urlopen(request, timeout=60).read())
-    assert answer["caption"] == Captioner.from_preset("flickr8k").generate(PHOTO)
+    assert answer["caption"] == Captioner.from_preset(DEFAULT_PRESET).generate(PHOTO)
 
 
 def test_in_a_browser(served, browser, tmp_path):
@@ -217,7 +218,7 @@ def test_in_a_browser(served, browser, tmp_path):
     browser.find_element(By.ID, "file").send_keys(os.path.abspath(PHOTO))
     caption, others = (browser.find_element(By.ID, name) for name in ("caption", "others"))
     until(lambda: len(others.find_elements(By.TAG_NAME, "li")) == 2)
-    assert caption.text == Captioner.from_preset("flickr8k").generate(PHOTO)
+    assert caption.text == Captioner.from_preset(DEFAULT_PRESET).generate(PHOTO)
     assert "% sure" in caption.find_element(By.TAG_NAME, "span").get_attribute("title")
     Select(browser.find_element(By.NAME, "method")).select_by_visible_text("greedy")
     until(lambda: caption.text not in ("", "…") and not others.text)

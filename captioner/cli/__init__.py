@@ -7,9 +7,10 @@ import os
 import signal
 import sys
 import threading
+import warnings
 
 from captioner import __version__
-from captioner.errors import CaptionerError
+from captioner.errors import CaptionerError, ReplacedModelWarning
 
 COMMANDS = {
     "caption": "write captions for pictures",
@@ -43,7 +44,7 @@ def main(arguments=None):
     options = None
     try:
         options = parser.parse_args(arguments)
-        with _ending_on_sigterm():
+        with _ending_on_sigterm(), _replaced_models_noted():
             return options.run(options)
     except CaptionerError as error:
         print(f"captioner: error: {error}", file=sys.stderr)
@@ -76,6 +77,24 @@ def _ending_on_sigterm():
         yield
     finally:
         signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
+
+
+@contextlib.contextmanager
+def _replaced_models_noted():
+    """Says that a former model has been replaced in the words of a note, not of Python."""
+    before = warnings.showwarning
+
+    def show(message, category, *others, **more):
+        if issubclass(category, ReplacedModelWarning):
+            print(f"note: {message}", file=sys.stderr)
+        else:
+            before(message, category, *others, **more)
+
+    warnings.showwarning = show
+    try:
+        yield
+    finally:
+        warnings.showwarning = before
 
 
 def _how_to_go_on(options):

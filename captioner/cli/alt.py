@@ -14,7 +14,7 @@ import sys
 from string import Formatter
 
 from captioner.alt_text import fill, find_gaps, local_path
-from captioner.cli.models import add_model_arguments, load_models
+from captioner.cli.models import add_model_arguments, load_models, model_names
 from captioner.cli.search_arguments import add_search_arguments, search_settings
 from captioner.errors import CaptionerError, require
 from captioner.images import ImageError, describe
@@ -25,7 +25,7 @@ MARKDOWN = (".md", ".markdown", ".mdown", ".mkd")
 
 def add_arguments(parser):
     parser.add_argument("pages", nargs="+", metavar="PAGE", help="HTML or Markdown (.md) file")
-    add_model_arguments(parser, "captioner (default: flickr8k)")
+    add_model_arguments(parser)
     parser.add_argument("--output", metavar="FILE", help="write there instead of into the page")
     parser.add_argument(
         "--template",
@@ -55,7 +55,7 @@ def run(options):
     captions = {}
     if files:
         model = load_models(
-            options.model or ["flickr8k"], options.runtime, options.rerank, options.rerank_weight
+            model_names(options), options.runtime, options.rerank, options.rerank_weight
         )
         paths = list(dict.fromkeys(files.values()))
         for _, path, result in model.generate_all(paths, options.batch_size, **settings):

@@ -21,7 +21,7 @@ from tqdm import tqdm
 from captioner.cli.attention_maps import AttentionMaps
 from captioner.cli.journal import Journal, is_unfinished
 from captioner.cli.messages import complain, say
-from captioner.cli.models import add_model_arguments, load_models
+from captioner.cli.models import add_model_arguments, load_models, model_names
 from captioner.cli.search_arguments import add_search_arguments, search_settings
 from captioner.cli.sidecars import SidecarError, has_sidecar, sidecar_of, write_sidecar
 from captioner.cli.writers import WRITERS, open_output
@@ -30,6 +30,7 @@ from captioner.images import ImageError, describe, find_images
 from captioner.object_stores import ObjectStores, is_uri
 from captioner.picture_lists import read_manifest
 from captioner.picture_metadata import MetadataError, require_exiv2, write_description
+from captioner.presets import DEFAULT_PRESET
 
 
 def add_arguments(parser):
@@ -50,7 +51,7 @@ def add_arguments(parser):
     )
     add_model_arguments(
         parser,
-        "captioner (default: flickr8k); given more than once: their average at every word",
+        f"captioner (default: {DEFAULT_PRESET}); given more than once: their average at every word",
     )
     parser.add_argument(
         "--format",
@@ -145,7 +146,7 @@ def run(options):
     if not paths:
         return 1 if problems else 0
     model = load_models(
-        options.model or ["flickr8k"], options.runtime, options.rerank, options.rerank_weight
+        model_names(options), options.runtime, options.rerank, options.rerank_weight
     )
     caption = _caption_to_file if options.output else _caption_to_stdout
     return 1 if caption(model, paths, settings, options, problems) else 0
@@ -210,9 +211,11 @@ def _caption_to_file(model, paths, settings, options, problems):
 
 
 def _what_captions_depend_on(options, settings):
-    asked = ("model", "rerank", "rerank_weight", "sidecar", "write_metadata", "attention_maps")
-    files = [*(options.model or []), options.rerank]
+    asked = ("rerank", "rerank_weight", "sidecar", "write_metadata", "attention_maps")
+    models = model_names(options)
+    files = [*models, options.rerank]
     return {
+        "model": models,
         **{name: getattr(options, name) for name in asked},
         **settings,
         "files": [_change_of(path) for path in files if path],

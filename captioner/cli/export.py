@@ -14,12 +14,15 @@ from captioner.cli.backend import start_backend
 from captioner.cli.models import add_storage_argument
 from captioner.errors import require
 from captioner.lite_captioner import is_exported
-from captioner.presets import find_model
+from captioner.presets import DEFAULT_PRESET, find_model
 
 
 def add_arguments(parser):
     parser.add_argument(
-        "--model", default="flickr8k", metavar="NAME|FILE", help="captioner (default: flickr8k)"
+        "--model",
+        default=DEFAULT_PRESET,
+        metavar="NAME|FILE",
+        help="captioner (default: %(default)s)",
     )
     parser.add_argument("--out", required=True, metavar="FOLDER", help="folder to write")
     parser.add_argument(

@@ -6,13 +6,13 @@ from captioner.cli.backend import only_failures_heard, start_backend
 from captioner.ensemble import Ensemble
 from captioner.errors import CaptionerError, require
 from captioner.lite_captioner import THREADS, LiteCaptioner, LiteRTMissingError, is_exported
-from captioner.presets import exported_form, find_model
+from captioner.presets import DEFAULT_PRESET, current_name, exported_form, find_model
 from captioner.reranked import Reranked
 
 RUNTIMES = ("auto", "litert", "keras")
 
 
-def add_model_arguments(parser, help_text):
+def add_model_arguments(parser, help_text=f"captioner (default: {DEFAULT_PRESET})"):
     """Adds the flags that say which captioner, and what runs it."""
     parser.add_argument("--model", action="append", metavar="NAME|FILE|FOLDER", help=help_text)
     parser.add_argument(
@@ -33,6 +33,11 @@ def add_storage_argument(parser, default, more=(), more_help=""):
         help=f"how weights are stored; float16 is half as large{more_help} "
         f"(default: {default or 'float16 for litert, float32 for the others'})",
     )
+
+
+def model_names(options):
+    """The captioners that --model names, or the shipped one."""
+    return [current_name(name) for name in options.model or [DEFAULT_PRESET]]
 
 
 def load_models(names, runtime="auto", backward=None, weight=None, threads=THREADS):

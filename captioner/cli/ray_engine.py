@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from captioner.cli.backend import only_failures_heard
 from captioner.cli.messages import complain, say
-from captioner.cli.models import load_models
+from captioner.cli.models import load_models, model_names
 from captioner.cli.search_arguments import search_settings
 from captioner.cli.writers import JsonLinesWriter
 from captioner.errors import CaptionerError, require
@@ -98,7 +98,7 @@ def _job(options, output, stores):
         open_model=functools.partial(
             load_models, runtime=options.runtime, weight=options.rerank_weight
         ),
-        models=[ModelFiles.of(name) for name in options.model or ["flickr8k"]],
+        models=[ModelFiles.of(name) for name in model_names(options)],
         backward=ModelFiles.of(options.rerank) if options.rerank else None,
         search=search_settings(options),
         batch_size=options.batch_size,
@@ -107,8 +107,9 @@ def _job(options, output, stores):
 
 
 def _what_captions_depend_on(options, job, paths, manifests):
-    asked = ("model", "rerank", "rerank_weight", "format", "scores", "part_size")
+    asked = ("rerank", "rerank_weight", "format", "scores", "part_size")
     return {
+        "model": [each.name for each in job.models],
         **{name: getattr(options, name) for name in asked},
         **job.search,
         "files": [each.digest for each in (*job.models, job.backward) if each],

@@ -1,11 +1,29 @@
 """The shipped captioners, each in two forms: NAME.keras, and NAME.litert for LiteRT."""
 
 import os
+import warnings
 
-from captioner.errors import CaptionerError
+from captioner.errors import CaptionerError, ReplacedModelWarning
 from captioner.lite_captioner import is_exported
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
+DEFAULT_PRESET = "everyday"
+REPLACED = {"flickr8k": "everyday"}  # the name of a former model -> the one used instead
+
+
+def current_name(name):
+    """The name as given; for that of a former model the name of its successor, with a warning."""
+    name = os.fspath(name)
+    if _is_there(name) or name not in REPLACED:
+        return name
+    successor = REPLACED[name]
+    # Always from this line: Python shows a warning once for each line that gives it.
+    warnings.warn(
+        f"{name}: this model has been replaced by {successor}, which is used instead",
+        ReplacedModelWarning,
+        stacklevel=1,
+    )
+    return successor
 
 
 def find_model(name):
@@ -17,8 +35,8 @@ def find_model(name):
     Raises:
         CaptionerError: There is no such model.
     """
-    name = os.fspath(name)
-    if os.path.isfile(name) or is_exported(name):
+    name = current_name(name)
+    if _is_there(name):
         return name
     shipped = sorted(each[:-6] for each in os.listdir(FOLDER) if each.endswith(".keras"))
     if name in shipped:
@@ -31,5 +49,11 @@ def find_model(name):
 
 def exported_form(name):
     """The folder with the LiteRT form of a shipped captioner, or None."""
+    name = current_name(name)
     path = os.path.join(FOLDER, name + ".litert")
-    return path if is_exported(path) and not os.path.exists(name) else None
+    return path if is_exported(path) and not _is_there(name) else None
+
+
+def _is_there(name):
+    """Whether it is a model's own file or exported folder, which go before shipped names."""
+    return os.path.isfile(name) or is_exported(name)
