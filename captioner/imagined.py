@@ -1,8 +1,8 @@
 """Pictures imagined from captions, so that captions without pictures teach what to say of one.
 
-What is learned from text with i = 0 is language; which words go with which pictures is not. Here
-every caption without a picture gets a vector that the CNN might give of one: the mean of the
-vectors that go with its words in the training pictures, and some of what real pictures have beside.
+Text with i = 0 teaches language, but not which words go with which pictures. Here every caption
+without a picture gets a vector that the CNN might give for one: what its words say, judged by the
+training pictures, and at random some of what words do not say of a picture.
 """
 
 import numpy as np
@@ -17,17 +17,17 @@ PICTURES_AT_ONCE = 1024  # whose features are read together
 class ImaginedPictures:
     """Vectors of pictures that captions may be of.
 
-    A least-squares fit says from a caption's words, each counted as often as it comes, which vector
-    its picture has: mean + sum of the words' vectors. An imagined vector is what the fit says of a
-    caption, plus `noise` times what it misses of a training picture drawn at random. Without noise
-    the decoder would learn to trust pictures more than real ones deserve.
+    A least-squares fit (ridge regression) predicts the vector of a picture from the words of a
+    caption, each counted as often as it comes: mean + sum of the words' vectors. An imagined vector
+    is this prediction, plus `noise` times the error of the prediction for a training picture drawn
+    at random. Without noise the decoder would learn to trust pictures more than real ones deserve.
 
     Args:
         captions: EncodedCaptions, those of the training pictures.
         features: array (pictures, channels), or (pictures, regions, channels), whose regions'
             mean is taken.
         vocabulary_size: int.
-        noise: float. `0` for what the fit says alone, `1` for vectors as varied as real ones.
+        noise: float. `0` for the prediction alone, `1` for vectors as varied as real ones.
 
     Example:
     >>> vocabulary = Vocabulary(["dog", "cat"])
@@ -68,7 +68,7 @@ class ImaginedPictures:
         return expected + np.float32(self.noise) * missed
 
     def expected(self, words):
-        """What the fit says of captions (captions, time): float32 array (captions, channels)."""
+        """The prediction for captions (captions, time): float32 array (captions, channels)."""
         expected = np.repeat(self.mean[None], len(words), axis=0)
         for column in words.T:  # all at once they would be an array of time times the size
             expected += self.word_vectors[column]

@@ -32,9 +32,9 @@ class WordLayer(keras.layers.Layer):
         Logits, tensor (pictures, words).
 
     Example:
-    >>> layer = WordLayer(np.array([0.5, 0.1]), weight=0.1)
+    >>> layer = WordLayer(np.array([0.5, 0.25]), weight=0.1)
     >>> ops.sigmoid(layer(np.ones((1, 8), "float32")))
-    array([[0.5, 0.1]], dtype=float32)
+    array([[0.5 , 0.25]], dtype=float32)
 
     Reference: words of captions as what a CNN learns: Fang et al. 2015, "From captions to visual
     concepts and back", section 3.

@@ -20,8 +20,8 @@ def learn_by_heart(decoder, image):
     words[words == END] = 0
     inputs = keras.Input((5,), dtype="int32"), keras.Input(image.shape[1:])
     model = keras.Model(inputs, decoder(*inputs))
-    model.compile(optimizer=keras.optimizers.Adam(0.02), loss=word_loss)
-    model.fit((words, image), CAPTIONS, epochs=100, batch_size=4, verbose=0)
+    model.compile(optimizer=keras.optimizers.Adam(0.01), loss=word_loss)
+    model.fit((words, image), CAPTIONS, epochs=150, batch_size=4, verbose=0)
     assert model.evaluate((words, image), CAPTIONS, verbose=0) < 0.1
     context, state = decoder.start(image)
     said, word = [], np.full(4, START)

@@ -87,7 +87,7 @@ def test_rows_are_read_by_their_own_numbers():
 
 
 def test_whatever_changes_features_gives_a_file_of_its_own(paths, cache):
-    view = View(1, [True] * 3, seed=0)
+    view = View(1, [True] * 3, seed=0, smallest_crop=0.8)
     for captioner, files, changed in [
         (MeanColour(), paths, None),
         (MeanColour(2.0), paths, None),
@@ -95,17 +95,18 @@ def test_whatever_changes_features_gives_a_file_of_its_own(paths, cache):
         (MeanColour(), paths[:2], None),
         (MeanColour(), paths, view),
         (MeanColour(), paths, view._replace(number=2)),
+        (MeanColour(), paths, view._replace(smallest_crop=0.6)),
         (MeanColour(), paths, view._replace(mirrored=[True, True, False])),
     ]:
         cached_features(captioner, files, cache, 32, False, changed)
         assert captioner.encoded == len(files)
-    assert len([each for each in os.listdir(cache) if each.endswith(".npy")]) == 7
+    assert len([each for each in os.listdir(cache) if each.endswith(".npy")]) == 8
 
 
 def test_a_view_changes_the_picture_first(tmp_path, cache):
     path = str(tmp_path / "gray.png")
     Image.new("RGB", (32, 32), "gray").save(path)
-    view = View(1, [True], seed=0)
+    view = View(1, [True], seed=0, smallest_crop=0.8)
     features, _ = cached_features(MeanColour(), [path], cache, 32, False, view)
     np.testing.assert_allclose(features[0], view(0, np.full((32, 32, 3), 128, "uint8"))[0, 0])
     assert np.abs(features[0] - 128).max() > 1
@@ -116,7 +117,7 @@ def test_a_picture_that_cannot_be_read_is_zeros_and_too_many_are_an_error(paths,
     for path in broken:
         with open(path, "wb") as file:
             file.write(b"no picture")
-    for view in (None, View(1, [True] * 2, seed=0)):
+    for view in (None, View(1, [True] * 2, seed=0, smallest_crop=0.8)):
         given = [paths[0], broken[0]]
         features, unreadable = cached_features(MeanColour(), given, cache, 32, False, view)
         assert list(unreadable) == [1]

@@ -22,21 +22,23 @@ from tests.datasets import make_colours
 SETTINGS = {
     "encoder": "mobilenet_v2", "encoder_weights": "none", "units": 8, "embedding": 8,
     "image_units": 8, "picture_size": 32, "epochs": 2, "batch_size": 4, "min_count": 1,
-    "fine_tune_from": "block_16_project", "fine_tune_epochs": 1, "fine_tune_batch_size": 2,
-    "self_critical": 1,
+    "fine_tune_from": "block_16_project", "fine_tune_epochs": 2, "fine_tune_batch_size": 2,
+    "self_critical": 1, "teacher_weight": 0.5, "text_epochs": 0,
 }  # fmt: skip
-EPOCHS = 4
+EPOCHS = 5
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
     folder = tmp_path_factory.mktemp("colours")
     make_colours(folder)
+    (folder / "text.txt").write_text("red everywhere\na blue field\nblue and red\n" * 3)
     return folder
 
 
-def flags(data, out, **changes):
-    settings = {**SETTINGS, "data": data, "cache": f"{data}-cache", "out": out, **changes}
+def flags(data, out):
+    settings = {**SETTINGS, "data": data, "cache": f"{data}-cache", "out": out,
+                "text": data / "text.txt"}  # fmt: skip
     return [f"--{name.replace('_', '-')}={value}" for name, value in settings.items()]
 
 
@@ -79,11 +81,16 @@ def uninterrupted(data, tmp_path_factory):
 
 
 def test_killed_while_it_wrote(data, tmp_path, uninterrupted):
-    """Before the settings, amid the files of the first epoch, and later."""
+    """Before the settings, amid the files of the first epoch, and later.
+
+    At last in the second epoch of pixels, when the word layer has learned already.
+    """
     out = str(tmp_path / "run")
     for number, files in enumerate((1, 9, 12)):
         process = start(data, out, resume=number > 0, die_before=files)
         assert process.wait() == -signal.SIGKILL, process.stderr.read()
+    stages = [row["stage"] for row in RunFolder(out).load_state()[1]["history"]]
+    assert stages == ["features", "features", "pixels"]
     process = start(data, out)
     assert process.wait() == 0, process.stderr.read()
     assert contents(out) == uninterrupted[0]

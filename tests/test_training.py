@@ -14,6 +14,7 @@ from keras import ops
 
 from captioner import Captioner, Encoder, TrainConfig, load, train
 from captioner.batches import EncodedCaptions, caption_batches, picture_batches
+from captioner.cli import main
 from captioner.config import read_config_file
 from captioner.decoder import Decoder
 from captioner.distribution import OneDevice
@@ -349,7 +350,8 @@ def test_scheduled_sampling_acts_in_training_only(tiny_captioner):
     inputs, _ = an_example(tiny_captioner, 16, 8)
     plain = np.asarray(model(inputs))
     np.testing.assert_array_equal(plain, tiny_captioner.decoder(inputs["words"], inputs["image"]))
-    assert np.abs(np.asarray(model(inputs, training=True)) - plain).max() > 1e-5
+    sampled = np.asarray(model(inputs, training=True)["logits"])
+    assert np.abs(sampled - plain).max() > 1e-5
 
 
 @pytest.mark.parametrize("attention", ["none", "additive"])
@@ -497,8 +499,12 @@ def test_a_run_is_not_overwritten_but_goes_on(run):
     settings, _, _ = run
     with pytest.raises(CaptionerError, match="holds a run already"):
         train(TrainConfig(**settings), progress=False)
-    with pytest.raises(CaptionerError, match="units was 16, is 17"):
-        train(TrainConfig(**{**settings, "units": 17}), resume=True, progress=False)
+    for name, before, after in (
+        ("units", 16, 17), ("text_weight", 0.5, 0.0), ("imagined_noise", 0.6, 1.0),
+        ("word_targets", 1000, 10), ("word_weight", 0.1, 0.2), ("smallest_crop", 0.6, 0.8),
+    ):  # fmt: skip
+        with pytest.raises(CaptionerError, match=f"{name} was {before}, is {after}"):
+            train(TrainConfig(**{**settings, name: after}), resume=True, progress=False)
     lines = []
     longer = TrainConfig(**{**settings, "fine_tune_epochs": 2})
     train(longer, resume=True, log=lines.append, progress=False)
@@ -640,11 +646,62 @@ def test_captions_without_pictures_are_learned_first(run, tmp_path, real_mobilen
     [(None, "No such file"), (b"\n \n", "no captions"), (b"\xff\xfe a", "not UTF-8")],
 )
 def test_a_text_file_that_cannot_serve(tmp_path, content, message):
-    path = tmp_path / "captions.txt"
+    path, other = tmp_path / "captions.txt", tmp_path / "other.txt"
+    other.write_text("a red field")
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(CaptionerError, match=message):
-        read_lines(str(path))
+    for paths in (str(path), [str(other), str(path)]):
+        with pytest.raises(CaptionerError, match=rf"captions\.txt: .*{message}"):
+            read_lines(paths)
+
+
+def test_text_files_are_learned_from_together(tmp_path):
+    """In training with their first pass left out, or without imagined pictures."""
+    make_colours(tmp_path)
+    files = [tmp_path / "one.txt", tmp_path / "two.txt"]
+    files[0].write_text("a red field\n\n a green field \n", encoding="utf-8")
+    files[1].write_text("blue everywhere\n", encoding="utf-8")
+    settings = dict(SMALL, data=str(tmp_path), units=4, epochs=1, cache=str(tmp_path / "cache"),
+                    text=[str(file) for file in files])  # fmt: skip
+    assert read_lines(settings["text"]) == ["a red field", "a green field", "blue everywhere"]
+    losses = {}
+    for text_epochs, text_weight in ((1, 0.0), (0, 0.5), (0, 0.0)):
+        lines, out = [], str(tmp_path / f"{text_epochs}-{text_weight}")
+        given = {**settings, "text_epochs": text_epochs, "text_weight": text_weight, "out": out}
+        train(TrainConfig(**given), log=lines.append, progress=False)
+        rows = history(out)
+        assert [row["stage"] for row in rows] == ["text"] * text_epochs + ["features"]
+        losses[text_epochs, text_weight] = float(rows[-1]["train_loss"])
+        told = "3 captions without pictures; 12.5 % of their words are not in the vocabulary"
+        assert told in lines  # green is not
+    assert losses[0, 0.5] > 1.3 * losses[0, 0.0]  # half of the loss of the text is in it
+
+    files[1].write_text("blue nowhere\n", encoding="utf-8")
+    changed = r"one\.txt, .*two\.txt: has changed .* text had 3 captions, has 3 captions \(others\)"
+    with pytest.raises(CaptionerError, match=changed):
+        train(TrainConfig(**given), resume=True, progress=False)
+    with pytest.raises(CaptionerError, match="text was"):
+        train(TrainConfig(**{**given, "text": str(files[0])}), resume=True, progress=False)
+
+
+def test_a_run_of_before_goes_on_as_it_began(run, tmp_path, capsys):
+    """Its config.json lacks newer settings: they are what was done before there were these."""
+    out = str(tmp_path / "run")
+    before = {"smallest_crop": 0.8, "text_weight": 0.0, "word_targets": 0}
+    settings = {**run[0], **before, "out": out, "epochs": 1, "fine_tune_from": "none", "views": 1}
+    train(TrainConfig(**settings), log=lambda line: None, progress=False)
+    path = os.path.join(out, "config.json")
+    with open(path, encoding="utf-8") as file:
+        stored = json.load(file)
+    newer = [*before, "imagined_noise", "word_weight"]
+    write_json(tmp_path / "run" / "config.json",
+               {name: value for name, value in stored.items() if name not in newer})  # fmt: skip
+    assert main(["train", "--out", out, "--epochs", "2", "--resume"]) == 0
+    assert "epoch 2 (features)" in capsys.readouterr().out
+    with open(path, encoding="utf-8") as file:
+        assert json.load(file) == {**stored, "epochs": 2}
+    with pytest.raises(CaptionerError, match="word_targets was 0, is 1000"):
+        train(TrainConfig(**{**settings, "word_targets": 1000}), resume=True, progress=False)
 
 
 @pytest.mark.parametrize("attention", ["none", "additive"])

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from captioner import Captioner, Decoder, Encoder, TrainConfig, Vocabulary
+from captioner import Captioner, Decoder, Encoder, TrainConfig, Vocabulary, word_layer
 from captioner.batches import EncodedCaptions
 from captioner.distribution import OneDevice
 from captioner.stages import PixelStage
@@ -65,18 +65,30 @@ def test_it_starts_with_what_is_true_of_all_pictures(regions):
     assert float(layer.loss(0 * shares, logits)) == 0
 
 
+def test_on_replicas_the_mean_of_the_losses_is_that_of_the_batch(monkeypatch):
+    """Even where a batch has less than a picture for each: one of two replicas has the only one."""
+    layer = WordLayer(np.array([0.5, 0.1]), weight=1.0)
+    shares = np.array([[1.0, 0.0], [0.0, 0.0]], "float32")
+    logits = layer(np.ones((2, 4), "float32"))
+    alone = float(layer.loss(shares, logits))
+    monkeypatch.setattr(word_layer, "mean_over_replicas", lambda count: 0 * count + 0.5)
+    replicas = [float(layer.loss(shares[n : n + 1], logits[n : n + 1])) for n in range(2)]
+    assert np.mean(replicas) == pytest.approx(alone, rel=1e-5)
+    assert replicas[1] == 0
+
+
 def test_words_that_all_or_none_have_are_no_trouble():
     layer = WordLayer(np.array([0.0, 1.0]), weight=1.0)
     logits = layer(np.ones((1, 4), "float32"))
     assert float(layer.loss(np.array([[0.0, 1.0]], "float32"), logits)) < 1e-3
 
 
-def learner(word_layer):
+def learner(layer):
     keras.utils.set_random_seed(0)
     decoder = Decoder(len(VOCABULARY), 1280, units=8, embedding=6, image_units=8)
     captioner = Captioner(Encoder("mobilenet_v2", size=32), decoder, VOCABULARY)
     captioner.encoder.unfreeze_from("block_16_project")
-    return TeacherForcing(captioner, word_layer=word_layer)
+    return TeacherForcing(captioner, word_layer=layer)
 
 
 def an_example(count=8):
