@@ -16,11 +16,11 @@ SAMPLES = Path(__file__).parent.parent / "data" / "samples"
 
 
 def draw(output):
-    """Captions the samples with the shipped model and writes one row of them as a PNG."""
+    """Captions the samples with the shipped model and writes two rows of them as a PNG."""
     paths = sorted(SAMPLES.glob("*.jpg"))
     captions = load_models([DEFAULT_PRESET]).generate([str(path) for path in paths])
     pictures = [Image.open(path).convert("RGB").resize((224, 224)) for path in paths]
-    reports.pictures(pictures, captions).savefig(output, dpi=90)
+    reports.pictures(pictures, captions, columns=4).savefig(output, dpi=90)
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ def model():
 @pytest.fixture(scope="module")
 def samples():
     paths, _ = find_images(["data/samples"])
-    assert len(paths) == 5
+    assert len(paths) == 8
     return paths
 
 

@@ -1,0 +1,84 @@
+"""The recipes: settings that training takes, and a script whose decoder is the captioner's own."""
+
+import glob
+import os
+import pathlib
+
+import jax
+import numpy as np
+import pytest
+
+from captioner import Decoder
+from captioner.config import TrainConfig
+from captioner.optimizers import learning_rate_at
+from captioner.teacher_forcing import word_loss
+from recipes import on_gpu
+
+CONFIGS = sorted(glob.glob("recipes/*.json"))
+
+
+@pytest.mark.parametrize("path", CONFIGS)
+def test_settings_are_such_as_training_takes(path):
+    config = TrainConfig.from_file(path)
+    assert config.data
+    assert os.path.basename(path) in pathlib.Path("recipes/README.md").read_text("utf-8")
+
+
+@pytest.fixture
+def decoder():
+    return Decoder(vocabulary_size=20, image_features=12, units=16, embedding=8, image_units=10)
+
+
+def test_its_decoder_is_the_captioners(decoder):
+    rng = np.random.default_rng(0)
+    for variable in decoder.variables:  # biases at zero would hide a mistake
+        variable.assign(rng.normal(0, 0.5, variable.shape))
+    words = rng.integers(3, 20, (4, 7))
+    vectors = rng.normal(size=(4, 12)).astype("float32")
+    weights = on_gpu.weights_of(decoder)
+    logits = on_gpu.logits_of(weights, on_gpu.image_vector(weights, vectors), words)
+    np.testing.assert_allclose(logits, decoder(words, vectors), atol=1e-4)
+    targets = np.where(rng.random((4, 7)) < 0.7, words, 0)
+    theirs = word_loss(targets, decoder(words, vectors), label_smoothing=on_gpu.SMOOTHING)
+    assert float(on_gpu.word_loss(logits, targets)) == pytest.approx(float(theirs), rel=1e-5)
+
+
+def test_weights_go_there_and_back(decoder):
+    before = on_gpu.weights_of(decoder)
+    on_gpu.give_weights(decoder, {name: 2 * value for name, value in before.items()})
+    for name, value in on_gpu.weights_of(decoder).items():
+        np.testing.assert_allclose(value, 2 * before[name])
+
+
+@pytest.mark.parametrize("step", [0, 3, 4, 5, 50, 99])
+def test_its_learning_rate_is_trainings(step):
+    ours = float(on_gpu.cosine(np.float32(step), np.float32(100), 2e-3))
+    # float32: near the end of the cosine the difference of two numbers close to 1
+    assert ours == pytest.approx(learning_rate_at(step, 100, 2e-3), abs=1e-9)
+
+
+def test_changed_pictures_keep_their_size_and_range(monkeypatch):
+    monkeypatch.setattr(on_gpu, "SIZE", 16)
+    pixels = np.random.default_rng(0).integers(0, 256, (6, 16, 16, 3)).astype(np.uint8)
+    key = jax.random.PRNGKey(0)
+    changed = np.asarray(on_gpu.augmented(pixels, key, np.zeros(6, bool)))
+    assert changed.shape == pixels.shape
+    assert changed.min() >= 0
+    assert changed.max() <= 255
+    mirrored = np.asarray(on_gpu.augmented(pixels, key, np.ones(6, bool)))
+    turned = [not np.allclose(one, two) for one, two in zip(changed, mirrored, strict=True)]
+    assert any(turned)
+    assert not all(turned)
+    for one, two, is_turned in zip(changed, mirrored, turned, strict=True):
+        np.testing.assert_allclose(one[:, ::-1] if is_turned else one, two, atol=1e-3)
+
+
+def test_a_caption_is_kept_whole_from_start_to_end():
+    from captioner.batches import EncodedCaptions
+    from captioner.vocabulary import Vocabulary
+
+    captions = EncodedCaptions([["a dog", "a"]], Vocabulary(["a", "dog"]), 5)
+    rows = np.asarray(on_gpu.whole(captions))
+    assert rows.shape == (2, on_gpu.LENGTH + 1)
+    assert rows[0, :5].tolist() == [1, 4, 5, 2, 0]
+    assert on_gpu.five_each(captions).tolist() == [[0, 1, 0, 1, 0]]
