@@ -3,7 +3,6 @@
 import io
 import math
 import os
-import tempfile
 import zipfile
 
 import h5py
@@ -18,6 +17,7 @@ from captioner.decoder import Decoder
 from captioner.decoding import BEAM_SIZE
 from captioner.encoder import Encoder
 from captioner.errors import CaptionerError, require
+from captioner.files import replacing
 from captioner.generation import Generation, require_stored_settings
 from captioner.joint_decoder import JointDecoder
 from captioner.lite_captioner import LiteCaptioner, is_exported
@@ -25,7 +25,6 @@ from captioner.model_file import WEIGHTS, check_model_file
 from captioner.presets import find_model
 from captioner.vocabulary import PAD, START, Vocabulary
 
-SAVING = ".saving-"  # begins the name of the folder in which a file is being written
 LONGEST = 60  # words of a caption whose probability is asked for
 
 
@@ -176,14 +175,11 @@ class Captioner(Generation, keras.Model):
         filepath = os.fspath(filepath)
         require(filepath.endswith(".keras"), f"{filepath}: a model's file name ends in .keras")
         require(overwrite or not os.path.exists(filepath), f"{filepath}: exists already")
-        folder = os.path.dirname(os.path.abspath(filepath))
-        os.makedirs(folder, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder, prefix=SAVING) as workshop:
-            written = os.path.join(workshop, "model.keras")
-            keras.saving.save_model(self, written)
+        os.makedirs(os.path.dirname(os.path.realpath(filepath)), exist_ok=True)
+        with replacing(filepath, ending=".keras") as unfinished:
+            keras.saving.save_model(self, unfinished)
             if storage == "float16":
-                _halve(written)
-            os.replace(written, filepath)
+                _halve(unfinished)
 
     @classmethod
     def from_preset(cls, name):

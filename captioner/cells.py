@@ -62,10 +62,6 @@ class ImageCell(keras.layers.Layer):
     def _input_bias(self):
         return self.bias
 
-    def initial_state(self, batch_size):
-        """Zeros: a list of one array (batch, units) per state name."""
-        return [ops.zeros((batch_size, self.units), self.compute_dtype) for _ in self.state_names]
-
     def dropout_mask(self, batch_size, training):
         """The mask (batch, units) for h_{t-1} over a whole sequence, or None where none applies."""
         if not training or not self.recurrent_dropout:
@@ -121,8 +117,8 @@ class RNNCell(ImageCell):
     Example:
     >>> cell = RNNCell(units=8)
     >>> cell.build((None, 4), (None, 6))
-    >>> projected = cell.project_words(np.ones((2, 4))) + cell.project_image(np.ones((2, 6)))
-    >>> [hidden] = cell.step(projected, cell.initial_state(2))       # (2, 8)
+    >>> projected = cell.project_words(ops.ones((2, 4))) + cell.project_image(ops.ones((2, 6)))
+    >>> [hidden] = cell.step(projected, [ops.zeros((2, 8))])          # (2, 8)
 
     Reference: Elman 1990, "Finding structure in time"; the document, section 2.
     """

@@ -6,7 +6,7 @@ import os
 from captioner import metrics
 from captioner.errors import CaptionerError
 from captioner.gallery import Gallery
-from captioner.text_files import replacing
+from captioner.text_files import replacing_text
 
 PAGE, TABLE = "index.html", "scores.csv"
 
@@ -43,7 +43,7 @@ def write_report(folder, dataset, captions, scores, with_faults=False):
 
 def _write_page(path, dataset, captions, each_scores, scores):
     pictures = zip(dataset.image_ids, dataset.image_paths, dataset.captions, strict=True)
-    with replacing(path, encoding="utf-8") as file:
+    with replacing_text(path, encoding="utf-8") as file:
         gallery = Gallery(file, title=f"{len(captions)} captions, scored", scores=scores)
         for name, picture, references in pictures:
             if name in captions:
@@ -52,7 +52,7 @@ def _write_page(path, dataset, captions, each_scores, scores):
 
 
 def _write_table(path, texts, each_scores, with_faults):
-    with replacing(path, encoding="utf-8", newline="") as file:
+    with replacing_text(path, encoding="utf-8", newline="") as file:
         rows, more = csv.writer(file), ["faults"] if with_faults else []
         rows.writerow(["image_id", "caption", *next(iter(each_scores.values()), {}), *more])
         for name, values in each_scores.items():

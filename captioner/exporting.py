@@ -7,8 +7,6 @@ each in thirty lines.
 
 import json
 import os
-import shutil
-import tempfile
 
 import keras
 import numpy as np
@@ -16,6 +14,7 @@ import tensorflow as tf
 
 from captioner import __version__, lite_export, onnx_export, saved_model_export
 from captioner.errors import require
+from captioner.files import replacing_folder
 from captioner.lite_captioner import FORMAT, MANIFEST, is_exported, listed, named
 
 FORMATS = {"litert": lite_export, "onnx": onnx_export, "saved_model": saved_model_export}
@@ -58,16 +57,11 @@ def export(captioner, folder, storage=None, format="litert"):
         is_empty = os.path.isdir(folder) and not os.listdir(folder)
         require(is_empty, f"{folder}: exists and is no exported captioner; give another folder")
     os.makedirs(os.path.dirname(folder), exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=os.path.dirname(folder), prefix=".exporting-") as workshop:
-        written = os.path.join(workshop, "written")
-        os.mkdir(written)
-        checksums = FORMATS[format].write(_functions(captioner), captioner, written, storage)
-        with open(os.path.join(written, MANIFEST), "w", encoding="utf-8") as file:
+    with replacing_folder(folder) as unfinished:
+        checksums = FORMATS[format].write(_functions(captioner), captioner, unfinished, storage)
+        with open(os.path.join(unfinished, MANIFEST), "w", encoding="utf-8") as file:
             json.dump(_manifest(captioner, format, checksums), file, ensure_ascii=False, indent=1)
             file.write("\n")
-        if os.path.exists(folder):
-            shutil.rmtree(folder)
-        os.replace(written, folder)
 
 
 def _manifest(captioner, format, checksums):

@@ -10,6 +10,7 @@ from filelock import FileLock
 from tqdm import tqdm
 
 from captioner.errors import CaptionerError
+from captioner.files import put_in_place
 from captioner.images import ImageError, read_images
 
 MOST_UNREADABLE = 0.05  # a larger share of pictures that cannot be read is an error
@@ -125,7 +126,7 @@ def _compute(captioner, paths, path, batch_size, progress, view):
                     file.flush()
                     _write_state(notes, {**state, "done": end})
     _write_state(path + ".json", {**state, "done": len(paths)})
-    os.replace(partial, path)
+    put_in_place(partial, path)
     if os.path.exists(notes):
         os.remove(notes)
 
@@ -177,7 +178,7 @@ def _write_state(path, state):
     """Notes how far the features have come, once they are on disk."""
     with open(path + ".new", "w", encoding="utf-8") as file:
         json.dump(state, file)
-    os.replace(path + ".new", path)
+    put_in_place(path + ".new", path)
 
 
 def _read_state(path):

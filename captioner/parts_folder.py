@@ -19,12 +19,12 @@ from filelock import FileLock, Timeout
 
 from captioner import __version__
 from captioner.errors import CaptionerError, require
+from captioner.files import UNFINISHED, replacing, sweep
 from captioner.object_stores import local_path, reason_of, require_pyarrow
 from captioner.picture_lists import ListIndex, read_lines
 
 SETTINGS, LIST, LOCK = "settings.json", "pictures.txt", "lock"
 CAPTIONS, ERRORS = "captions", "errors"
-UNFINISHED = ".writing-"  # begins the name of a file that is being written
 WHOLE_WRITES = ("s3", "gcs", "abfs")  # where an object appears when it is complete, and not before
 
 
@@ -236,7 +236,9 @@ class _LocalFiles:
                     "wait"
                 ) from error
         try:
-            self._sweep()
+            with _telling(self._path, "read"):
+                for folder in ("", CAPTIONS, ERRORS):
+                    sweep(self._of(folder))
             yield
         finally:
             self.remove(LOCK)
@@ -244,13 +246,6 @@ class _LocalFiles:
             for folder in [CAPTIONS, ERRORS, ""][: 3 if is_new else 2]:
                 with contextlib.suppress(OSError):  # it holds something
                     os.rmdir(self._of(folder))
-
-    def _sweep(self):
-        """Deletes what a killed process had not finished writing."""
-        for folder in ("", CAPTIONS, ERRORS):
-            for name in self.names(folder):
-                if name.startswith(UNFINISHED):
-                    self.remove(os.path.join(folder, name))
 
     def make(self):
         with _telling(self._path):
@@ -275,13 +270,8 @@ class _LocalFiles:
 
     def write_lines(self, name, lines):
         target = self._of(name)
-        unfinished = os.path.join(os.path.dirname(target), UNFINISHED + uuid.uuid4().hex)
-        with _telling(target), _removed_on_failure(lambda: os.remove(unfinished)):
-            with open(unfinished, "xb") as file:
-                file.writelines(lines)
-                file.flush()
-                os.fsync(file.fileno())  # it is on the disk before it has its name
-            os.replace(unfinished, target)
+        with _telling(target), replacing(target) as unfinished, open(unfinished, "wb") as file:
+            file.writelines(lines)
 
     def remove(self, name):
         with contextlib.suppress(OSError):
@@ -361,13 +351,3 @@ def _telling(name, what="written"):
             raise
         reason = getattr(error, "strerror", None) or reason_of(error)
         raise CaptionerError(f"{name}: cannot be {what} ({reason})") from error
-
-
-@contextlib.contextmanager
-def _removed_on_failure(remove):
-    try:
-        yield
-    except BaseException:
-        with contextlib.suppress(OSError):
-            remove()
-        raise

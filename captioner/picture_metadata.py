@@ -3,11 +3,12 @@
 Only the metadata are rewritten, by Exiv2; the compressed pixels stay byte for byte what they were.
 """
 
+import contextlib
 import os
 import shutil
-import tempfile
 
 from captioner.errors import CaptionerError
+from captioner.files import replacing
 from captioner.images import describe
 
 XMP = "Xmp.dc.description"
@@ -18,6 +19,10 @@ UTF8 = {"Iptc.Envelope.CharacterSet": "\x1b%G"}  # the encoding of IPTC texts (I
 
 class MetadataError(CaptionerError):
     """A description that cannot be written into its picture."""
+
+
+class _SameText(Exception):  # noqa: N818 - it is no error
+    """The description is there already: the picture stays as it is."""
 
 
 def write_description(picture, text, overwrite=False):
@@ -42,29 +47,14 @@ def write_description(picture, text, overwrite=False):
     'two dogs on a beach'
     """
     exiv2 = require_exiv2()
-    shown, picture = describe(picture), os.path.realpath(picture)
-    folder = os.path.dirname(os.path.abspath(picture))
+    shown = describe(picture)
     try:
-        with tempfile.TemporaryDirectory(dir=folder, prefix=".describing-") as workshop:
-            # Under a plain name: Exiv2 wants UTF-8, and a file's name need not be that.
-            copy = os.path.join(workshop, "picture")
+        with contextlib.suppress(_SameText), replacing(picture) as copy:
             shutil.copy2(picture, copy)
             times = os.stat(copy)
             with exiv2.Image(copy) as image:
-                there = _description(image)
-                if there == text:
-                    return
-                if there and not overwrite:
-                    raise MetadataError(
-                        f"{shown}: has a description already ({there[:80]!r}); "
-                        "--overwrite replaces it"
-                    )
-                others = image.read_iptc().keys() - {IPTC, *UTF8}
-                image.modify_xmp({XMP: {**_texts(image), LANGUAGE: text}})
-                # Other IPTC texts may be in another encoding: the mark for UTF-8 would change them.
-                image.modify_iptc({IPTC: text} if others else UTF8 | {IPTC: text})
+                _describe(image, text, overwrite, shown)
             os.utime(copy, ns=(times.st_atime_ns, times.st_mtime_ns))
-            os.replace(copy, picture)
     except OSError as error:
         raise MetadataError(f"{shown}: cannot be written ({error.strerror})") from error
     except UnicodeDecodeError as error:
@@ -72,6 +62,20 @@ def write_description(picture, text, overwrite=False):
     except RuntimeError as error:  # Exiv2's own
         reason = str(error).strip().split("\n")[0][:160]
         raise MetadataError(f"{shown}: takes no description ({reason})") from error
+
+
+def _describe(image, text, overwrite, shown):
+    there = _description(image)
+    if there == text:
+        raise _SameText
+    if there and not overwrite:
+        raise MetadataError(
+            f"{shown}: has a description already ({there[:80]!r}); --overwrite replaces it"
+        )
+    others = image.read_iptc().keys() - {IPTC, *UTF8}
+    image.modify_xmp({XMP: {**_texts(image), LANGUAGE: text}})
+    # Other IPTC texts may be in another encoding: the mark for UTF-8 would change them.
+    image.modify_iptc({IPTC: text} if others else UTF8 | {IPTC: text})
 
 
 def read_description(picture):

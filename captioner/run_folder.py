@@ -12,12 +12,14 @@ import tempfile
 import numpy as np
 from filelock import FileLock, Timeout
 
-from captioner.captioner import SAVING, load
+from captioner.captioner import load
 from captioner.config import TrainConfig, read_run_settings
 from captioner.errors import CaptionerError, require
+from captioner.files import UNFINISHED, replace_bytes, replacing, sweep
 
 LOCK = "lock"
-UNFINISHED = ".new"  # ends the name of a file that is being written
+# How names of unfinished files once ended, and those of the folders around them began.
+FORMER_FILE, FORMER_FOLDER = ".new", ".saving-"
 TIMES = {"train_seconds", "seconds"}
 REPORTS = {"matplotlib": "curves.png", "tensorboard": "TensorBoard events"}  # and who writes them
 
@@ -120,15 +122,19 @@ class RunFolder:
         """Whether there are files that no run that was killed at its very start has left."""
         if not os.path.isdir(self.path):
             return False
-        return any(name not in (LOCK, "config.json" + UNFINISHED) for name in os.listdir(self.path))
+        left = (LOCK, "config.json" + FORMER_FILE)
+        return any(
+            name not in left and not name.startswith(UNFINISHED) for name in os.listdir(self.path)
+        )
 
     def _sweep(self):
         """Deletes what a killed process had not finished writing."""
+        sweep(self.path)
         for name in os.listdir(self.path):
             path = os.path.join(self.path, name)
-            if name.endswith(UNFINISHED):
+            if name.endswith(FORMER_FILE):
                 os.remove(path)
-            elif name.startswith(SAVING):
+            elif name.startswith(FORMER_FOLDER):
                 shutil.rmtree(path, ignore_errors=True)
 
     @contextlib.contextmanager
@@ -139,8 +145,6 @@ class RunFolder:
         except CaptionerError:
             raise
         except OSError as error:
-            with contextlib.suppress(OSError):
-                os.remove(path + UNFINISHED)
             reason = os.strerror(error.errno) if error.errno else str(error).split("\n")[0][:160]
             raise CaptionerError(
                 f"{path}: cannot be written ({reason}); the last finished epoch is kept; go on "
@@ -149,7 +153,7 @@ class RunFolder:
 
     def _replace(self, path, content):
         with self._writing(path):
-            replace_file(path, content)
+            replace_bytes(path, content)
 
     def best_of(self, stage):
         """The path of the captioner after the best epoch of one stage."""
@@ -162,9 +166,8 @@ class RunFolder:
 
     def keep_last_as(self, path):
         """Copies the captioner after the last epoch, which is quicker than to save it twice."""
-        with self._writing(path):
-            shutil.copyfile(self.last, path + UNFINISHED)
-            put_in_place(path + UNFINISHED, path)
+        with self._writing(path), replacing(path) as unfinished:
+            shutil.copyfile(self.last, unfinished)
 
     def take_weights(self, captioner, path):
         """Gives the captioner the weights of one that was kept; returns its `about`."""
@@ -191,10 +194,12 @@ class RunFolder:
 
     def save_state(self, arrays, facts):
         """Keeps what resuming needs: a dict of arrays, and a dict of plain values."""
-        with self._writing(self._state):
-            with open(self._state + UNFINISHED, "wb") as file:
-                np.savez(file, facts=np.array(json.dumps(facts)), **arrays)
-            put_in_place(self._state + UNFINISHED, self._state)
+        with (
+            self._writing(self._state),
+            replacing(self._state) as unfinished,
+            open(unfinished, "wb") as file,
+        ):
+            np.savez(file, facts=np.array(json.dumps(facts)), **arrays)
 
     def load_state(self):
         """(arrays, facts) of `save_state`, or None where no epoch was finished.
@@ -341,23 +346,9 @@ def _is_installed(name):
     return importlib.util.find_spec(name) is not None
 
 
-def replace_file(path, content):
-    """Writes bytes to a file, or leaves the old one whole."""
-    with open(path + UNFINISHED, "wb") as file:
-        file.write(content)
-    put_in_place(path + UNFINISHED, path)
-
-
-def put_in_place(unfinished, path):
-    """Gives a file that is complete its name, once it is on disk and not in a buffer only."""
-    with open(unfinished, "rb+") as file:
-        os.fsync(file.fileno())
-    os.replace(unfinished, path)
-
-
 def _save_curves(rows, path):
     # matplotlib takes half a second to import, and only training needs it here.
     from captioner.reports import learning_curves
 
-    learning_curves(rows).savefig(path + UNFINISHED, dpi=110, format="png")
-    os.replace(path + UNFINISHED, path)
+    with replacing(path) as unfinished:
+        learning_curves(rows).savefig(unfinished, dpi=110, format="png")

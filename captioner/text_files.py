@@ -2,11 +2,9 @@
 
 import contextlib
 import json
-import os
-import shutil
-import tempfile
 
 from captioner.errors import CaptionerError
+from captioner.files import replacing
 
 
 def read_bytes(path, limit=-1):
@@ -42,10 +40,8 @@ def read_json(path):
 
 
 @contextlib.contextmanager
-def replacing(path, **settings):
-    """A new file that takes the place of an older one when it is complete, and else disappears.
-
-    Its name meanwhile is one that no other file has; a link is followed, rights are kept.
+def replacing_text(path, **settings):
+    """A text file to write, which takes the place of an older one as `files.replacing` has it.
 
     Args:
         path: str.
@@ -57,36 +53,15 @@ def replacing(path, **settings):
     Raises:
         CaptionerError: It cannot be written; what had its name before is still there.
     """
-    target = os.path.realpath(path)
-    unfinished = None
     try:
-        descriptor, unfinished = tempfile.mkstemp(dir=os.path.dirname(target), prefix=".writing-")
-        with open(descriptor, "w", **settings) as file:
+        with replacing(path) as unfinished, open(unfinished, "w", **settings) as file:
             yield file
-            file.flush()
-            os.fsync(file.fileno())  # what takes the older file's place is on disk
-        _give_rights(unfinished, target)
-        os.replace(unfinished, target)
-        unfinished = None
     except OSError as error:
         reason = error.strerror or error
         raise CaptionerError(f"{path}: cannot be written ({reason})") from error
-    finally:
-        if unfinished:
-            os.remove(unfinished)
 
 
 def replace_text(path, text):
-    """Writes a text file as UTF-8, with `replacing`."""
-    with replacing(path, encoding="utf-8", newline="") as file:
+    """Writes a text file as UTF-8, with `replacing_text`."""
+    with replacing_text(path, encoding="utf-8", newline="") as file:
         file.write(text)
-
-
-def _give_rights(path, like):
-    """The rights of an older file, or those that a new file gets (a temporary one has fewer)."""
-    if os.path.exists(like):
-        shutil.copymode(like, path)
-    else:
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(path, 0o666 & ~mask)

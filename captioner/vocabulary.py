@@ -179,7 +179,7 @@ class Vocabulary:
                 )
 
     @classmethod
-    def build(cls, captions, min_count=5, max_size=None, direction="forward"):
+    def build(cls, captions, min_count=5, direction="forward"):
         """The vocabulary of some captions: most frequent word first, ties in alphabetical order.
 
         It knows which words are repeatable, see `learn_repeatable`.
@@ -187,7 +187,6 @@ class Vocabulary:
         Args:
             captions: iterable of str. Those of the training split only.
             min_count: int. Words seen less often are left out. Defaults to `5`.
-            max_size: int or None. Most ordinary words kept. Defaults to `None`, all.
             direction: str. See the class.
 
         Raises:
@@ -196,7 +195,7 @@ class Vocabulary:
         found = _Counts(captions)
         counts, repeatable = found.words, found.repeatable()
         ranked = sorted(counts, key=lambda word: (-counts[word], word))
-        words = [word for word in ranked if counts[word] >= min_count][:max_size]
+        words = [word for word in ranked if counts[word] >= min_count]
         if not words:
             raise CaptionerError(
                 f"none of the {len(counts)} words of the captions is seen {min_count} times; "

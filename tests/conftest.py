@@ -1,4 +1,5 @@
 import os
+import resource
 import shutil
 import time
 
@@ -108,6 +109,20 @@ def browser():
     opened = webdriver.Chrome(options=options, service=Service(driver))
     yield opened
     opened.quit()
+
+
+class SmallDisk:
+    """Within it no file may grow beyond some bytes, as on a disk that is full."""
+
+    def __init__(self, bytes_left):
+        self.limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+        self.bytes_left = bytes_left
+
+    def __enter__(self):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (self.bytes_left, self.limits[1]))
+
+    def __exit__(self, *error):
+        resource.setrlimit(resource.RLIMIT_FSIZE, self.limits)
 
 
 def until(condition, seconds=20):

@@ -3,7 +3,6 @@
 import hashlib
 import os
 import re
-import resource
 import signal
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from captioner.cli import main
 from captioner.errors import CaptionerError
 from captioner.features import cached_features
 from captioner.run_folder import RunFolder
+from tests.conftest import SmallDisk
 from tests.datasets import make_colours
 
 SETTINGS = {
@@ -142,20 +142,6 @@ def begun(data, tmp_path):
     return settings
 
 
-class SmallDisk:
-    """Within it no file may grow beyond some bytes, as on a disk that is full."""
-
-    def __init__(self, bytes_left):
-        self.limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-        self.bytes_left = bytes_left
-
-    def __enter__(self):
-        resource.setrlimit(resource.RLIMIT_FSIZE, (self.bytes_left, self.limits[1]))
-
-    def __exit__(self, *error):
-        resource.setrlimit(resource.RLIMIT_FSIZE, self.limits)
-
-
 def files_of(folder):
     names = [name for name in os.listdir(folder) if os.path.isfile(os.path.join(folder, name))]
     found = {}
@@ -257,7 +243,7 @@ def test_a_damaged_run_is_told_in_one_line(begun, capsys, name):
 def test_the_leavings_of_a_killed_process_are_swept_up(begun):
     out = begun["out"]
     os.mkdir(os.path.join(out, ".saving-x"))
-    for name in ("state.npz.new", ".saving-x/model.keras"):
+    for name in ("state.npz.new", ".saving-x/model.keras", ".writing-x"):
         open(os.path.join(out, name), "w").close()
     train(TrainConfig(**begun), resume=True, log=lambda line: None, progress=False)
     assert not [name for name in os.listdir(out) if name.endswith(".new") or name[0] == "."]

@@ -2,18 +2,27 @@
 
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import tomllib
 
 ROOT = pathlib.Path(__file__).parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 
 def test_requirements_are_those_of_the_package_and_of_its_tests():
     lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
     required = [line for line in lines if line and not line.startswith("#")]
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    assert required == project["dependencies"] + project["optional-dependencies"]["test"]
+    assert required == PROJECT["dependencies"] + PROJECT["optional-dependencies"]["test"]
+
+
+def test_a_package_has_the_same_bounds_wherever_it_is_named():
+    found = {}
+    for group in (PROJECT["dependencies"], *PROJECT["optional-dependencies"].values()):
+        for requirement in group:
+            name = re.match(r"[\w.-]+", requirement)[0].lower()
+            assert found.setdefault(name, requirement) == requirement
 
 
 def test_the_core_runs_on_jax():

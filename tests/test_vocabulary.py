@@ -105,7 +105,7 @@ def test_build_orders_by_count_then_alphabet():
     captions = ["ü d e", "b b b c", "A c! a, d", "ü"]
     assert Vocabulary.build(captions, min_count=1).words == ["b", "a", "c", "d", "ü", "e"]
     assert Vocabulary.build(captions, min_count=2).words == ["b", "a", "c", "d", "ü"]
-    assert Vocabulary.build(iter(captions), min_count=2, max_size=3).words == ["b", "a", "c"]
+    assert Vocabulary.build(iter(captions), min_count=3).words == ["b"]
     assert Vocabulary.build(["x x x x y"] + ["x y"] * 4).words == ["x", "y"]
 
 

@@ -18,7 +18,7 @@ from captioner.cli.models import add_model_arguments, load_models, model_names
 from captioner.cli.search_arguments import add_search_arguments, search_settings
 from captioner.errors import CaptionerError, require
 from captioner.images import ImageError, describe
-from captioner.text_files import replacing
+from captioner.text_files import replacing_text
 
 MARKDOWN = (".md", ".markdown", ".mdown", ".mkd")
 
@@ -120,7 +120,7 @@ def _write(page, text, gaps, texts, options):
     path = options.output or page
     filled_text = fill(text, gaps, texts)
     if options.output or filled_text != text:
-        with replacing(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
+        with replacing_text(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
             file.write(filled_text)
     filled = sum(gap.source in texts for gap in gaps)
     print(f"{path}: {filled} of {len(gaps)} missing texts written", file=sys.stderr)

@@ -3,7 +3,7 @@
 import os
 
 from captioner.errors import CaptionerError
-from captioner.text_files import replacing
+from captioner.text_files import replacing_text
 
 
 class SidecarError(CaptionerError):
@@ -27,7 +27,7 @@ def write_sidecar(picture, captions):
         SidecarError: It cannot be written.
     """
     try:
-        with replacing(sidecar_of(picture), encoding="utf-8", newline="\n") as file:
+        with replacing_text(sidecar_of(picture), encoding="utf-8", newline="\n") as file:
             file.writelines(each.text + "\n" for each in captions)
     except CaptionerError as error:
         raise SidecarError(str(error)) from error

@@ -10,7 +10,7 @@ import sys
 from captioner.errors import CaptionerError
 from captioner.gallery import Gallery
 from captioner.images import describe
-from captioner.text_files import replacing
+from captioner.text_files import replacing_text
 
 
 @contextlib.contextmanager
@@ -32,7 +32,7 @@ def open_output(path):
                 f"standard output: cannot be written ({error.strerror})"
             ) from error
         return
-    with replacing(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
+    with replacing_text(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
         yield file
 
 

@@ -1,0 +1,188 @@
+"""Replacing files on disk: whoever reads sees the older file or the new one, whole.
+
+Also after a power cut: what takes the older file's place is on disk before it has its name, and the
+name is on disk too. What is unfinished lies beside it, hidden, under a name that no other has.
+"""
+
+import contextlib
+import os
+import shutil
+import stat
+import uuid
+
+UNFINISHED = ".writing-"  # begins the name of what is being written
+
+
+@contextlib.contextmanager
+def replacing(path, ending=""):
+    """A file to write, which takes the place of an older one once the block is done.
+
+    If the block raises anything, the new file disappears and the older one stays. A link is
+    followed; the older file's mode is kept.
+
+    Args:
+        path: str or path-like. The file to replace, or to make; its folder exists.
+        ending: str. How the name of the unfinished file ends, for those who judge a file by that.
+            Defaults to `""`, which no one takes for a picture or a model.
+
+    Yields:
+        str. The path of an empty file that the block writes.
+
+    Raises:
+        OSError: It cannot be written, or not be put in place.
+
+    Example:
+    >>> with replacing("notes.txt") as unfinished, open(unfinished, "w") as file:
+    ...     file.write("two dogs on a beach")
+    """
+    target = os.path.realpath(path)
+    unfinished = _beside(target) + ending
+    # What replaces a file that others may not read is not theirs to read meanwhile.
+    mode = 0o600 if os.path.exists(target) else 0o666
+    os.close(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode))
+    try:
+        yield unfinished
+        put_in_place(unfinished, target)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.remove(unfinished)
+        raise
+
+
+def replace_bytes(path, content):
+    """Writes the bytes of a file with `replacing`.
+
+    Args:
+        path: str or path-like. The file to replace, or to make.
+        content: bytes.
+
+    Raises:
+        OSError: It cannot be written, or not be put in place.
+
+    Example:
+    >>> replace_bytes("notes.txt", b"two dogs on a beach")
+    """
+    with replacing(path) as unfinished, open(unfinished, "wb") as file:
+        file.write(content)
+
+
+def put_in_place(unfinished, path):
+    """Gives a complete file its name, once it is on disk and not in a buffer only.
+
+    For files whose unfinished form outlives its process, so that a later one can go on with it;
+    any other is written with `replacing`.
+
+    Args:
+        unfinished: str or path-like. The complete file, closed; on the same disk as `path`.
+        path: str or path-like. The file to replace, or to make. A link is followed; the older
+            file's mode is kept.
+
+    Raises:
+        OSError: It cannot be put in place; both files are as they were.
+
+    Example:
+    >>> put_in_place("features.npy.partial", "features.npy")
+    """
+    target = os.path.realpath(path)
+    _sync_file(unfinished)
+    if os.path.exists(target):
+        _give_mode(unfinished, stat.S_IMODE(os.stat(target).st_mode))
+    os.replace(unfinished, target)
+    _sync_folder(os.path.dirname(target))
+
+
+@contextlib.contextmanager
+def replacing_folder(path):
+    """A folder to fill, which takes the place of an older one once the block is done.
+
+    If the block raises anything, the new folder disappears and the older one stays. A link is
+    followed.
+
+    Args:
+        path: str or path-like. The folder to replace, or to make; the folder it is in exists.
+
+    Yields:
+        str. The path of an empty folder that the block fills.
+
+    Raises:
+        OSError: It cannot be written, or not be put in place.
+
+    Example:
+    >>> with replacing_folder("exported") as unfinished:
+    ...     replace_bytes(f"{unfinished}/manifest.json", b"{}")
+    """
+    target = os.path.realpath(path)
+    unfinished = _beside(target)
+    os.mkdir(unfinished)
+    try:
+        yield unfinished
+        _sync_tree(unfinished)
+        _exchange(unfinished, target)
+        _sync_folder(os.path.dirname(target))
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def sweep(folder):
+    """Deletes the files that a killed process had not finished writing into a folder.
+
+    Args:
+        folder: str or path-like. One into which no other process writes now.
+
+    Raises:
+        OSError: The folder cannot be read.
+
+    Example:
+    >>> sweep("runs/mine")
+    """
+    with os.scandir(folder) as entries:
+        left = [each.path for each in entries if each.name.startswith(UNFINISHED)]
+    for path in left:
+        with contextlib.suppress(OSError):  # a folder, or one that may not be deleted: no harm
+            os.remove(path)
+
+
+def _beside(target):
+    return os.path.join(os.path.dirname(target), UNFINISHED + uuid.uuid4().hex)
+
+
+def _exchange(unfinished, target):
+    """Puts a folder in the place of another, which then has the name of the unfinished one."""
+    if not os.path.isdir(target):
+        os.replace(unfinished, target)
+        return
+    older = _beside(target)
+    os.replace(target, older)
+    try:
+        os.replace(unfinished, target)
+    except BaseException:
+        os.replace(older, target)
+        raise
+    os.replace(older, unfinished)
+
+
+def _give_mode(path, mode):
+    # Not where it is right already: some network disks let no one change modes.
+    if stat.S_IMODE(os.stat(path).st_mode) != mode:
+        os.chmod(path, mode)
+
+
+def _sync_file(path):
+    with open(path, "rb+") as file:
+        os.fsync(file.fileno())
+
+
+def _sync_tree(path):
+    for folder, _, names in os.walk(path):
+        for name in names:
+            _sync_file(os.path.join(folder, name))
+        _sync_folder(folder)
+
+
+def _sync_folder(path):
+    with contextlib.suppress(OSError):  # Windows and some network disks sync no folder
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
