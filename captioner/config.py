@@ -36,29 +36,31 @@ class TrainConfig:
     """
 
     data: str | list[str] = _setting(
-        "", "annotation file, or folder of a data set; several are learned from and validated on"
+        "",
+        "annotation file, or folder of a data set; given several, training learns from all and "
+        "validates on each",
     )
     data_weights: list[float] = _setting(
         (),
-        "shares of several data sets in what is learned from, summing to 1: a small one comes more "
-        "than once an epoch, of a large one each epoch takes another part; empty: every caption "
-        "once",
+        "share of each data set in the training captions, summing to 1: a small set is used "
+        "several times in an epoch, of a large one each epoch takes another part; empty: every "
+        "caption is used once",
     )
     images: str | list[str] = _setting(
         "",
-        "folder of the pictures, one for each data set; empty: looked for beside the annotations",
+        "folder of the pictures, one for each data set; empty: search beside the annotations",
     )
     format: str = _setting(
         "auto",
-        "how the annotations are written",
+        "format of the annotations",
         ("auto", "coco", "karpathy", "flickr8k", "csv", "sidecar"),
     )
     more_data: str = _setting(
         "",
-        "another data set whose train split is learned from too, as if it were of the first of "
-        "--data; its format is found out",
+        "another data set whose train split is added to that of the first --data; its format is "
+        "detected",
     )
-    out: str = _setting("", "run folder to make, e.g. runs/mine")
+    out: str = _setting("", "run folder to create, e.g. runs/mine")
 
     encoder: str = _setting("efficientnet_v2_b0", "the CNN: a name of captioner.encoder.BACKBONES")
     encoder_weights: str = _setting(
@@ -68,21 +70,21 @@ class TrainConfig:
     )
     picture_size: int = _setting(
         0,
-        "height and width in pixels at which the CNN sees pictures; 0: what it was made for, or as "
-        "the model of --init-from has it",
+        "height and width in pixels at which the CNN sees pictures; 0: the size it was made for, "
+        "or that of the model of --init-from",
     )
     fine_tune_from: str = _setting(
-        "none", "train the CNN too, from this layer on: a layer's name, all, or none"
+        "none", "train the CNN too, starting at this layer: a layer's name, all, or none"
     )
 
     cell: str = _setting("lstm", "recurrent cell", ("rnn", "lstm", "gru"))
     implementation: str = _setting(
         "custom", "our own loop, or Keras' recurrent layers", ("custom", "keras")
     )
-    layers: int = _setting(1, "recurrent layers, one on top of the other")
+    layers: int = _setting(1, "number of stacked recurrent layers")
     units: int = _setting(512, "size of the hidden state")
     embedding: int = _setting(256, "size of a word's vector")
-    image_units: int = _setting(512, "size of the picture's vector; 0: as the CNN gives it")
+    image_units: int = _setting(512, "size of the picture's vector; 0: the CNN's own size")
 
     direction: str = _setting(
         "forward",
@@ -92,68 +94,80 @@ class TrainConfig:
 
     attention: str = _setting(
         "none",
-        "what the recurrence sees: the whole picture's one vector, or where it looks at each word",
+        "what the recurrence sees: none, one vector of the whole picture; additive, the regions "
+        "that it looks at for each word",
         ("none", "additive"),
     )
-    attention_units: int = _setting(256, "size in which regions and hidden state are compared")
+    attention_units: int = _setting(
+        256, "size of the vectors in which regions and hidden state are compared"
+    )
     attention_penalty: float = _setting(
-        1.0, "weight in the loss of regions that a caption does not look at"
+        1.0, "weight of the loss for regions that a caption does not look at"
     )
 
-    dropout: float = _setting(0.5, "share dropped of the recurrent layers' output")
-    word_dropout: float = _setting(0.2, "share dropped of the word vectors")
-    image_dropout: float = _setting(0.2, "share dropped of the picture's vector")
-    recurrent_dropout: float = _setting(0.0, "share dropped of the hidden state, in the recurrence")
-    l2: float = _setting(0.0, "weight of the squared recurrent matrices in the loss")
+    dropout: float = _setting(0.5, "share of the recurrent layers' output that is dropped")
+    word_dropout: float = _setting(0.2, "share of the word vectors that is dropped")
+    image_dropout: float = _setting(0.2, "share of the picture's vector that is dropped")
+    recurrent_dropout: float = _setting(
+        0.0, "share of the hidden state that is dropped in the recurrence"
+    )
+    l2: float = _setting(0.0, "weight in the loss of the squared recurrent matrices")
     label_smoothing: float = _setting(0.1, "share of each target spread over all words")
 
     scheduled_sampling: float = _setting(
-        0.0, "share of the given words replaced, at the end, by what the model itself would say"
+        0.0,
+        "share of the input words that are replaced, by the end, with the model's own predictions",
     )
     ema: float = _setting(
-        0.0, "weight averaging: keep the moving average of the weights, with this momentum"
+        0.0, "momentum of the moving average of the weights, which is kept; 0: no averaging"
     )
     init_from: str = _setting(
-        "", "captioner to start from; its words, sizes and CNN are taken, new words join"
+        "", "captioner to start from: its words, sizes and CNN are used, and new words are added"
     )
 
     text: str | list[str] = _setting(
-        "", "text files of captions without pictures, one a line, to learn from too"
+        "", "text files of captions without pictures, one per line, to learn from too"
     )
     text_epochs: int = _setting(
-        2, "passes over the captions of --text before all else, without any picture"
+        2, "passes over the captions of --text before everything else, without any picture"
     )
     text_weight: float = _setting(
         0.5,
         "weight of the captions of --text in the loss of --epochs, and of --self-critical with "
-        "--teacher-weight: as many come beside those with pictures, each on a vector imagined from "
-        "its words; 0: they come in --text-epochs only",
+        "--teacher-weight: each step uses as many as there are captions with pictures, each with a "
+        "vector imagined from its words; 0: use them in --text-epochs only",
     )
     imagined_noise: float = _setting(
         0.6,
-        "how far imagined vectors are, at random, from what the words say; 1: as far as those of "
-        "real pictures, 0: not at all",
+        "random distance of imagined vectors from what their words predict; 1: as far as the "
+        "vectors of real pictures, 0: none",
     )
-    epochs: int = _setting(15, "passes over the captions with the CNN as it is")
-    batch_size: int = _setting(128, "captions a step")
+    epochs: int = _setting(15, "passes over the captions with the CNN frozen")
+    batch_size: int = _setting(128, "captions per step")
     learning_rate: float = _setting(2e-3, "largest step of Adam")
-    fine_tune_epochs: int = _setting(6, "passes over the pictures with the CNN learning too")
-    fine_tune_batch_size: int = _setting(16, "pictures a step, each with all its captions")
-    fine_tune_learning_rate: float = _setting(3e-4, "largest step of Adam for the decoder then")
-    encoder_learning_rate: float = _setting(1e-4, "largest step of Adam for the CNN then")
-    self_critical: int = _setting(
-        0, "passes over the pictures, after all others, with CIDEr-D of sampled captions as reward"
+    fine_tune_epochs: int = _setting(6, "passes over the pictures in which the CNN learns too")
+    fine_tune_batch_size: int = _setting(
+        16, "pictures per step in those passes, each with all its captions"
     )
-    self_critical_learning_rate: float = _setting(1e-4, "largest step of Adam then")
+    fine_tune_learning_rate: float = _setting(
+        3e-4, "largest step of Adam for the decoder, while the CNN learns"
+    )
+    encoder_learning_rate: float = _setting(1e-4, "largest step of Adam for the CNN")
+    self_critical: int = _setting(
+        0, "last passes over the pictures, with the CIDEr-D of sampled captions as reward"
+    )
+    self_critical_learning_rate: float = _setting(
+        1e-4, "largest step of Adam in --self-critical passes"
+    )
     teacher_weight: float = _setting(
-        0.0, "weight then of the loss of people's captions, beside the rewards"
+        0.0, "weight of the loss of people's captions in --self-critical passes, beside the rewards"
     )
     word_targets: int = _setting(
         1000,
-        "the CNN, while it learns, is also to predict which share of a picture's captions has each "
-        "of so many most frequent words; 0: none",
+        "number of most frequent words; while the CNN learns, it also predicts the share of a "
+        "picture's captions that contain each of them; 0: none",
     )
-    word_weight: float = _setting(0.1, "weight of that in the loss")
+    word_weight: float = _setting(0.1, "weight of --word-targets in the loss")
     augment: bool = _setting(
         True, "crop, mirror and recolour pictures at random while the CNN learns", (True, False)
     )
@@ -163,8 +177,8 @@ class TrainConfig:
     )
     views: int = _setting(
         1,
-        "versions of each training picture, changed at random like that, which the epochs with a "
-        "CNN that does not learn take in turn; the first is the picture itself",
+        "randomly changed versions of each training picture, which the epochs with a frozen CNN "
+        "use in turn; the first is the picture itself",
     )
     schedule: str = _setting(
         "cosine",
@@ -178,13 +192,13 @@ class TrainConfig:
         1000, "pictures of each data set captioned after each epoch to choose the best model"
     )
 
-    min_count: int = _setting(5, "rarest word kept in the vocabulary, by its count in training")
-    max_length: int = _setting(40, "most words of a caption used in training")
-    seed: int = _setting(0, "seed of everything random")
+    min_count: int = _setting(5, "words seen less often in training are left out of the vocabulary")
+    max_length: int = _setting(40, "words of a caption that training uses, at most")
+    seed: int = _setting(0, "seed of all random numbers")
     distribute: str = _setting(
         "none",
-        "where to train: on one device; mirrored, on all GPUs of this machine; or multiworker, "
-        "with the processes that TF_CONFIG names; each takes the batch size of every batch",
+        "where to train: none, on one device; mirrored, on all GPUs of this machine; multiworker, "
+        "in the processes that TF_CONFIG lists; each takes --batch-size captions of every batch",
         ("none", "mirrored", "multiworker"),
     )
     cache: str = _setting("", "folder of cached CNN features; empty: ~/.cache/captioner")

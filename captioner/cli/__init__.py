@@ -16,12 +16,12 @@ COMMANDS = {
     "caption": "write captions for pictures",
     "train": "train a captioner on pictures with captions",
     "evaluate": "score a captioner, or captions already written, against references",
-    "alt": "write the alternative texts that web pages lack",
+    "alt": "write the alternative texts that are missing in web pages",
     "compare": "measure rnn, lstm and gru side by side",
-    "serve": "answer with captions on a web page, and to scripts over HTTP",
+    "serve": "serve captions on a web page, and to scripts over HTTP",
     "tune": "search for the settings that suit a data set",
     "join": "make one model of several that were trained on the same CNN",
-    "export": "write a captioner in the form that runs without Keras",
+    "export": "convert a captioner to a form that runs without Keras",
 }
 
 

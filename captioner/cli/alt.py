@@ -4,9 +4,9 @@
   python -m captioner alt docs/*.md --template 'Photo: {caption}.'
   python -m captioner alt page.html --output with-alt.html
 
-Pictures are looked for beside the page. Texts that are there already, empty ones too, stay as they
-are, and so does everything else in the file. Exit status: 0 no text is missing any more, 1 some
-still are (a line each on standard error), 2 wrong usage.
+The command looks for pictures beside the page. Existing texts, even empty ones, stay as they are,
+and so does everything else in the file. Exit status: 0 no text is missing any more, 1 some still
+are (one line each on standard error), 2 wrong usage.
 """
 
 import os
@@ -26,7 +26,7 @@ MARKDOWN = (".md", ".markdown", ".mdown", ".mkd")
 def add_arguments(parser):
     parser.add_argument("pages", nargs="+", metavar="PAGE", help="HTML or Markdown (.md) file")
     add_model_arguments(parser)
-    parser.add_argument("--output", metavar="FILE", help="write there instead of into the page")
+    parser.add_argument("--output", metavar="FILE", help="write to this file instead of the page")
     parser.add_argument(
         "--template",
         default="{caption}",

@@ -8,8 +8,8 @@
 
 One line per picture on standard output, path<TAB>caption; progress and errors on standard error.
 Exit status: 0 all captioned, 1 some pictures failed, 2 wrong usage. With --output, a run that was
-stopped or killed leaves FILE.part, and goes on from there with --resume. With --engine ray the
-output is a folder of files, written by all cores of this machine or of a cluster.
+stopped or killed leaves FILE.part, and --resume continues from there. With --engine ray the output
+is a folder of files, written by all cores of this machine or a cluster.
 """
 
 import contextlib
@@ -46,8 +46,8 @@ def add_arguments(parser):
         action="append",
         default=[],
         metavar="FILE",
-        help="file that names pictures: .txt, a path a line; .csv, .jsonl or .parquet with image "
-        "or path; may be given more than once",
+        help="file that lists pictures: .txt, one path per line; .csv, .jsonl or .parquet with "
+        "image or path; may be given more than once",
     )
     add_model_arguments(
         parser,
@@ -56,40 +56,40 @@ def add_arguments(parser):
     parser.add_argument(
         "--format",
         choices=sorted([*WRITERS, "parquet"]),
-        help="output format (default: text); --engine ray has jsonl (its default) and parquet",
+        help="output format (default: text); with --engine ray jsonl (its default) or parquet",
     )
     parser.add_argument(
         "--output",
         metavar="FILE",
-        help="write there instead of standard output; with --engine ray a folder, or its URI",
+        help="write here instead of to standard output; with --engine ray, a folder or its URI",
     )
     parser.add_argument(
         "--resume",
         action="store_true",
-        help="go on with the --output of a run that was stopped; with --sidecar, pass over "
-        "pictures that have a caption file",
+        help="continue the --output of a run that was stopped; with --sidecar, skip pictures that "
+        "have a caption file",
     )
     parser.add_argument(
         "--sidecar",
         action="store_true",
-        help="write the captions of photo.jpg into photo.txt beside it too; a file that is there "
-        "already is left as it is",
+        help="also write the captions of photo.jpg into photo.txt beside it; an existing file is "
+        "not replaced",
     )
     parser.add_argument(
         "--write-metadata",
         action="store_true",
-        help="write the caption into the picture too, as its XMP and IPTC description; the pixels "
-        "stay as they are, a description that is there too",
+        help="also write the caption into the picture, as its XMP and IPTC description; the pixels "
+        "and an existing description stay as they are",
     )
     parser.add_argument(
         "--overwrite",
         action="store_true",
-        help="replace caption files and descriptions that are there already",
+        help="replace existing caption files and descriptions",
     )
     parser.add_argument(
         "--attention-maps",
         metavar="FOLDER",
-        help="write a picture there for each picture: where every word of its caption looked",
+        help="for each picture, write into this folder an image of where each word looked",
     )
     parser.add_argument("--scores", action="store_true", help="add each caption's score")
     parser.add_argument(
@@ -100,13 +100,13 @@ def add_arguments(parser):
 
 
 def _add_ray_arguments(parser):
-    group = parser.add_argument_group("many processes", "on this machine or a cluster, by Ray")
+    group = parser.add_argument_group("many processes", "on this machine or a cluster, with Ray")
     group.add_argument(
         "--engine",
         choices=("local", "ray"),
         default="local",
-        help="what runs it: this process (default), or ray: those of this machine, or of the "
-        "cluster of RAY_ADDRESS",
+        help="what runs the captioning: local, this process (default), or ray: processes on this "
+        "machine, or on the cluster of RAY_ADDRESS",
     )
     group.add_argument(
         "--actors", type=int, metavar="N", help="ray: processes (default: one for each core)"
@@ -116,13 +116,13 @@ def _add_ray_arguments(parser):
         type=float,
         default=0,
         metavar="F",
-        help="ray: GPUs for each of them, 0.5 if two share one (default: 0)",
+        help="ray: GPUs per process, 0.5 if two share one (default: 0)",
     )
     group.add_argument(
         "--part-size",
         type=int,
         metavar="N",
-        help="ray: pictures in a file of captions (default: 1000, fewer where there are few)",
+        help="ray: pictures per file of captions (default: 1000, fewer if there are few pictures)",
     )
 
 

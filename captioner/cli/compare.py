@@ -3,12 +3,12 @@
   python -m captioner compare --data data/shapes --quick
   python -m captioner compare --data annotations.json --images photos --out runs/compare
 
-Trains a captioner of each kind on frozen features, with several seeds, and lets each practise the
-long-memory task. Measured are weights, words a second in training, time of the search for a
-caption, CIDEr and BLEU-4 on the validation split, the longest distance remembered, and how much is
-left of the gradient 20 words back (quick: 10), in a new network and in a practised one. The table
-is printed, and stored in --out as comparison.md, .json and .png. A comparison that was stopped
-goes on when called again.
+Trains a captioner of each kind on frozen features, with several seeds, and trains each on the
+long-memory task. It measures weights, words per second in training, search time per caption, CIDEr
+and BLEU-4 on the validation split, the longest distance remembered, and how much of the gradient is
+left 20 words back (quick: 10), in a new network and in a trained one. It prints the table, and
+stores it in --out as comparison.md, .json and .png. Call the command again to continue a comparison
+that was stopped.
 """
 
 from captioner.cli.backend import start_backend

@@ -4,7 +4,8 @@
   python -m captioner evaluate --results results.json --data annotations.json
 
 The second form scores any file in the COCO results format and needs neither pictures nor model.
-With --model, --results names the file to write the captions to. --report makes a page of it all.
+With --model, --results names the file to write the captions to. --report writes a page with all
+pictures, captions and scores.
 """
 
 import json
@@ -31,7 +32,7 @@ def add_arguments(parser):
     parser.add_argument("--data", required=True, help="annotation file, or folder of a data set")
     parser.add_argument("--images", help="folder of the pictures")
     parser.add_argument(
-        "--data-format", default="auto", help="how the annotations are written (default: auto)"
+        "--data-format", default="auto", help="format of the annotations (default: auto)"
     )
     parser.add_argument("--split", help="train, val or test (default: test with --model, else all)")
     parser.add_argument("--results", metavar="FILE", help="captions in the COCO results format")
@@ -46,20 +47,20 @@ def add_arguments(parser):
         "--diversity",
         action="append",
         metavar="DATA",
-        help="print too how varied the captions are: the shares that are distinct and that are "
+        help="also print how varied the captions are: the share that are distinct, the share "
         "copied from the train split of DATA, the words used and the mean length; may be repeated",
     )
     parser.add_argument(
         "--faults",
         action="store_true",
-        help="print too how many of the captions, and of people's, have faults that the scores "
-        'forgive, such as "a sink and a sink"; in English only',
+        help="also print how many of the captions, and of people's, have faults that the scores "
+        'forgive, such as "a sink and a sink"; English only',
     )
     parser.add_argument(
         "--report",
         metavar="FOLDER",
-        help="write a page there with every picture, its captions and scores, best and worst "
-        "first, and the scores as a table",
+        help="write into this folder a page with every picture, its captions and scores, best or "
+        "worst first, and a table of the scores",
     )
     parser.add_argument("--json", action="store_true", help="print the scores as JSON")
     parser.add_argument("--batch-size", type=int, default=32, metavar="N", help="default: 32")

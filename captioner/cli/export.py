@@ -4,10 +4,10 @@
   python caption.py photo.jpg --model runs/mine/exported
   python -m captioner export --out runs/onnx --format onnx
 
-The first is for LiteRT: no TensorFlow, ready in a tenth of a second. The folder holds three
-networks, encode, start and step, and manifest.json with the words; examples/ captions from each
-kind in plain Python. ONNX needs pip install '.[export]' to be written. Training and re-ranking need
-the .keras file. Where each word looked is not told by exported models.
+The first command writes for LiteRT: no TensorFlow, ready in a tenth of a second. The folder holds
+three networks, encode, start and step, and manifest.json with the words; examples/ captions with
+each kind in plain Python. Writing ONNX needs pip install '.[export]'. Training and re-ranking need
+the .keras file. Exported models do not report where each word looked.
 """
 
 from captioner.cli.backend import start_backend
@@ -35,7 +35,7 @@ def add_arguments(parser):
         parser,
         None,
         more=("int8",),
-        more_help="; int8 has the CNN in bytes: half again, quicker, and a little less exact",
+        more_help="; int8 stores the CNN in a quarter of the space: faster, slightly less exact",
     )
 
 

@@ -1,11 +1,11 @@
-"""Make one model of several that were trained on the same CNN: they agree on every word.
+"""Make one model of several that were trained on the same CNN, averaging them at every word.
 
   python train.py --data photos --out runs/a
   python train.py --data photos --out runs/b --cell gru
   python -m captioner join --model runs/a/best.keras --model runs/b/best.keras --out joint.keras
 
-It captions as `--model A --model B` does, but encodes each picture once and is one file. Models
-whose CNN was fine-tuned after they parted cannot be joined.
+It captions like `--model A --model B`, but encodes each picture once and is one file. Models whose
+CNN was fine-tuned separately cannot be joined.
 """
 
 from captioner.cli.backend import start_backend
@@ -19,7 +19,7 @@ def add_arguments(parser):
         action="append",
         required=True,
         metavar="NAME|FILE",
-        help="captioner; given twice or more; the first one's search settings are kept",
+        help="captioner; give two or more; the search settings of the first are kept",
     )
     parser.add_argument("--out", required=True, metavar="FILE", help=".keras file to write")
     add_storage_argument(parser, "float32")

@@ -19,8 +19,8 @@ def add_model_arguments(parser, help_text=f"captioner (default: {DEFAULT_PRESET}
         "--runtime",
         choices=RUNTIMES,
         default="auto",
-        help="what runs the model: litert (fast to start; for shipped and exported models), keras, "
-        "or auto, litert where it can (default)",
+        help="what runs the model: litert (starts fast; for shipped and exported models), keras, "
+        "or auto: litert where possible (default)",
     )
 
 

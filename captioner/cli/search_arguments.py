@@ -9,7 +9,7 @@ SETTINGS = sorted(set.union({"method"}, *SEARCH_SETTINGS.values()))
 def add_search_arguments(parser):
     """Adds the flags; a flag not given leaves the choice to the model."""
     group = parser.add_argument_group(
-        "search", "without these flags: what the model was found to do best with"
+        "search", "without these flags: the settings that worked best in validation"
     )
     methods = ("greedy", "beam", "sample")
     group.add_argument("--method", choices=methods, help="how words are chosen")
@@ -23,27 +23,33 @@ def add_search_arguments(parser):
     group.add_argument("--n-best", type=int, metavar="N", help="beam: captions per picture")
     group.add_argument("--max-length", type=int, metavar="N", help="most words in a caption")
     group.add_argument(
-        "--no-repeat-ngram", type=int, metavar="N", help="never say the same N words twice"
+        "--no-repeat-ngram",
+        type=int,
+        metavar="N",
+        help="never repeat the same N words in the same order; 0: allow it",
     )
     group.add_argument(
         "--no-repeat-word",
         action="store_true",
         default=None,
-        help="never say a word twice in a caption that people hardly ever say twice",
+        help="never repeat a word that people hardly ever repeat in a caption",
     )
     group.add_argument(
         "--repeat-word",
         dest="no_repeat_word",
         action="store_false",
         default=None,
-        help="do, where the model was found to do best with --no-repeat-word",
+        help="turn --no-repeat-word off, for models whose own settings include it",
     )
     group.add_argument(
         "--temperature", type=float, metavar="T", help="sample: below 1 bolder, above 1 more varied"
     )
     group.add_argument("--top-k", type=int, metavar="K", help="sample: among the K best words")
     group.add_argument(
-        "--top-p", type=float, metavar="P", help="sample: among the best words of this probability"
+        "--top-p",
+        type=float,
+        metavar="P",
+        help="sample: among the best words that together have this probability",
     )
     group.add_argument(
         "--rerank",
@@ -54,7 +60,7 @@ def add_search_arguments(parser):
         "--rerank-weight",
         type=float,
         metavar="W",
-        help="beam: how much it has to say, 0 to 1 (default: 0.5)",
+        help="beam: how much --rerank counts, 0 to 1 (default: 0.5)",
     )
     group.add_argument("--seed", type=int, metavar="N", help="sample: same seed, same captions")
 

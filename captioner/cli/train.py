@@ -5,8 +5,8 @@
   python train.py --data flickr8k coco --data-weights 0.5 0.5 --out runs/both
   python train.py --out runs/mine --resume
 
-The run folder then holds best.keras (use it by caption.py --model), last.keras, config.json,
-history.csv, curves.png and TensorBoard events. A run that was stopped goes on with --resume.
+The run folder then holds best.keras (for caption.py --model), last.keras, config.json,
+history.csv, curves.png and TensorBoard events. --resume continues a run that was stopped.
 """
 
 import argparse
@@ -26,8 +26,8 @@ from captioner.errors import require
 
 
 def add_arguments(parser):
-    parser.add_argument("--config", metavar="FILE", help="JSON file of settings; flags win over it")
-    parser.add_argument("--resume", action="store_true", help="go on with the run in --out")
+    parser.add_argument("--config", metavar="FILE", help="JSON file of settings; flags override it")
+    parser.add_argument("--resume", action="store_true", help="continue the run in --out")
     add_settings(parser)
 
 

@@ -4,10 +4,10 @@
   python -m captioner tune --data annotations.json --out runs/tune --trials 50 --folds 5
   python train.py --config runs/tune/best.json --out runs/mine
 
-Searched are units, learning rate, batch size, dropout and layers, for the best validation CIDEr;
-all other settings are train.py's, and can be given as there. A trial that does badly is cut short.
-A search that was stopped goes on when called again, with a larger --trials too. The folder then
-holds trials.csv, and best.json for train.py.
+The search varies units, learning rate, batch size, dropout and layers, to find the best validation
+CIDEr. All other settings are train.py's, and can be given as flags. A trial that does badly is cut
+short. Call the command again to continue a search that was stopped, or to add trials with a larger
+--trials. The folder then holds trials.csv, and best.json for train.py.
 """
 
 import dataclasses
@@ -19,7 +19,7 @@ from captioner.errors import require
 
 
 def add_arguments(parser):
-    parser.add_argument("--config", metavar="FILE", help="JSON file of settings; flags win over it")
+    parser.add_argument("--config", metavar="FILE", help="JSON file of settings; flags override it")
     parser.add_argument(
         "--trials", type=int, default=20, metavar="N", help="settings to try (default: 20)"
     )
@@ -28,7 +28,7 @@ def add_arguments(parser):
         type=int,
         default=0,
         metavar="K",
-        help="judge each by K runs, validated on different pictures (default: 0, the val split)",
+        help="judge each trial by K runs on different pictures (default: 0, the val split)",
     )
     add_settings(parser, without={*SEARCH_SPACE, "distribute"})
 
