@@ -37,7 +37,7 @@ from captioner.run_folder import RunFolder
 from captioner.sources import load_sources, shares
 from captioner.stages import FeatureStage, PixelStage, RewardStage, TextStage, filled, read_lines
 from captioner.validation import score_names, scores_line, set_scores
-from captioner.vocabulary import END, Vocabulary
+from captioner.vocabulary import END, Vocabulary, tokenize
 
 CAPTIONS_PER_PICTURE = 5  # of each picture, in a step that takes pictures with their captions
 LONGEST_SHARE = (
@@ -126,8 +126,13 @@ def _require_usable(config, captioner):
     tuned = config.fine_tune_from != "none"
     if tuned:
         captioner.encoder.require_layer(config.fine_tune_from)
-    if config.text:
-        read_lines(config.text)
+    for path in as_list(config.text) if config.text else ():
+        require(
+            any(word in captioner.vocabulary for line in read_lines(path)
+                for word in tokenize(line)),
+            f"{path}: none of its words are in the vocabulary, which the captions of --data give; "
+            "give captions in the same language",
+        )  # fmt: skip
     epochs = (config.text and config.text_epochs, config.epochs, tuned and config.fine_tune_epochs,
               config.self_critical)  # fmt: skip
     if not any(epochs):
@@ -409,6 +414,10 @@ class _Run:
             f"{100 * counts[0] / max(1, counts.sum()):.1f} % of their words are not in the "
             "vocabulary"
         )
+        config = self.config
+        beside = config.epochs or (config.self_critical and config.teacher_weight)
+        if TextStage not in self.stages and not (self.has_text_beside and beside):
+            self.log("note: no stage learns from --text; give --text-epochs, or --text-weight")
 
     def _report_sets(self):
         """Logs what each of several data sets brings."""

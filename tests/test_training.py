@@ -3,6 +3,7 @@
 import csv
 import itertools
 import json
+import math
 import os
 from collections import Counter
 from types import SimpleNamespace
@@ -643,8 +644,9 @@ def test_captions_without_pictures_are_learned_first(run, tmp_path, real_mobilen
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(None, "No such file"), (b"\n \n", "no captions"), (b"\xff\xfe a", "not UTF-8")],
-)
+    [(None, "No such file"), (b"\n \n", "no captions"), (b"\xff\xfe a", "not UTF-8"),
+     (b"...\n!?\n\0\0\n", "no captions")],
+)  # fmt: skip
 def test_a_text_file_that_cannot_serve(tmp_path, content, message):
     path, other = tmp_path / "captions.txt", tmp_path / "other.txt"
     other.write_text("a red field")
@@ -653,6 +655,24 @@ def test_a_text_file_that_cannot_serve(tmp_path, content, message):
     for paths in (str(path), [str(other), str(path)]):
         with pytest.raises(CaptionerError, match=rf"captions\.txt: .*{message}"):
             read_lines(paths)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_a_text_file_from_any_system(tmp_path, end):
+    path = tmp_path / "captions.txt"
+    path.write_bytes(f"\ufeffa red field{end}--{end}{end}blue{end}".encode())
+    assert read_lines(str(path)) == ["a red field", "blue"]
+
+
+def test_text_in_another_language_leaves_no_run_behind(tmp_path):
+    make_colours(tmp_path)
+    for name, line in (("known", "a red field"), ("strange", "un campo rojo")):
+        (tmp_path / f"{name}.txt").write_text(f"{line}\n")
+    paths = [str(tmp_path / f"{name}.txt") for name in ("known", "strange")]
+    config = TrainConfig(**SMALL, data=str(tmp_path), out=str(tmp_path / "run"), text=paths)
+    with pytest.raises(CaptionerError, match=r"strange\.txt: none of its words are in the vocab"):
+        train(config, progress=False)
+    assert not (tmp_path / "run").exists()
 
 
 def test_text_files_are_learned_from_together(tmp_path):
@@ -674,6 +694,8 @@ def test_text_files_are_learned_from_together(tmp_path):
         losses[text_epochs, text_weight] = float(rows[-1]["train_loss"])
         told = "3 captions without pictures; 12.5 % of their words are not in the vocabulary"
         assert told in lines  # green is not
+        unused = "note: no stage learns from --text; give --text-epochs, or --text-weight"
+        assert (unused in lines) == (text_epochs == text_weight == 0)
     assert losses[0, 0.5] > 1.3 * losses[0, 0.0]  # half of the loss of the text is in it
 
     files[1].write_text("blue nowhere\n", encoding="utf-8")
@@ -742,7 +764,8 @@ def test_broken_config_files(tmp_path, content, message):
     [
         {"units": 0}, {"units": "many"}, {"cell": "x"}, {"dropout": 1}, {"smallest_crop": 0},
         {"smallest_crop": 1.1}, {"text_weight": -0.1}, {"imagined_noise": -1},
-        {"word_targets": -1}, {"word_weight": -1},
+        {"word_targets": -1}, {"word_weight": -1}, {"text_weight": math.inf},
+        {"learning_rate": math.nan}, {"clip_norm": 10**400}, {"data_weights": [math.inf]},
     ],
 )  # fmt: skip
 def test_settings_out_of_range(wrong):
