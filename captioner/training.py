@@ -263,10 +263,35 @@ class _Run:
         self.stages = self._stages()
         if self.stored:
             facts = self.stored[1]
+            self._take_up_cnn(facts["history"])
             self._require_same_data(facts.get("data", {}))
             self._require_as_many_replicas(facts.get("replicas", 1))
             self._stage_to_go_on_with(facts["stage"])
             self.history, self.best_score = facts["history"], facts["best_score"]
+
+    def _take_up_cnn(self, history):
+        """Takes over the CNN that the run began with, though a file it came from has changed since.
+
+        Raises:
+            CaptionerError: The captioner of `init_from` has other words or sizes than then.
+        """
+        with self.devices.scope():
+            last = load(self.folder.last)
+        mine = self.captioner
+        require(
+            mine.vocabulary == last.vocabulary
+            and [each.shape for each in mine.decoder.weights]
+            == [each.shape for each in last.decoder.weights],
+            f"{self.config.init_from or self.folder.last}: has other words or sizes than when the "
+            f"run in {self.folder.path} began; put it back as it was, or begin a new run, with "
+            f"--init-from {self.folder.best}",
+        )
+        # Where it has learned in this run, what it was before serves no stage to come.
+        has_learned = any(row["stage"] == PixelStage.name for row in history)
+        encoder = mine.encoder.at_size(last.picture_size) if has_learned else last.encoder
+        self.captioner = Captioner(
+            encoder, mine.decoder, mine.vocabulary, mine.generation, mine.about
+        )
 
     def require_same_everywhere(self):
         """Raises CaptionerError if the workers are not at the same run with the same data."""

@@ -28,6 +28,7 @@ from captioner.teacher_forcing import TeacherForcing, word_loss
 from captioner.training import extended, new_captioner
 from captioner.vocabulary import END, START, Vocabulary
 from tests.by_heart import learn_by_heart
+from tests.conftest import make_captioner
 from tests.datasets import SMALL, coco_document, make_colours, write_json
 
 rng = np.random.default_rng(0)
@@ -572,6 +573,43 @@ def test_a_stopped_run_ends_as_if_it_had_not_been_stopped(whole, tmp_path):
     )
     for one, other in zip(wanted.weights, found.weights, strict=True):
         np.testing.assert_allclose(other, one, rtol=1e-4, atol=1e-6)
+
+
+def test_a_run_goes_on_with_the_cnn_it_began_with(tmp_path):
+    """Whatever has become of the file that it came from: another version of a shipped model."""
+    make_colours(tmp_path)
+    ends = []
+    for name in ("whole", "stopped"):
+        cnn = str(tmp_path / f"{name}.keras")
+        settings = {**SMALL, "encoder_weights": cnn, "picture_size": 0, "data": str(tmp_path)}
+        settings |= {"out": str(tmp_path / name), "cache": str(tmp_path / "cache"), "units": 8}
+        make_captioner().save(cnn)
+        config = TrainConfig(**settings, epochs=2)
+        if name == "stopped":
+            with pytest.raises(KeyboardInterrupt):
+                train(config, log=stop_in(2), progress=False)
+            keras.utils.set_random_seed(5)
+            model = make_captioner()
+            Captioner(Encoder("mobilenet_v2", 64), model.decoder, model.vocabulary).save(cnn)
+        train(config, resume=name == "stopped", progress=False)
+        ends.append(load(os.path.join(settings["out"], "last.keras")))
+    assert ends[1].picture_size == 32
+    for one, other in zip(ends[0].weights, ends[1].weights, strict=True):
+        np.testing.assert_allclose(other, one, rtol=1e-4, atol=1e-6)
+
+
+def test_a_run_whose_start_has_other_words_now_does_not_go_on(tmp_path):
+    make_colours(tmp_path)
+    start = str(tmp_path / "start.keras")
+    make_captioner().save(start)
+    settings = {"data": str(tmp_path), "out": str(tmp_path / "run"), "init_from": start}
+    settings |= {"min_count": 1, "cache": str(tmp_path / "cache")}
+    train(TrainConfig(**settings, epochs=1), progress=False)
+    model = make_captioner()
+    words = [*model.vocabulary.words[:-1], "snow"]
+    Captioner(model.encoder, model.decoder, Vocabulary(words)).save(start)
+    with pytest.raises(CaptionerError, match=r"start\.keras: has other words or sizes than when"):
+        train(TrainConfig(**settings, epochs=2), resume=True, progress=False)
 
 
 def test_a_stage_that_has_begun_cannot_be_left_out(whole):
