@@ -263,32 +263,35 @@ class _Run:
         self.stages = self._stages()
         if self.stored:
             facts = self.stored[1]
-            self._take_up_cnn(facts["history"])
             self._require_same_data(facts.get("data", {}))
             self._require_as_many_replicas(facts.get("replicas", 1))
+            self._take_up_cnn(facts)
             self._stage_to_go_on_with(facts["stage"])
             self.history, self.best_score = facts["history"], facts["best_score"]
 
-    def _take_up_cnn(self, history):
+    def _take_up_cnn(self, facts):
         """Takes over the CNN that the run began with, though a file it came from has changed since.
 
         Raises:
             CaptionerError: The captioner of `init_from` has other words or sizes than then.
         """
+        # A killed run may have written the last one in a stage that its state knows nothing of.
+        path = self.folder.best_of(facts["stage"])
+        path = path if os.path.exists(path) else self.folder.last
         with self.devices.scope():
-            last = load(self.folder.last)
+            then = load(path)
         mine = self.captioner
         require(
-            mine.vocabulary == last.vocabulary
+            mine.vocabulary == then.vocabulary
             and [each.shape for each in mine.decoder.weights]
-            == [each.shape for each in last.decoder.weights],
-            f"{self.config.init_from or self.folder.last}: has other words or sizes than when the "
+            == [each.shape for each in then.decoder.weights],
+            f"{self.config.init_from or path}: has other words or sizes than when the "
             f"run in {self.folder.path} began; put it back as it was, or begin a new run, with "
             f"--init-from {self.folder.best}",
         )
         # Where it has learned in this run, what it was before serves no stage to come.
-        has_learned = any(row["stage"] == PixelStage.name for row in history)
-        encoder = mine.encoder.at_size(last.picture_size) if has_learned else last.encoder
+        has_learned = any(row["stage"] == PixelStage.name for row in facts["history"])
+        encoder = mine.encoder.at_size(then.picture_size) if has_learned else then.encoder
         self.captioner = Captioner(
             encoder, mine.decoder, mine.vocabulary, mine.generation, mine.about
         )
