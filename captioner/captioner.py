@@ -23,7 +23,7 @@ from captioner.joint_decoder import JointDecoder
 from captioner.lite_captioner import LiteCaptioner, is_exported
 from captioner.model_file import WEIGHTS, check_model_file
 from captioner.presets import find_model
-from captioner.vocabulary import PAD, START, Vocabulary
+from captioner.vocabulary import PAD, START, Vocabulary, best_informed
 
 LONGEST = 60  # words of a caption whose probability is asked for
 
@@ -276,7 +276,8 @@ def join(captioners):
     about = {**first.about, "joined_with": [each.about for each in others]}
     decoder = JointDecoder([each.get_config() for each in members])
     decoder.set_weights([value for each in members for value in each.get_weights()])
-    return Captioner(first.encoder, decoder, first.vocabulary, first.generation, about)
+    vocabulary = best_informed([each.vocabulary for each in captioners])
+    return Captioner(first.encoder, decoder, vocabulary, first.generation, about)
 
 
 def _decoder_of(config):

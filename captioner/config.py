@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import math
+import sys
 import typing
 
 from captioner.errors import CaptionerError
@@ -365,9 +367,10 @@ def _converted(value, field):
 def _converted_one(value, field):
     wanted = setting_type(field)
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if wanted is float and is_number:
+    if wanted is float and is_number and abs(value) <= sys.float_info.max:
         value = float(value)
-    if not isinstance(value, wanted) or (wanted is int and isinstance(value, bool)):
+    is_wanted = isinstance(value, wanted) and (is_number or wanted not in (int, float))
+    if not is_wanted or (wanted is float and not math.isfinite(value)):
         kinds = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
         raise CaptionerError(f"{flag(field.name)} {value!r}: must be {kinds[wanted]}")
     choices = field.metadata["choices"]

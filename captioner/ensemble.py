@@ -6,6 +6,7 @@ import numpy as np
 
 from captioner.errors import CaptionerError
 from captioner.generation import Generation
+from captioner.vocabulary import best_informed
 
 
 class Ensemble(Generation):
@@ -39,7 +40,7 @@ class Ensemble(Generation):
                         "models trained on the same data with the same encoder"
                     )
         self.members = list(members)
-        self.vocabulary = first.vocabulary
+        self.vocabulary = best_informed([each.vocabulary for each in members])
         self.generation = first.generation
         self.picture_size = first.picture_size
 

@@ -6,7 +6,7 @@ from collections import Counter
 
 from captioner.config import as_list
 from captioner.datasets import load_dataset
-from captioner.errors import CaptionerError, require
+from captioner.errors import require
 from captioner.vocabulary import tokenize
 
 FREQUENT = 30  # words of a set, by which its language is known
@@ -33,18 +33,21 @@ def load_sources(config):
     if config.more_data:
         more = load_dataset(config.more_data, split="train")
         training = training.joined(more.named(set_names(config)[0]))
+    training.warnings.extend(_overlap(training, validation))
     return training, validation
 
 
 def load_split(config, split):
     """One split of all data sets of `config.data`, a CaptionDataset; see `load_sources`."""
     paths, names = as_list(config.data), set_names(config)
+    require(all(paths), "no data set given; add --data with an annotation file or a folder")
     folders = as_list(config.images) if config.images else [""] * len(paths)
     _require_different(paths)
     parts = [
         load_dataset(path, images or None, split, config.format).named(name)
         for path, images, name in zip(paths, folders, names, strict=True)
     ]
+    _require_different_contents(paths, parts)
     if split == "train":
         _require_one_language(paths, [part.captions for part in parts])
     whole = parts[0]
@@ -78,13 +81,34 @@ def _require_different(paths):
     known = {}
     for path in paths:
         real = os.path.realpath(path)
-        if real in known:
-            same = "" if known[real] == path else f", as {known[real]} before"
-            raise CaptionerError(
-                f"--data: {path} is given twice{same}; name each set once, and weigh it by "
-                "--data-weights"
-            )
+        require(real not in known, _given_twice(path, known.get(real)))
         known[real] = path
+
+
+def _require_different_contents(paths, parts):
+    """Raises CaptionerError for a set under two names: its folder and its file, or a copy."""
+    for (path, mine), (other, theirs) in itertools.combinations(zip(paths, parts, strict=True), 2):
+        same = mine.captions == theirs.captions and mine.fingerprint() == theirs.fingerprint()
+        require(not same, _given_twice(other, path))
+
+
+def _given_twice(path, before):
+    same = "" if before == path else f", as {before} before"
+    return (
+        f"--data: {path} is given twice{same}; name each set once, and weigh it by --data-weights"
+    )
+
+
+def _overlap(training, validation):
+    """A line about pictures that are both learned from and validated on, where sets share some."""
+    chosen_by = set(map(os.path.abspath, validation.image_paths))
+    shared = [path for path in training.image_paths if os.path.abspath(path) in chosen_by]
+    if not shared:
+        return []
+    return [
+        f"{len(set(shared))} pictures are learned from and validated on too, as the data sets "
+        f"share them (first: {shared[0]}); their scores are too high; take them out of one split"
+    ]
 
 
 def _require_one_language(paths, captions):

@@ -427,7 +427,7 @@ class Progress:
 
 
 def read_lines(paths):
-    """The lines of text files that are not empty.
+    """The lines of text files that have words.
 
     Args:
         paths: str, or list of str.
@@ -437,7 +437,8 @@ def read_lines(paths):
     """
     found = []
     for path in as_list(paths):
-        lines = [line.strip() for line in read_text(path).split("\n") if line.strip()]
+        lines = read_text(path).split("\n")
+        lines = [line.strip() for line in lines if any(map(str.isalnum, line))]
         require(lines, f"{path}: no captions in it; give one a line")
         found += lines
     return found

@@ -17,12 +17,12 @@ def read_bytes(path, limit=-1):
 
 
 def read_text(path):
-    """The text of a UTF-8 file, with or without a byte order mark."""
+    """The text of a UTF-8 file, with or without a byte order mark; lines end in a line feed."""
     data = read_bytes(path)
     try:
-        return data.decode("utf-8-sig")
+        return data.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
+        line = len((data[: error.start] + b".").splitlines())
         raise CaptionerError(f"{path}: line {line}: not UTF-8; save the file as UTF-8") from error
 
 

@@ -37,7 +37,7 @@ from captioner.run_folder import RunFolder
 from captioner.sources import load_sources, shares
 from captioner.stages import FeatureStage, PixelStage, RewardStage, TextStage, filled, read_lines
 from captioner.validation import score_names, scores_line, set_scores
-from captioner.vocabulary import END, Vocabulary
+from captioner.vocabulary import END, Vocabulary, tokenize
 
 CAPTIONS_PER_PICTURE = 5  # of each picture, in a step that takes pictures with their captions
 LONGEST_SHARE = (
@@ -126,8 +126,13 @@ def _require_usable(config, captioner):
     tuned = config.fine_tune_from != "none"
     if tuned:
         captioner.encoder.require_layer(config.fine_tune_from)
-    if config.text:
-        read_lines(config.text)
+    for path in as_list(config.text) if config.text else ():
+        require(
+            any(word in captioner.vocabulary for line in read_lines(path)
+                for word in tokenize(line)),
+            f"{path}: none of its words are in the vocabulary, which the captions of --data give; "
+            "give captions in the same language",
+        )  # fmt: skip
     epochs = (config.text and config.text_epochs, config.epochs, tuned and config.fine_tune_epochs,
               config.self_critical)  # fmt: skip
     if not any(epochs):
@@ -260,8 +265,36 @@ class _Run:
             facts = self.stored[1]
             self._require_same_data(facts.get("data", {}))
             self._require_as_many_replicas(facts.get("replicas", 1))
+            self._take_up_cnn(facts)
             self._stage_to_go_on_with(facts["stage"])
             self.history, self.best_score = facts["history"], facts["best_score"]
+
+    def _take_up_cnn(self, facts):
+        """Takes over the CNN that the run began with, though a file it came from has changed since.
+
+        Raises:
+            CaptionerError: The captioner of `init_from` has other words or sizes than then.
+        """
+        # A killed run may have written the last one in a stage that its state knows nothing of.
+        path = self.folder.best_of(facts["stage"])
+        path = path if os.path.exists(path) else self.folder.last
+        with self.devices.scope():
+            then = load(path)
+        mine = self.captioner
+        require(
+            mine.vocabulary == then.vocabulary
+            and [each.shape for each in mine.decoder.weights]
+            == [each.shape for each in then.decoder.weights],
+            f"{self.config.init_from or path}: has other words or sizes than when the "
+            f"run in {self.folder.path} began; put it back as it was, or begin a new run, with "
+            f"--init-from {self.folder.best}",
+        )
+        # Where it has learned in this run, what it was before serves no stage to come.
+        has_learned = any(row["stage"] == PixelStage.name for row in facts["history"])
+        encoder = mine.encoder.at_size(then.picture_size) if has_learned else then.encoder
+        self.captioner = Captioner(
+            encoder, mine.decoder, mine.vocabulary, mine.generation, mine.about
+        )
 
     def require_same_everywhere(self):
         """Raises CaptionerError if the workers are not at the same run with the same data."""
@@ -409,6 +442,10 @@ class _Run:
             f"{100 * counts[0] / max(1, counts.sum()):.1f} % of their words are not in the "
             "vocabulary"
         )
+        config = self.config
+        beside = config.epochs or (config.self_critical and config.teacher_weight)
+        if TextStage not in self.stages and not (self.has_text_beside and beside):
+            self.log("note: no stage learns from --text; give --text-epochs, or --text-weight")
 
     def _report_sets(self):
         """Logs what each of several data sets brings."""

@@ -13,7 +13,7 @@ from statistics import mean
 
 import numpy as np
 
-from captioner.config import SEARCH_SPACE
+from captioner.config import AS_BEFORE, SEARCH_SPACE, TrainConfig
 from captioner.errors import CaptionerError, require
 from captioner.sources import load_split
 from captioner.text_files import replace_text
@@ -100,8 +100,10 @@ def _open_study(optuna, folder, config, folds):
     study.sampler = optuna.samplers.TPESampler(seed=config.seed + len(study.trials))
     fixed = {**dataclasses.asdict(config), "folds": folds, "out": "", "cache": ""}
     fixed = {name: value for name, value in fixed.items() if name not in SEARCH_SPACE}
-    known = study.user_attrs.get("fixed", fixed)
-    changed = [name for name in fixed if known.get(name) != fixed[name]]
+    # What an older search lacks is as it was then.
+    before = dataclasses.asdict(TrainConfig(**AS_BEFORE))
+    known = {**before, **study.user_attrs.get("fixed", fixed)}
+    changed = [name for name in fixed if known[name] != fixed[name]]
     require(
         not changed,
         f"{folder}: holds a search with another {', '.join(changed)}; give another --out",

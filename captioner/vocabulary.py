@@ -327,6 +327,15 @@ def _dict_of_pairs(pairs):
         ) from error
 
 
+def best_informed(vocabularies):
+    """Of vocabularies with the same words, the first that knows which are repeatable, or the first.
+
+    So captioners that are asked together know it if one of them does.
+    """
+    known = (each for each in vocabularies if each.repeatable is not None)
+    return next(known, vocabularies[0])
+
+
 class _Counts:
     """How often each word is said, by how many captions, and by how many again, how soon."""
 

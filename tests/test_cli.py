@@ -14,7 +14,7 @@ from captioner import Captioner, Decoder, Encoder, Vocabulary
 from captioner.cli import main
 from captioner.datasets import load_dataset
 from captioner.metrics import save_results
-from tests.datasets import make_colours
+from tests.datasets import coco_document, make_colours, touch, write_json
 from tests.test_gallery import data_of
 
 
@@ -227,3 +227,13 @@ def test_evaluate_counts_faults_and_those_of_people(tmp_path, capsys):
     with open(report / "scores.csv", encoding="utf-8", newline="") as file:
         found = {row["caption"]: row["faults"] for row in csv.DictReader(file)}
     assert found == dict(zip(said, ["X and X; said twice", "", "each other", ""], strict=True))
+
+
+def test_faults_of_another_language_are_not_found_silently(tmp_path, capsys):
+    touch(tmp_path, "1.png", "2.png")
+    captions = {"1.png": ["un perro corre por la playa"], "2.png": ["dos gatos negros duermen"]}
+    write_json(tmp_path / "captions.json", coco_document(captions))
+    save_results(str(tmp_path / "results.json"), {1: "un perro y un perro", 2: "dos gatos"})
+    arguments = ["evaluate", "--data", str(tmp_path / "captions.json"), "--metrics", "bleu"]
+    assert main([*arguments, "--results", str(tmp_path / "results.json"), "--faults"]) == 0
+    assert "people's captions here seem not to be in it" in capsys.readouterr().err

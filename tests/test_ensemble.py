@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from captioner import Captioner, CaptionerError, Decoder, Encoder, Ensemble, Vocabulary
+from captioner import Captioner, CaptionerError, Decoder, Encoder, Ensemble, Vocabulary, join
 from captioner.cli import main
 from captioner.vocabulary import START
 
@@ -59,6 +59,21 @@ def test_members_must_know_the_same_words(members):
     assert backward.vocabulary != members[0].vocabulary
     with pytest.raises(CaptionerError, match="model 2 have different directions"):
         Ensemble([members[0], backward])
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_one_that_knows_which_words_are_repeatable_is_enough(members, order):
+    """Models of before the rule among others, in any order, in an ensemble and joined."""
+    known = Vocabulary(WORDS, repeatable={"a": 2})
+    model = members[0]
+    both = [model, Captioner(model.encoder, model.decoder, known)]
+    pair = [both[number] for number in order]
+    for together in (Ensemble(pair), join(pair)):
+        assert together.vocabulary.repeatable == {"a": 2}
+        for text in together.generate(pictures(3), no_repeat_word=True):
+            words = [word for word in text.split() if word != "a"]
+            assert len(words) == len(set(words))
+    assert Ensemble([model, model]).vocabulary.repeatable is None
 
 
 def test_the_command_line_takes_several_models(members, tmp_path, photos, capsys):

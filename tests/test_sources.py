@@ -4,6 +4,7 @@ import csv
 import itertools
 import json
 import os
+import shutil
 from collections import Counter
 
 import numpy as np
@@ -320,6 +321,42 @@ def test_a_set_given_twice(sets, tmp_path):
     for again, told in ((sets[0], "is given twice;"), (link, f"is given twice, as {sets[0]} bef")):
         with pytest.raises(CaptionerError, match=told):
             load_sources(TrainConfig(data=[sets[0], sets[1], again]))
+
+
+def test_a_set_given_by_its_folder_and_as_a_copy(sets, tmp_path):
+    """The same captions of pictures that differ are another set."""
+    touch(tmp_path, *[f"{n}.png" for n in range(20)])
+    path = tmp_path / "captions.csv"
+    rows = [f"{n}.png,a red field,{'train' if n < 10 else 'val'}" for n in range(20)]
+    path.write_text("\n".join(["image,caption,split", *rows]))
+    folder, copy = str(tmp_path), tmp_path / "copy"
+    with pytest.raises(CaptionerError, match=f"{path} is given twice, as {folder} before; name"):
+        load_sources(TrainConfig(data=[folder, str(path)]))
+    shutil.copytree(tmp_path, copy, ignore=shutil.ignore_patterns("copy"))
+    with pytest.raises(CaptionerError, match=f"{copy} is given twice, as {folder} before; name"):
+        load_sources(TrainConfig(data=[folder, str(copy)]))
+    for n in range(20):
+        with open(copy / f"{n}.png", "ab") as file:
+            file.write(b"more")
+    assert len(load_sources(TrainConfig(data=[folder, str(copy)]))[0]) == 20
+
+
+def test_pictures_learned_from_and_validated_on_are_told(tmp_path):
+    touch(tmp_path, "1.png", "2.png", "3.png")
+    for name, splits in (("one", "train train val"), ("two", "val train train")):
+        rows = [f"{n}.png,a {name} field,{split}" for n, split in enumerate(splits.split(), 1)]
+        (tmp_path / f"{name}.csv").write_text("\n".join(["image,caption,split", *rows]))
+    paths = [str(tmp_path / f"{name}.csv") for name in ("one", "two")]
+    [line] = load_sources(TrainConfig(data=paths))[0].warnings
+    assert line.startswith("2 pictures are learned from and validated on too, as the data sets")
+    assert f"(first: {tmp_path / '1.png'})" in line
+    assert load_sources(TrainConfig(data=paths[0]))[0].warnings == []
+
+
+@pytest.mark.parametrize("data", ["", [], ["warm", ""]])
+def test_no_data_set(data):
+    with pytest.raises(CaptionerError, match="no data set given; add --data"):
+        load_sources(TrainConfig(data=data))
 
 
 def test_a_set_without_captions_in_a_split(sets, tmp_path):

@@ -3,6 +3,7 @@
 import csv
 import itertools
 import json
+import math
 import os
 from collections import Counter
 from types import SimpleNamespace
@@ -27,6 +28,7 @@ from captioner.teacher_forcing import TeacherForcing, word_loss
 from captioner.training import extended, new_captioner
 from captioner.vocabulary import END, START, Vocabulary
 from tests.by_heart import learn_by_heart
+from tests.conftest import make_captioner
 from tests.datasets import SMALL, coco_document, make_colours, write_json
 
 rng = np.random.default_rng(0)
@@ -573,6 +575,43 @@ def test_a_stopped_run_ends_as_if_it_had_not_been_stopped(whole, tmp_path):
         np.testing.assert_allclose(other, one, rtol=1e-4, atol=1e-6)
 
 
+def test_a_run_goes_on_with_the_cnn_it_began_with(tmp_path):
+    """Whatever has become of the file that it came from: another version of a shipped model."""
+    make_colours(tmp_path)
+    ends = []
+    for name in ("whole", "stopped"):
+        cnn = str(tmp_path / f"{name}.keras")
+        settings = {**SMALL, "encoder_weights": cnn, "picture_size": 0, "data": str(tmp_path)}
+        settings |= {"out": str(tmp_path / name), "cache": str(tmp_path / "cache"), "units": 8}
+        make_captioner().save(cnn)
+        config = TrainConfig(**settings, epochs=2)
+        if name == "stopped":
+            with pytest.raises(KeyboardInterrupt):
+                train(config, log=stop_in(2), progress=False)
+            keras.utils.set_random_seed(5)
+            model = make_captioner()
+            Captioner(Encoder("mobilenet_v2", 64), model.decoder, model.vocabulary).save(cnn)
+        train(config, resume=name == "stopped", progress=False)
+        ends.append(load(os.path.join(settings["out"], "last.keras")))
+    assert ends[1].picture_size == 32
+    for one, other in zip(ends[0].weights, ends[1].weights, strict=True):
+        np.testing.assert_allclose(other, one, rtol=1e-4, atol=1e-6)
+
+
+def test_a_run_whose_start_has_other_words_now_does_not_go_on(tmp_path):
+    make_colours(tmp_path)
+    start = str(tmp_path / "start.keras")
+    make_captioner().save(start)
+    settings = {"data": str(tmp_path), "out": str(tmp_path / "run"), "init_from": start}
+    settings |= {"min_count": 1, "cache": str(tmp_path / "cache")}
+    train(TrainConfig(**settings, epochs=1), progress=False)
+    model = make_captioner()
+    words = [*model.vocabulary.words[:-1], "snow"]
+    Captioner(model.encoder, model.decoder, Vocabulary(words)).save(start)
+    with pytest.raises(CaptionerError, match=r"start\.keras: has other words or sizes than when"):
+        train(TrainConfig(**settings, epochs=2), resume=True, progress=False)
+
+
 def test_a_stage_that_has_begun_cannot_be_left_out(whole):
     with pytest.raises(CaptionerError, match="is in its stage of rewards, which these settings"):
         train(TrainConfig(**whole[0] | {"self_critical": 0}), resume=True, progress=False)
@@ -643,8 +682,9 @@ def test_captions_without_pictures_are_learned_first(run, tmp_path, real_mobilen
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(None, "No such file"), (b"\n \n", "no captions"), (b"\xff\xfe a", "not UTF-8")],
-)
+    [(None, "No such file"), (b"\n \n", "no captions"), (b"\xff\xfe a", "not UTF-8"),
+     (b"...\n!?\n\0\0\n", "no captions")],
+)  # fmt: skip
 def test_a_text_file_that_cannot_serve(tmp_path, content, message):
     path, other = tmp_path / "captions.txt", tmp_path / "other.txt"
     other.write_text("a red field")
@@ -653,6 +693,24 @@ def test_a_text_file_that_cannot_serve(tmp_path, content, message):
     for paths in (str(path), [str(other), str(path)]):
         with pytest.raises(CaptionerError, match=rf"captions\.txt: .*{message}"):
             read_lines(paths)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_a_text_file_from_any_system(tmp_path, end):
+    path = tmp_path / "captions.txt"
+    path.write_bytes(f"\ufeffa red field{end}--{end}{end}blue{end}".encode())
+    assert read_lines(str(path)) == ["a red field", "blue"]
+
+
+def test_text_in_another_language_leaves_no_run_behind(tmp_path):
+    make_colours(tmp_path)
+    for name, line in (("known", "a red field"), ("strange", "un campo rojo")):
+        (tmp_path / f"{name}.txt").write_text(f"{line}\n")
+    paths = [str(tmp_path / f"{name}.txt") for name in ("known", "strange")]
+    config = TrainConfig(**SMALL, data=str(tmp_path), out=str(tmp_path / "run"), text=paths)
+    with pytest.raises(CaptionerError, match=r"strange\.txt: none of its words are in the vocab"):
+        train(config, progress=False)
+    assert not (tmp_path / "run").exists()
 
 
 def test_text_files_are_learned_from_together(tmp_path):
@@ -674,6 +732,8 @@ def test_text_files_are_learned_from_together(tmp_path):
         losses[text_epochs, text_weight] = float(rows[-1]["train_loss"])
         told = "3 captions without pictures; 12.5 % of their words are not in the vocabulary"
         assert told in lines  # green is not
+        unused = "note: no stage learns from --text; give --text-epochs, or --text-weight"
+        assert (unused in lines) == (text_epochs == text_weight == 0)
     assert losses[0, 0.5] > 1.3 * losses[0, 0.0]  # half of the loss of the text is in it
 
     files[1].write_text("blue nowhere\n", encoding="utf-8")
@@ -742,7 +802,8 @@ def test_broken_config_files(tmp_path, content, message):
     [
         {"units": 0}, {"units": "many"}, {"cell": "x"}, {"dropout": 1}, {"smallest_crop": 0},
         {"smallest_crop": 1.1}, {"text_weight": -0.1}, {"imagined_noise": -1},
-        {"word_targets": -1}, {"word_weight": -1},
+        {"word_targets": -1}, {"word_weight": -1}, {"text_weight": math.inf},
+        {"learning_rate": math.nan}, {"clip_norm": 10**400}, {"data_weights": [math.inf]},
     ],
 )  # fmt: skip
 def test_settings_out_of_range(wrong):

@@ -1,6 +1,7 @@
 """The search for settings: what it tries, keeps, cuts short and goes on with."""
 
 import csv
+import dataclasses
 import json
 
 import optuna
@@ -10,7 +11,7 @@ from captioner import tuning
 from captioner.cli import main
 from captioner.config import TrainConfig
 from captioner.errors import CaptionerError
-from captioner.tuning import tune
+from captioner.tuning import _open_study, tune
 from tests.datasets import SMALL, make_colours
 
 
@@ -114,6 +115,18 @@ def test_a_search_that_goes_on_draws_other_settings(config, tmp_path, monkeypatc
     for count in (2, 4):
         tune(config, str(tmp_path / "tune"), trials=count, log=lambda line: None)
     assert len(set(drawn)) == len(drawn) == 4
+
+
+def test_a_search_of_before_goes_on_as_it_began(config, tmp_path):
+    """It lacks newer settings: they are what was done before there were these."""
+    before = dataclasses.replace(config, smallest_crop=0.8, text_weight=0.0, word_targets=0)
+    study = _open_study(optuna, str(tmp_path), before, 0)
+    newer = ("smallest_crop", "text_weight", "word_targets", "imagined_noise", "data_weights")
+    fixed = study.user_attrs["fixed"]
+    study.set_user_attr("fixed", {name: fixed[name] for name in fixed if name not in newer})
+    with pytest.raises(CaptionerError, match="another text_weight, word_targets, smallest_crop;"):
+        _open_study(optuna, str(tmp_path), config, 0)
+    assert _open_study(optuna, str(tmp_path), before, 0).user_attrs["fixed"] == fixed
 
 
 def test_from_the_command_line(tmp_path, capsys):

@@ -90,7 +90,7 @@ def run(options):
     if options.diversity:
         scores |= metrics.diversity(list(captions.values()), _training_captions(options.diversity))
     if options.faults:
-        scores |= _faults(captions.values(), chain.from_iterable(references.values()))
+        scores |= _faults(captions.values(), list(chain.from_iterable(references.values())))
     _print(scores, len(captions), options.json)
     if options.report:
         write_report(options.report, dataset, found, scores, options.faults)
@@ -118,6 +118,9 @@ def _training_captions(paths):
 
 def _faults(captions, references):
     """The shares of captions with faults, each beside that of people's."""
+    if not metrics.seem_english(references):
+        note = "note: --faults finds faults of English; people's captions here seem not to be in it"
+        print(note, file=sys.stderr)
     of_people = metrics.caption_faults(references)
     shares = {}
     for name, share in metrics.caption_faults(captions).items():

@@ -13,7 +13,7 @@ Example:
 from captioner.metrics.agreement import agreement
 from captioner.metrics.cider import CiderD, NGramFrequencies
 from captioner.metrics.diversity import diversity
-from captioner.metrics.faults import caption_faults, faults_of
+from captioner.metrics.faults import caption_faults, faults_of, seem_english
 from captioner.metrics.ptb_tokenizer import tokenize_ptb
 from captioner.metrics.results import load_results, save_results
 from captioner.metrics.scores import score, score_each
@@ -29,5 +29,6 @@ __all__ = [
     "save_results",
     "score",
     "score_each",
+    "seem_english",
     "tokenize_ptb",
 ]

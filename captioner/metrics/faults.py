@@ -57,6 +57,7 @@ _SEVERAL = _listed(
     "sheep deer cattle fish geese mice oxen elk bison police another other different crew gang "
     "class band army audience"
 )
+LEAST_ENGLISH = 0.15  # share of _FUNCTION_WORDS; other languages share some of their spellings
 LONGEST_PHRASE = 3  # words on each side of an "and" that are compared
 _QUANTITIES = _listed("lots rows tons piles stacks layers loads miles")  # "rows and rows of books"
 _NO_NOUNS = _FUNCTION_WORDS | _COLOURS | _QUANTITIES
@@ -80,6 +81,20 @@ def caption_faults(captions):
     found = [faults_of(caption) for caption in captions]
     number = max(1, len(found))
     return {name: sum(name in each for each in found) / number for name in _DETECTORS}
+
+
+def seem_english(captions):
+    """Whether captions have as many of the words without content as English ones.
+
+    Args:
+        captions: iterable of str.
+
+    Example:
+    >>> seem_english(["a dog on the grass"]), seem_english(["un perro corre a casa con su pelota"])
+    (True, False)
+    """
+    words = [word for caption in captions for word in tokenize(caption)]
+    return sum(word in _FUNCTION_WORDS for word in words) >= LEAST_ENGLISH * len(words)
 
 
 def faults_of(caption):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from captioner.metrics import caption_faults, faults_of
+from captioner.metrics import caption_faults, faults_of, seem_english
 
 
 @pytest.mark.parametrize(
@@ -70,3 +70,18 @@ def test_shares():
         "X and X": 0.25, "each other": 0.25, "said twice": 0.25
     }  # fmt: skip
     assert caption_faults([]) == {"X and X": 0, "each other": 0, "said twice": 0}
+
+
+@pytest.mark.parametrize(
+    ("caption", "is_english"),
+    [
+        ("a man in a red shirt is standing on the grass", True),
+        ("red circle above blue square", True),
+        ("", True),
+        ("un hombre con una camisa roja camina por la playa", False),
+        ("ein mann steht vor einem haus", False),
+        ("一只狗在草地上跑", False),
+    ],
+)
+def test_which_captions_are_judged(caption, is_english):
+    assert seem_english([caption] * 3) == is_english
