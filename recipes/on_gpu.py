@@ -11,6 +11,7 @@ an epoch is one program, so that nothing waits. Needs jax[cuda] and optax, and n
 
 import argparse
 import functools
+import os
 import time
 
 import jax
@@ -71,6 +72,7 @@ def train(options):
     decoder = captioner.Decoder(**settings, seed=options.seed)
     known = Known(captions, text, training, len(vocabulary), options.seed)
     network = captioner.Captioner(cnn.encoder, decoder, vocabulary)
+    network.about = {"trained_with": {"recipe": "on_gpu.py", **without_folders(vars(options))}}
     judge = Judge(network, validation, log)
 
     read = learn(known, text_loss, weights_of(decoder), options.text_epochs, rate=2e-3, rows=256,
@@ -90,6 +92,14 @@ def train(options):
             best = score
             network.save(options.out, storage="float16")
     log(f"best CIDEr {best:.4f}: {options.out}")
+
+
+def without_folders(settings):
+    """The settings with the last part of each path only."""
+    named = {name: value for name, value in settings.items() if name in ("data", "text")}
+    named = {name: [os.path.basename(path) for path in paths] for name, paths in named.items()}
+    return {**settings, **named, "cnn": os.path.basename(settings["cnn"]),
+            "out": os.path.basename(settings["out"])}  # fmt: skip
 
 
 class Log:
@@ -464,7 +474,7 @@ class Judge:
         found = network.decode(np.asarray(vectors), **network.search_settings({}))
         captions = {number: each[0].text for number, each in enumerate(found)}
         scores = set_scores(self._validation, captions)
-        network.about = {"validation": scores}
+        network.about["validation"] = scores
         self._log(f"{title}: {scores_line(self._validation, scores)}")
         return scores["CIDEr"]
 
