@@ -51,8 +51,8 @@ class Captioner(Generation, keras.Model):
 
     Example:
     >>> model = captioner.Captioner.from_preset("everyday")
-    >>> model.generate("data/samples/photographer.jpg")
-    'a woman is standing on a tripod'
+    >>> model.generate("data/samples/horses.jpg")
+    'a group of horses grazing in a field'
     """
 
     def __init__(
