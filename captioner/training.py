@@ -681,14 +681,14 @@ def _size_of(fingerprint):
 def _without_folders(config):
     """The settings as a shipped model should tell them: whose disk is nobody's business."""
     paths = ("data", "more_data", "text", "images", "out", "cache", "encoder_weights", "init_from")
-    names = {name: _base_names(getattr(config, name)) for name in paths}
+    names = {name: base_names(getattr(config, name)) for name in paths}
     return {**vars(config), **names}
 
 
-def _base_names(paths):
+def base_names(paths):
     """The last part of a path, or of each of a list."""
     if isinstance(paths, list):
-        return [_base_names(path) for path in paths]
+        return [base_names(path) for path in paths]
     return os.path.basename(paths.rstrip("/"))
 
 

@@ -11,7 +11,6 @@ an epoch is one program, so that nothing waits. Needs jax[cuda] and optax, and n
 
 import argparse
 import functools
-import os
 import time
 
 import jax
@@ -29,6 +28,7 @@ from captioner.images import read_images
 from captioner.imagined import ImaginedPictures
 from captioner.sources import load_sources
 from captioner.stages import read_lines
+from captioner.training import base_names
 from captioner.validation import scores_line, set_scores
 from captioner.vocabulary import Vocabulary
 from captioner.word_layer import frequent_words, word_shares
@@ -96,10 +96,8 @@ def train(options):
 
 def without_folders(settings):
     """The settings with the last part of each path only."""
-    named = {name: value for name, value in settings.items() if name in ("data", "text")}
-    named = {name: [os.path.basename(path) for path in paths] for name, paths in named.items()}
-    return {**settings, **named, "cnn": os.path.basename(settings["cnn"]),
-            "out": os.path.basename(settings["out"])}  # fmt: skip
+    paths = ("data", "text", "cnn", "out")
+    return {**settings, **{name: base_names(settings[name]) for name in paths}}
 
 
 class Log:
@@ -424,7 +422,7 @@ def fine_tune(cnn, known, pixels, w, epochs, cnn_rate=3e-4, rate=5e-4):
             key, own = jax.random.split(key)
             pictures, captions = rows
             gradient, told = jax.grad(loss, has_aux=True)(weights, data, pictures, captions, own)
-            size = optax.global_norm(gradient)
+            size = jnp.sqrt(sum(jnp.sum(each**2) for each in jax.tree.leaves(gradient)))
             gradient = jax.tree.map(lambda each: each * jnp.minimum(1.0, 5.0 / size), gradient)
             update, state = adam.update(gradient, state)
             weights = {

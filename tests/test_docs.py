@@ -10,7 +10,8 @@ import pytest
 from captioner.cli import COMMANDS
 
 ROOT = pathlib.Path(__file__).parent.parent
-PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), ROOT / "benchmarks/README.md"])
+BESIDE = [ROOT / folder / "README.md" for folder in ("benchmarks", "recipes", "data")]
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *BESIDE])
 
 
 def blocks(page):

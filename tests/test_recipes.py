@@ -8,10 +8,12 @@ import jax
 import numpy as np
 import pytest
 
-from captioner import Decoder
+from captioner import CaptionDataset, Decoder
+from captioner.batches import EncodedCaptions
 from captioner.config import TrainConfig
 from captioner.optimizers import learning_rate_at
 from captioner.teacher_forcing import word_loss
+from captioner.vocabulary import Vocabulary
 from recipes import on_gpu
 
 CONFIGS = sorted(glob.glob("recipes/*.json"))
@@ -73,10 +75,42 @@ def test_changed_pictures_keep_their_size_and_range(monkeypatch):
         np.testing.assert_allclose(one[:, ::-1] if is_turned else one, two, atol=1e-3)
 
 
-def test_a_caption_is_kept_whole_from_start_to_end():
-    from captioner.batches import EncodedCaptions
-    from captioner.vocabulary import Vocabulary
+class Colours:
+    """In the place of a CNN: a picture's vector is a product of its mean colour."""
 
+    channels = 12
+
+    def __init__(self):
+        self.weights = [np.random.default_rng(0).normal(size=(3, 12)).astype("float32")]
+
+    def see(self, weights, pixels):
+        return (pixels / 255).mean(axis=(1, 2)) @ weights[0]
+
+    def take(self, weights):
+        self.weights = weights
+
+
+def test_cnn_and_decoder_learn_together(decoder, monkeypatch, capsys):
+    monkeypatch.setattr(on_gpu, "SIZE", 8)
+    monkeypatch.setattr(on_gpu, "PICTURES", 4)
+    texts = [["a red picture"], ["a blue picture", "all blue"]] * 8
+    dataset = CaptionDataset(list(range(16)), ["-"] * 16, texts)
+    vocabulary = Vocabulary.build([text for each in texts for text in each], 1)
+    captions = EncodedCaptions(texts, vocabulary, on_gpu.LENGTH - 1)
+    known = on_gpu.Known(captions, captions, dataset, len(vocabulary), seed=0)
+    pixels = np.zeros((16, 8, 8, 3), np.uint8)
+    pixels[::2, :, :, 0], pixels[1::2, :, :, 2] = 250, 250
+    cnn, before = Colours(), on_gpu.weights_of(decoder)
+    first = cnn.weights[0].copy()
+    after = on_gpu.fine_tune(cnn, known, pixels, before, 40, cnn_rate=0.01, rate=0.01)
+    losses = [line.split() for line in capsys.readouterr().out.splitlines()]
+    for column in (1, 4):  # of captions, and of the question for words
+        assert float(losses[-1][column].strip(",")) < 0.7 * float(losses[0][column].strip(","))
+    assert not np.allclose(cnn.weights[0], first)
+    assert not np.allclose(after["w_hh"], before["w_hh"])
+
+
+def test_a_caption_is_kept_whole_from_start_to_end():
     captions = EncodedCaptions([["a dog", "a"]], Vocabulary(["a", "dog"]), 5)
     rows = np.asarray(on_gpu.whole(captions))
     assert rows.shape == (2, on_gpu.LENGTH + 1)
