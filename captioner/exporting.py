@@ -29,8 +29,8 @@ def export(captioner, folder, storage=None, format="litert"):
             complete; any other that is not empty is left alone.
         storage: How weights lie on disk. For LiteRT `"float16"`, or `"float32"` for twice the size:
             it computes with float32 either way. `"int8"` has the weights of the CNN in bytes, and
-            computes with bytes where it can: 1.4 times as quick, and of the shipped model every
-            fourth caption is another, CIDEr 0.002 and BLEU-4 0.004 lower (measured). The other
+            computes with bytes where it can: quicker, but of the model before `everyday` every
+            fourth caption was another, CIDEr 0.002 and BLEU-4 0.004 lower (measured). The other
             formats have `"float32"`. Defaults to `None`, the first of these.
         format: `"litert"`; `"onnx"`, which needs the package tf2onnx; or `"saved_model"`. Defaults
             to `"litert"`.
