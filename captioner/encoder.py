@@ -88,9 +88,9 @@ class Encoder(keras.layers.Layer):
     def at_size(self, size):
         """An encoder with the same weights for pictures of another size, or this one if it has it.
 
-        Trained at one size and gone on with at a larger one, a CNN sees more for less work than at
-        the larger one from the start (Touvron et al. 2019, "Fixing the train-test resolution
-        discrepancy").
+        A CNN trained at one size and then at a larger one sees more, for less work, than one
+        trained at the larger size from the start (Touvron et al. 2019, "Fixing the train-test
+        resolution discrepancy").
         """
         if size == self.size:
             return self

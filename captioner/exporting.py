@@ -1,4 +1,4 @@
-"""A captioner for other homes: LiteRT, ONNX or TensorFlow's SavedModel, without Keras.
+"""Exports a captioner to LiteRT, ONNX or TensorFlow's SavedModel, which run without Keras.
 
 All have the same three networks, `encode`, `start` and `step`, and a manifest with the words and
 the search settings. `captioner.lite_captioner` runs the form for LiteRT; `examples/` captions from

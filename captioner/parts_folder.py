@@ -124,7 +124,7 @@ class PartsFolder:
             changed.append(f"the current directory was {plan.directory}, is {os.getcwd()}")
         require(
             not changed,
-            f"{self.name}: cannot be gone on with under other settings ({'; '.join(changed)}); "
+            f"{self.name}: cannot continue with other settings ({'; '.join(changed)}); "
             "give those it had, or another --output",
         )
 

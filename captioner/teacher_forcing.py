@@ -34,7 +34,8 @@ class TeacherForcing(keras.Model):
     Call arguments:
         inputs: dict with `words` (captions, time) and either `image` (pictures, ...), the CNN's
             features as `Captioner.see` gives them, or `pixels` (pictures, size, size, 3). Each
-            picture is for an equal number of successive captions. With neither there is no picture.
+            picture has the same number of captions, one after another. Without `image` and `pixels`
+            the captions have no picture.
     """
 
     def __init__(

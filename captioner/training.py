@@ -140,7 +140,7 @@ def _require_usable(config, captioner):
 
 
 def new_captioner(config, training, encoder=None):
-    """The captioner a run starts with: vocabulary from the training captions, weights as told.
+    """The captioner that a run starts with: words from the captions, weights from the settings.
 
     With `init_from` the config takes over what that captioner is.
     """
@@ -247,7 +247,7 @@ class _Run:
         self.best_score = -1.0
 
     def look_back(self):
-        """Finds what the run that is gone on with has done, and whether it can be.
+        """Finds what a resumed run has done so far, and whether it can continue.
 
         Raises:
             CaptionerError: Its data have changed, or these settings leave out the stage it is in.

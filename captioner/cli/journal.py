@@ -150,7 +150,7 @@ class Journal:
         ]
         require(
             not changed,
-            f"{self.path}: cannot be gone on with under other settings ({'; '.join(changed)}); "
+            f"{self.path}: cannot continue with other settings ({'; '.join(changed)}); "
             "give those it had, or delete it",
         )
 
