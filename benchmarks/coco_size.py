@@ -63,10 +63,10 @@ def report(what, start):
 
 def main():
     from captioner import TrainConfig, load_dataset
-    from captioner.batches import EncodedCaptions, caption_batches
-    from captioner.steps import CompiledSteps
-    from captioner.teacher_forcing import TeacherForcing
-    from captioner.training import new_captioner
+    from captioner.training.batches import EncodedCaptions, caption_batches
+    from captioner.training.run import new_captioner
+    from captioner.training.steps import CompiledSteps
+    from captioner.training.teacher_forcing import TeacherForcing
 
     print(f"{'':32} {'time':>8}   {'own':7}   with files")
     report("libraries", time.time())

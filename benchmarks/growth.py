@@ -48,7 +48,7 @@ def multiplications(words):
 def with_vocabulary(size):
     """Milliseconds of a training step and of a decoding step, and millions of multiplications."""
     from captioner import Vocabulary
-    from captioner.steps import CompiledSteps
+    from captioner.training.steps import CompiledSteps
 
     rng = np.random.default_rng(0)
     model = our_model(Vocabulary([f"word{n}" for n in range(size - 4)]))
@@ -82,7 +82,7 @@ def print_growth(counts, measure_one):
 def with_captions(known, count):
     """Seconds to build the vocabulary, to encode the captions, and to make all batches once."""
     from captioner import Vocabulary
-    from captioner.batches import EncodedCaptions, caption_batches
+    from captioner.training.batches import EncodedCaptions, caption_batches
 
     captions = [known[n % len(known)] for n in range(count // 5)]
     start = time.perf_counter()

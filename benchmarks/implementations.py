@@ -21,7 +21,7 @@ LENGTH, STEPS = 12, 6
 def contestants(vocabulary):
     """The models, by (cell, eager or not, implementation)."""
     from captioner.cells import CELLS
-    from captioner.steps import CompiledSteps
+    from captioner.training.steps import CompiledSteps
 
     return {
         (cell, is_eager, implementation): CompiledSteps(

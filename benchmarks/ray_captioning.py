@@ -16,13 +16,13 @@ import tempfile
 import time
 from statistics import median
 
+from captioner.bulk.object_stores import ObjectStores
+from captioner.bulk.parts_folder import PartsFolder
+from captioner.bulk.ray_captioning import Job, ModelFiles, caption_parts, connected
 from captioner.cli.models import load_models
 from captioner.cli.ray_engine import FORMATS
 from captioner.lite_captioner import LiteCaptioner
-from captioner.object_stores import ObjectStores
-from captioner.parts_folder import PartsFolder
 from captioner.presets import DEFAULT_PRESET, exported_form
-from captioner.ray_captioning import Job, ModelFiles, caption_parts, connected
 
 PART_SIZE = 100
 

@@ -14,8 +14,8 @@ import os
 import tempfile
 
 from captioner import TrainConfig, load_dataset, train
-from captioner.batches import EncodedCaptions, batches_of
-from captioner.self_critical import SAMPLES
+from captioner.training.batches import EncodedCaptions, batches_of
+from captioner.training.self_critical import SAMPLES
 
 PICTURES, EPOCHS = 1000, 3
 

@@ -26,7 +26,7 @@ PICTURES, CHANNELS, REGIONS, BATCH = 1000, 1280, 49, 128
 def captions_of(data):
     """The encoded captions of some pictures, and the vocabulary of all."""
     from captioner import Vocabulary, load_dataset
-    from captioner.batches import EncodedCaptions
+    from captioner.training.batches import EncodedCaptions
 
     train = load_dataset(data, split="train")
     vocabulary = Vocabulary.build(text for texts in train.captions for text in texts)
@@ -43,7 +43,7 @@ def our_model(vocabulary, run_eagerly=False, **settings):
     import keras
 
     from captioner import Captioner, Decoder, Encoder, TrainConfig
-    from captioner.teacher_forcing import TeacherForcing
+    from captioner.training.teacher_forcing import TeacherForcing
 
     config = TrainConfig(**settings)
     names = (
@@ -59,9 +59,9 @@ def our_model(vocabulary, run_eagerly=False, **settings):
 
 
 def ours(data, attention, steps):
-    from captioner.batches import batches_of
-    from captioner.stages import filled
-    from captioner.steps import CompiledSteps
+    from captioner.training.batches import batches_of
+    from captioner.training.stages import filled
+    from captioner.training.steps import CompiledSteps
 
     encoded, vocabulary = captions_of(data)
     model = our_model(vocabulary, attention="additive" if attention else "none")

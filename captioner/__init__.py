@@ -21,24 +21,30 @@ _HOME = {
     "JointDecoder": "captioner.joint_decoder",
     "LiteCaptioner": "captioner.lite_captioner",
     "Reranked": "captioner.reranked",
-    "SequenceLabeller": "captioner.labeller",
-    "TrainConfig": "captioner.config",
-    "Translator": "captioner.translator",
+    "SequenceLabeller": "captioner.study.labeller",
+    "TrainConfig": "captioner.training.config",
+    "Translator": "captioner.study.translator",
     "Vocabulary": "captioner.vocabulary",
-    "export": "captioner.exporting",
+    "export": "captioner.exporting.formats",
     "join": "captioner.captioner",
     "load": "captioner.captioner",
     "load_dataset": "captioner.datasets",
-    "train": "captioner.training",
+    "train": "captioner.training.run",
 }
-_MODULES = ("datasets", "decoding", "gradients", "metrics", "reports")
+_MODULES = {
+    "datasets": "captioner.datasets",
+    "decoding": "captioner.decoding",
+    "gradients": "captioner.study.gradients",
+    "metrics": "captioner.metrics",
+    "reports": "captioner.output.reports",
+}
 
 __all__ = [*_HOME, *_MODULES, "__version__"]
 
 
 def __getattr__(name):
     if name in _MODULES:
-        return importlib.import_module(f"captioner.{name}")
+        return importlib.import_module(_MODULES[name])
     if name in _HOME:
         return getattr(importlib.import_module(_HOME[name]), name)
     raise AttributeError(f"module 'captioner' has no attribute {name!r}")

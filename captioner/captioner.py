@@ -11,7 +11,6 @@ import numpy as np
 from keras import ops
 
 from captioner import __version__
-from captioner.batches import EncodedCaptions
 from captioner.compiled import XLA, CompiledModel, padded, rows_for
 from captioner.decoder import Decoder
 from captioner.decoding import BEAM_SIZE
@@ -23,6 +22,7 @@ from captioner.joint_decoder import JointDecoder
 from captioner.lite_captioner import LiteCaptioner, is_exported
 from captioner.model_file import WEIGHTS, check_model_file
 from captioner.presets import find_model
+from captioner.training.batches import EncodedCaptions
 from captioner.vocabulary import PAD, START, Vocabulary, best_informed
 
 LONGEST = 60  # words of a caption whose probability is asked for

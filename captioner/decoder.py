@@ -3,8 +3,8 @@
 import keras
 from keras import ops
 
-from captioner.distribution import mean_over_replicas
 from captioner.recurrent import ImageRNN
+from captioner.training.distribution import mean_over_replicas
 
 
 @keras.saving.register_keras_serializable(package="captioner")

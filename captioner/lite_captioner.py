@@ -132,7 +132,7 @@ def checksum_of(path):
 
 
 def is_exported(path):
-    """Whether the path is a folder that `captioner.exporting` has written."""
+    """Whether the path is a folder that `captioner.exporting.formats` has written."""
     return os.path.isfile(os.path.join(path, MANIFEST))
 
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from captioner import Decoder, Encoder, Vocabulary, load_dataset
 from captioner.captioner import Captioner, load
-from captioner.features import cached_features
+from captioner.training.features import cached_features
 from captioner.vocabulary import tokenize
 
 LEAST_PICTURES = 20

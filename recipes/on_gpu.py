@@ -20,18 +20,18 @@ import numpy as np
 import optax
 
 import captioner
-from captioner.augmentation import may_mirror
-from captioner.batches import EncodedCaptions
-from captioner.config import TrainConfig
 from captioner.encoder import Encoder
 from captioner.images import read_images
-from captioner.imagined import ImaginedPictures
-from captioner.sources import load_sources
-from captioner.stages import read_lines
-from captioner.training import base_names
-from captioner.validation import scores_line, set_scores
+from captioner.training.augmentation import may_mirror
+from captioner.training.batches import EncodedCaptions
+from captioner.training.config import TrainConfig
+from captioner.training.imagined import ImaginedPictures
+from captioner.training.run import base_names
+from captioner.training.sources import load_sources
+from captioner.training.stages import read_lines
+from captioner.training.validation import scores_line, set_scores
+from captioner.training.word_layer import frequent_words, word_shares
 from captioner.vocabulary import Vocabulary
-from captioner.word_layer import frequent_words, word_shares
 
 SIZE = 288  # pixels
 LENGTH = 24  # words of a caption, the end included
@@ -290,7 +290,7 @@ def logits_of(w, image, words, key=None):
 
 
 def word_loss(logits, targets):
-    """As `captioner.teacher_forcing.word_loss`."""
+    """As `captioner.training.teacher_forcing.word_loss`."""
     chances = jax.nn.log_softmax(logits)
     right = jnp.take_along_axis(chances, targets[..., None], axis=-1)[..., 0]
     losses = -(1 - SMOOTHING) * right - SMOOTHING * chances.mean(axis=-1)
@@ -322,7 +322,7 @@ def caption_loss(w, known, rows, key):
 
 
 def cosine(step, steps, peak):
-    """As `captioner.optimizers.learning_rate_at`."""
+    """As `captioner.training.optimizers.learning_rate_at`."""
     warm = jnp.maximum(1, jnp.round(0.05 * steps))
     fall = 0.5 * (1 + jnp.cos(jnp.pi * (step - warm) / jnp.maximum(1, steps - warm)))
     return peak * jnp.where(step < warm, (step + 1) / warm, fall)
@@ -362,7 +362,7 @@ def learn(known, loss, w, epochs, rate, rows=BATCH, of=None):
 
 
 def augmented(pixels, key, may_mirror):
-    """As `captioner.augmentation.augment`, for a batch: (pictures, size, size, 3), 0 to 255."""
+    """As `captioner.training.augmentation.augment`, of a batch (pictures, size, size, 3)."""
     count, keys = len(pixels), jax.random.split(key, 4)
     kept = jax.random.uniform(keys[0], (count, 2), minval=SMALLEST_CROP, maxval=1.0)
     scale = 1 / kept

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from captioner.teacher_forcing import word_loss
+from captioner.training.teacher_forcing import word_loss
 from captioner.vocabulary import END, START
 
 CAPTIONS = np.array([[4, 5, 6, 2, 0], [5, 5, 8, 7, 2], [7, 2, 0, 0, 0], [8, 4, 4, 4, 2]])

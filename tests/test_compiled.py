@@ -6,8 +6,8 @@ import pytest
 
 from captioner import Captioner, Decoder, Vocabulary
 from captioner.compiled import XLA, CompiledModel, padded, rows_for
-from captioner.distribution import OneDevice
-from captioner.teacher_forcing import TeacherForcing
+from captioner.training.distribution import OneDevice
+from captioner.training.teacher_forcing import TeacherForcing
 
 rng = np.random.default_rng(0)
 

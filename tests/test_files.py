@@ -9,8 +9,8 @@ import pytest
 from captioner import files
 from captioner.errors import CaptionerError
 from captioner.files import put_in_place, replace_bytes, replacing, replacing_folder, sweep
-from captioner.run_folder import RunFolder
 from captioner.text_files import replace_text
+from captioner.training.run_folder import RunFolder
 from tests.conftest import SmallDisk
 
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from captioner import CaptionDataset, Decoder
-from captioner.batches import EncodedCaptions
-from captioner.config import TrainConfig
-from captioner.optimizers import learning_rate_at
-from captioner.teacher_forcing import word_loss
+from captioner.training.batches import EncodedCaptions
+from captioner.training.config import TrainConfig
+from captioner.training.optimizers import learning_rate_at
+from captioner.training.teacher_forcing import word_loss
 from captioner.vocabulary import Vocabulary
 from recipes import on_gpu
 

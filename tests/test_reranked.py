@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from captioner import Captioner, CaptionerError, Decoder, Encoder, Reranked, Vocabulary, load
-from captioner.batches import EncodedCaptions
 from captioner.cli import main
+from captioner.training.batches import EncodedCaptions
 from captioner.vocabulary import END, START
 
 WORDS = ["a", "dog", "cat", "runs", "on", "grass"]

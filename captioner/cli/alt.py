@@ -13,11 +13,11 @@ import os
 import sys
 from string import Formatter
 
-from captioner.alt_text import fill, find_gaps, local_path
 from captioner.cli.models import add_model_arguments, load_models, model_names
 from captioner.cli.search_arguments import add_search_arguments, search_settings
 from captioner.errors import CaptionerError, require
 from captioner.images import ImageError, describe
+from captioner.output.alt_text import fill, find_gaps, local_path
 from captioner.text_files import replacing_text
 
 MARKDOWN = (".md", ".markdown", ".mdown", ".mkd")

@@ -18,18 +18,18 @@ import sys
 
 from tqdm import tqdm
 
-from captioner.cli.attention_maps import AttentionMaps
-from captioner.cli.journal import Journal, is_unfinished
+from captioner.bulk.journal import Journal, is_unfinished
+from captioner.bulk.object_stores import ObjectStores, is_uri
+from captioner.bulk.picture_lists import read_manifest
 from captioner.cli.messages import complain, say
 from captioner.cli.models import add_model_arguments, load_models, model_names
 from captioner.cli.search_arguments import add_search_arguments, search_settings
-from captioner.cli.sidecars import SidecarError, has_sidecar, sidecar_of, write_sidecar
-from captioner.cli.writers import WRITERS, open_output
 from captioner.errors import CaptionerError, require
 from captioner.images import ImageError, describe, find_images
-from captioner.object_stores import ObjectStores, is_uri
-from captioner.picture_lists import read_manifest
-from captioner.picture_metadata import MetadataError, require_exiv2, write_description
+from captioner.output.attention_maps import AttentionMaps
+from captioner.output.picture_metadata import MetadataError, require_exiv2, write_description
+from captioner.output.sidecars import SidecarError, has_sidecar, sidecar_of, write_sidecar
+from captioner.output.writers import WRITERS, open_output
 from captioner.presets import DEFAULT_PRESET
 
 

@@ -32,7 +32,7 @@ def add_arguments(parser):
 
 def run(options):
     start_backend()
-    from captioner.comparison import Plan, as_markdown, compare
+    from captioner.study.comparison import Plan, as_markdown, compare
 
     plan = Plan(
         options.data,

@@ -19,9 +19,9 @@ from captioner.cli.models import add_model_arguments, load_models
 from captioner.cli.search_arguments import add_search_arguments, search_settings
 from captioner.datasets import load_dataset
 from captioner.errors import CaptionerError
-from captioner.evaluation_report import write_report
 from captioner.generation import Caption
 from captioner.images import ImageError
+from captioner.output.evaluation_report import write_report
 
 
 def add_arguments(parser):

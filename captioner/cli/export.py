@@ -46,7 +46,7 @@ def run(options):
     )
     start_backend()
     from captioner.captioner import load
-    from captioner.exporting import export
+    from captioner.exporting.formats import export
 
     export(load(options.model), options.out, options.storage, options.format)
     return 0

@@ -9,17 +9,10 @@ import sys
 
 from tqdm import tqdm
 
-from captioner.cli.backend import only_failures_heard
-from captioner.cli.messages import complain, say
-from captioner.cli.models import load_models, model_names
-from captioner.cli.search_arguments import search_settings
-from captioner.cli.writers import JsonLinesWriter
-from captioner.errors import CaptionerError, require
-from captioner.images import ImageError
-from captioner.object_stores import ObjectStores, local_path, require_pyarrow
-from captioner.parts_folder import PartsFolder
-from captioner.picture_lists import pictures_of
-from captioner.ray_captioning import (
+from captioner.bulk.object_stores import ObjectStores, local_path, require_pyarrow
+from captioner.bulk.parts_folder import PartsFolder
+from captioner.bulk.picture_lists import pictures_of
+from captioner.bulk.ray_captioning import (
     ACTOR_CPUS,
     PART_SIZE,
     PARTS_PER_ACTOR,
@@ -30,6 +23,13 @@ from captioner.ray_captioning import (
     require_ray,
     room_for_actors,
 )
+from captioner.cli.backend import only_failures_heard
+from captioner.cli.messages import complain, say
+from captioner.cli.models import load_models, model_names
+from captioner.cli.search_arguments import search_settings
+from captioner.errors import CaptionerError, require
+from captioner.images import ImageError
+from captioner.output.writers import JsonLinesWriter
 
 LOCAL_ONLY = ("sidecar", "write_metadata", "overwrite", "attention_maps")
 

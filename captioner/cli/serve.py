@@ -35,7 +35,7 @@ def run(options):
     try:
         import uvicorn
 
-        from captioner.web import make_app
+        from captioner.web.server import make_app
     except ImportError as error:
         raise CaptionerError(
             f"serve needs packages that are missing ({error}); pip install 'captioner[web]', or "

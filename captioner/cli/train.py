@@ -14,7 +14,8 @@ import dataclasses
 import os
 
 from captioner.cli.backend import start_backend
-from captioner.config import (
+from captioner.errors import require
+from captioner.training.config import (
     TrainConfig,
     flag,
     read_config_file,
@@ -22,7 +23,6 @@ from captioner.config import (
     setting_type,
     takes_several,
 )
-from captioner.errors import require
 
 
 def add_arguments(parser):
@@ -63,7 +63,7 @@ def run(options):
     config = TrainConfig(**{**base, **given})
     require(config.out, "no run folder given; add --out runs/NAME")
     start_backend()  # slow; a wrong setting is told at once
-    from captioner.training import train
+    from captioner.training.run import train
 
     train(config, resume=options.resume)
     return 0

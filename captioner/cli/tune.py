@@ -14,8 +14,8 @@ import dataclasses
 
 from captioner.cli.backend import start_backend
 from captioner.cli.train import add_settings, settings_given
-from captioner.config import SEARCH_SPACE, TrainConfig, read_config_file
 from captioner.errors import require
+from captioner.training.config import SEARCH_SPACE, TrainConfig, read_config_file
 
 
 def add_arguments(parser):
@@ -38,7 +38,7 @@ def run(options):
     config = TrainConfig(**{**base, **settings_given(options)})
     require(config.out, "no folder given; add --out runs/NAME")
     start_backend()  # slow; a wrong setting is told at once
-    from captioner.tuning import tune
+    from captioner.study.tuning import tune
 
     tune(dataclasses.replace(config, out=""), config.out, options.trials, options.folds)
     return 0

@@ -6,11 +6,11 @@ import os
 import numpy as np
 import pytest
 
-from captioner.config import read_config_file
 from captioner.datasets import load_dataset
 from captioner.errors import CaptionerError
 from captioner.metrics import load_results
-from captioner.training import TrainConfig
+from captioner.training.config import read_config_file
+from captioner.training.run import TrainConfig
 from tests.datasets import coco_document
 from tests.hostile import mutated_bytes, mutated_json
 

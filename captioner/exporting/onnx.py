@@ -1,0 +1,71 @@
+"""The networks of an exported captioner as .onnx files."""
+
+import logging
+import os
+
+import tensorflow as tf
+from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+from captioner.errors import CaptionerError
+from captioner.lite_captioner import checksum_of
+
+STORAGES = ("float32",)
+OPSET = 17  # of 2022: what runs ONNX today knows it
+
+
+def write(functions, captioner, folder, storage):
+    """Writes the networks; arguments, result and errors as in `captioner.exporting.litert.write`.
+
+    No output may be called like an input there, so those of `step` are `new_state_0` and so on.
+    """
+    convert = _tf2onnx()
+    checksums = {}
+    for name, (function, signature) in functions.items():
+        path = os.path.join(folder, f"{name}.onnx")
+        graph, names = _frozen(function, signature)
+        inputs = [f"{each}:0" for each in signature]
+        try:
+            convert.from_graph_def(
+                graph,
+                input_names=inputs,
+                output_names=list(names),
+                tensors_to_rename=names | dict(zip(inputs, signature, strict=True)),
+                opset=OPSET,
+                output_path=path,
+            )
+        except Exception as error:  # the converter's own, and whatever TensorFlow raises
+            reason = str(error).strip().split("\n")[0][:200]
+            raise CaptionerError(f"the model cannot be converted for ONNX ({reason})") from error
+        checksums[name] = checksum_of(path)
+    return checksums
+
+
+def _frozen(function, signature):
+    """The graph of a function with its weights in it, and the names of its output tensors.
+
+    Not by `tf2onnx.convert.from_function`, which takes constants that are no variables, such as
+    the mean that EfficientNet subtracts, for inputs.
+    """
+    traced = tf.function(lambda **tensors: renamed(function(**tensors), signature))
+    concrete = traced.get_concrete_function(**signature)
+    frozen = convert_variables_to_constants_v2(concrete, lower_control_flow=False)
+    tensors = [each.name for each in frozen.outputs]  # in the order of the sorted names
+    names = dict(zip(tensors, sorted(concrete.structured_outputs), strict=True))
+    return frozen.graph.as_graph_def(), names
+
+
+def renamed(outputs, inputs):
+    """The outputs, those called like an input as `new_...`."""
+    return {f"new_{name}" if name in inputs else name: each for name, each in outputs.items()}
+
+
+def _tf2onnx():
+    try:
+        import tf2onnx
+    except ImportError as error:
+        raise CaptionerError(
+            f"exporting to ONNX needs tf2onnx ({error}); pip install 'captioner[export]', or here: "
+            "pip install '.[export]'"
+        ) from error
+    logging.getLogger("tf2onnx").setLevel(logging.ERROR)
+    return tf2onnx.convert

@@ -1,0 +1,4 @@
+"""What becomes of captions: files, pages, figures, picture metadata, alternative texts.
+
+It may import the road (the modules of `captioner` itself) and `metrics`.
+"""

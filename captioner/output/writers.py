@@ -1,0 +1,161 @@
+"""The output formats of the caption command."""
+
+import contextlib
+import csv
+import json
+import os
+import re
+import sys
+
+from captioner.errors import CaptionerError
+from captioner.images import describe
+from captioner.output.gallery import Gallery
+from captioner.text_files import replacing_text
+
+
+@contextlib.contextmanager
+def open_output(path):
+    """Standard output, or a file that takes its name only when it is complete.
+
+    Raises:
+        CaptionerError: The file cannot be written; what had its name before is still there.
+    """
+    if path is None:
+        sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape", newline="\n")
+        try:
+            yield sys.stdout
+            sys.stdout.flush()
+        except BrokenPipeError:  # the reader has seen enough
+            raise
+        except OSError as error:
+            raise CaptionerError(
+                f"standard output: cannot be written ({error.strerror})"
+            ) from error
+        return
+    with replacing_text(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
+        yield file
+
+
+class TextWriter:
+    """`path<TAB>caption`, with scores also `<TAB>score`; one line for each of the n best."""
+
+    def __init__(self, file, with_scores=False):
+        self.file = file
+        self.with_scores = with_scores
+
+    def write(self, path, captions):
+        for caption in captions:
+            # On a screen, characters of a name could steer the terminal.
+            fields = [describe(path) if self.file.isatty() else _one_line(path), caption.text]
+            if self.with_scores:
+                fields.append(f"{caption.score:.4f}")
+            self.file.write("\t".join(fields) + "\n")
+        self.file.flush()
+
+    def close(self, failures):
+        """Ends the file; `failures` has a line for each picture that could not be captioned."""
+
+
+class CsvWriter(TextWriter):
+    """`image,caption[,score]` with a header, readable by `train.py --format csv`."""
+
+    def __init__(self, file, with_scores=False):
+        super().__init__(file, with_scores)
+        self.table = csv.writer(file, lineterminator="\n")
+        self.table.writerow(["image", "caption", "score"][: 3 if with_scores else 2])
+
+    def write(self, path, captions):
+        for caption in captions:
+            score = [f"{caption.score:.4f}"] if self.with_scores else []
+            self.table.writerow([path, caption.text, *score])
+
+
+class JsonLinesWriter(TextWriter):
+    """An object a line: image and captions, best first."""
+
+    def write(self, path, captions):
+        self.file.write(_as_json(self._entry(path, captions)) + "\n")
+        self.file.flush()
+
+    def write_failure(self, path, reason):
+        """Adds a picture that could not be captioned, and why."""
+        self.file.write(_as_json({"image": path, "error": reason}) + "\n")
+
+    def _entry(self, path, captions):
+        entry = {"image": path, "caption": captions[0].text}
+        if self.with_scores:
+            entry["score"] = round(captions[0].score, 4)
+            entry["words"] = [
+                {"word": word, "log_probability": round(score, 4)}
+                for word, score in zip(captions[0].words, captions[0].word_scores, strict=False)
+            ]
+        if len(captions) > 1:
+            entry["captions"] = [each.text for each in captions]
+        return entry
+
+
+class JsonWriter(JsonLinesWriter):
+    """The entries of JSON Lines in one list."""
+
+    def __init__(self, file, with_scores=False):
+        super().__init__(file, with_scores)
+        self.count = 0
+
+    def write(self, path, captions):
+        self.file.write("[\n " if not self.count else ",\n ")
+        self.file.write(_as_json(self._entry(path, captions)))
+        self.count += 1
+
+    def close(self, failures):
+        self.file.write("\n]\n" if self.count else "[]\n")
+
+
+class CocoWriter(JsonWriter):
+    """The COCO results format: `[{"image_id": .., "caption": ..}]`."""
+
+    def _entry(self, path, captions):
+        return {"image_id": image_id(path), "caption": captions[0].text}
+
+
+def image_id(path):
+    """COCO's number where the file name ends in one of 12 digits, else the name without suffix."""
+    stem = os.path.splitext(os.path.basename(path))[0]
+    number = re.fullmatch(r"(?:COCO_\w+_)?(\d{12})", stem)
+    return int(number[1]) if number else stem
+
+
+class HtmlWriter:
+    """A page with thumbnails, see `captioner.output.gallery`."""
+
+    def __init__(self, file, with_scores=False):
+        self._gallery = Gallery(file)
+
+    def write(self, path, captions):
+        self._gallery.add(path, captions)
+
+    def close(self, failures):
+        self._gallery.close(failures)
+
+
+WRITERS = {
+    "text": TextWriter,
+    "csv": CsvWriter,
+    "jsonl": JsonLinesWriter,
+    "json": JsonWriter,
+    "coco": CocoWriter,
+    "html": HtmlWriter,
+}
+
+
+def _as_json(entry):
+    """JSON that is UTF-8 whatever bytes a file name has: byte 255 is spelled "\\udcff" in it."""
+    text = json.dumps(entry, ensure_ascii=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return json.dumps(entry)
+    return text
+
+
+def _one_line(path):
+    return path.replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")

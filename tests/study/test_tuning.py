@@ -1,0 +1,144 @@
+"""The search for settings: what it tries, keeps, cuts short and goes on with."""
+
+import csv
+import dataclasses
+import json
+
+import optuna
+import pytest
+
+from captioner.cli import main
+from captioner.errors import CaptionerError
+from captioner.study import tuning
+from captioner.study.tuning import _open_study, tune
+from captioner.training.config import TrainConfig
+from tests.datasets import SMALL, make_colours
+
+
+@pytest.fixture
+def config(tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        tuning, "SEARCH_SPACE", {"units": ("choice", (4, 8)), "dropout": ("range", (0.0, 0.5))}
+    )
+    make_colours(tmp_path)
+    return TrainConfig(data=str(tmp_path), epochs=1, batch_size=8, **SMALL)
+
+
+def trials(folder):
+    with open(folder / "trials.csv", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_search_is_kept_and_goes_on(config, tmp_path):
+    out, lines = tmp_path / "tune", []
+    tune(config, str(out), trials=1, log=lines.append, progress=False)
+    [first] = trials(out)
+    best = tune(config, str(out), trials=2, log=lines.append, progress=False)
+    assert sum(line.startswith("trial ") for line in lines) == 2
+    rows = trials(out)
+    assert len(rows) == 2
+    assert first in rows
+    top = max(rows, key=lambda row: float(row["CIDEr"]))
+    assert rows[0] == top
+    assert best == {"units": int(top["units"]), "dropout": float(top["dropout"])}
+    written = TrainConfig.from_file(str(out / "best.json"))
+    assert (written.units, written.dropout) == (best["units"], best["dropout"])
+    assert (written.embedding, written.out) == (SMALL["embedding"], "")
+    with pytest.raises(CaptionerError, match="another embedding; give another --out"):
+        tune(TrainConfig(**{**vars(config), "embedding": 9}), str(out), trials=2)
+
+
+def test_each_fold_is_validated_on_its_own_pictures(config, tmp_path, monkeypatch):
+    seen = []
+
+    def train(config, data, **rest):
+        seen.append([set(part.image_ids) for part in data])
+
+        class Model:
+            about = {"validation": {"CIDEr": len(seen) / 10}}  # noqa: RUF012
+
+        return Model
+
+    monkeypatch.setattr(tuning, "train", train)
+    lines = []
+    tune(config, str(tmp_path / "tune"), trials=1, folds=4, log=lines.append)
+    assert len(seen) == 4
+    for training, validation in seen:
+        assert not training & validation
+        assert (len(training), len(validation)) == (6, 2)
+    assert set.union(*(validation for _, validation in seen)) == set.union(*seen[0])
+    assert "  CIDEr 0.2500, best so far 0.2500" in lines  # the mean of 0.1 to 0.4
+
+
+def test_a_bad_trial_is_cut_short_and_a_killed_one_goes_on_in_its_folder(
+    config, tmp_path, monkeypatch
+):
+    scores = iter([0.5, 0.6, 0.7, 0.8, 0.9, 0.1, 0.95])
+    folders = []
+
+    def train(config, after_epoch, **rest):
+        folders.append(config.out)
+        if len(folders) == 7:
+            raise KeyboardInterrupt
+        score = next(scores)
+        after_epoch({"CIDEr": score, "epoch": 1})
+
+        class Model:
+            about = {"validation": {"CIDEr": score}}  # noqa: RUF012
+
+        return Model
+
+    monkeypatch.setattr(tuning, "train", train)
+    out, lines = tmp_path / "tune", []
+    with pytest.raises(KeyboardInterrupt):
+        tune(config, str(out), trials=7, log=lines.append)
+    assert [row["state"] for row in trials(out)].count("pruned") == 1
+    assert lines.count("  cut short") == 1
+    tune(config, str(out), trials=7, log=lines.append)
+    assert folders[7] == folders[6]
+    assert len(trials(out)) == 7
+    assert optuna.logging.get_verbosity() == optuna.logging.WARNING
+
+
+def test_a_search_that_goes_on_draws_other_settings(config, tmp_path, monkeypatch):
+    drawn = []
+
+    def train(config, **rest):
+        drawn.append(config.dropout)
+
+        class Model:
+            about = {"validation": {"CIDEr": 0.5}}  # noqa: RUF012
+
+        return Model
+
+    monkeypatch.setattr(tuning, "train", train)
+    for count in (2, 4):
+        tune(config, str(tmp_path / "tune"), trials=count, log=lambda line: None)
+    assert len(set(drawn)) == len(drawn) == 4
+
+
+def test_a_search_of_before_goes_on_as_it_began(config, tmp_path):
+    """It lacks newer settings: they are what was done before there were these."""
+    before = dataclasses.replace(config, smallest_crop=0.8, text_weight=0.0, word_targets=0)
+    study = _open_study(optuna, str(tmp_path), before, 0)
+    newer = ("smallest_crop", "text_weight", "word_targets", "imagined_noise", "data_weights")
+    fixed = study.user_attrs["fixed"]
+    study.set_user_attr("fixed", {name: fixed[name] for name in fixed if name not in newer})
+    with pytest.raises(CaptionerError, match="another text_weight, word_targets, smallest_crop;"):
+        _open_study(optuna, str(tmp_path), config, 0)
+    assert _open_study(optuna, str(tmp_path), before, 0).user_attrs["fixed"] == fixed
+
+
+def test_from_the_command_line(tmp_path, capsys):
+    assert main(["tune", "--data", "data/shapes"]) == 2
+    assert "no folder given" in capsys.readouterr().err
+    out = ["--out", str(tmp_path / "tune")]
+    assert main(["tune", "--data", "data/shapes", "--trials", "0", *out]) == 2
+    assert "trials 0: must be 1 or more" in capsys.readouterr().err
+    assert main(["tune", "--data", "data/shapes", "--folds", "1", *out]) == 2
+    assert "folds 1: must be 0, or 2 or more" in capsys.readouterr().err
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps({"cell": "lost"}), encoding="utf-8")
+    assert main(["tune", "--config", str(config), *out]) == 2
+    assert "lost" in capsys.readouterr().err
+    assert not (tmp_path / "tune").exists()
