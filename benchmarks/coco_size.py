@@ -64,7 +64,7 @@ def report(what, start):
 def main():
     from captioner import TrainConfig, load_dataset
     from captioner.training.batches import EncodedCaptions, caption_batches
-    from captioner.training.run import new_captioner
+    from captioner.training.starting_point import new_captioner
     from captioner.training.steps import CompiledSteps
     from captioner.training.teacher_forcing import TeacherForcing
 

@@ -26,7 +26,8 @@ from captioner.text_files import replace_text
 from captioner.training.batches import EncodedCaptions
 from captioner.training.config import TrainConfig
 from captioner.training.features import cached_features
-from captioner.training.run import new_encoder, train
+from captioner.training.run import train
+from captioner.training.starting_point import new_encoder
 
 TIMED_PICTURES = 64  # captions of that many are timed
 FILES = "comparison.json", "comparison.md", "comparison.png"

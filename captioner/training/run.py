@@ -22,14 +22,12 @@ import numpy as np
 from keras import ops
 
 from captioner.captioner import Captioner, load
-from captioner.decoder import Decoder
-from captioner.encoder import Encoder
 from captioner.errors import CaptionerError, require
-from captioner.presets import DEFAULT_PRESET, current_name
+from captioner.presets import current_name
 from captioner.training.augmentation import View, may_mirror
 from captioner.training.balance import Balance
 from captioner.training.batches import EncodedCaptions, batches_of, bucket_length
-from captioner.training.config import TrainConfig, as_list, flag
+from captioner.training.config import as_list, flag
 from captioner.training.distribution import devices_for
 from captioner.training.features import Rows, cached_features
 from captioner.training.imagined import ImaginedBatches, ImaginedPictures
@@ -43,8 +41,9 @@ from captioner.training.stages import (
     filled,
     read_lines,
 )
+from captioner.training.starting_point import new_captioner
 from captioner.training.validation import score_names, scores_line, set_scores
-from captioner.vocabulary import END, Vocabulary, tokenize
+from captioner.vocabulary import END, tokenize
 
 CAPTIONS_PER_PICTURE = 5  # of each picture, in a step that takes pictures with their captions
 LONGEST_SHARE = (
@@ -144,96 +143,6 @@ def _require_usable(config, captioner):
               config.self_critical)  # fmt: skip
     if not any(epochs):
         raise CaptionerError("0 epochs: nothing to train; give --epochs 1 or more")
-
-
-def new_captioner(config, training, encoder=None):
-    """The captioner that a run starts with: words from the captions, weights from the settings.
-
-    With `init_from` the config takes over what that captioner is.
-    """
-    captions = (text for texts in training.captions for text in texts)
-    if config.init_from:
-        source = load(config.init_from)
-        require(
-            isinstance(source, Captioner) and isinstance(source.decoder, Decoder),
-            f"--init-from {config.init_from}: exported and joined models do not learn; give the "
-            ".keras file that training wrote",
-        )
-        config.adopt(_architecture(source), config.init_from)
-        config.picture_size = config.picture_size or source.picture_size
-        vocabulary = Vocabulary.build(captions, config.min_count, direction=config.direction)
-        return extended(source, vocabulary, config)
-    vocabulary = Vocabulary.build(captions, config.min_count, direction=config.direction)
-    encoder = encoder or new_encoder(config)
-    decoder = Decoder(
-        vocabulary_size=len(vocabulary),
-        image_features=encoder.channels,
-        units=config.units,
-        embedding=config.embedding,
-        image_units=config.image_units,
-        cell=config.cell,
-        implementation=config.implementation,
-        layers=config.layers,
-        word_dropout=config.word_dropout,
-        image_dropout=config.image_dropout,
-        recurrent_dropout=config.recurrent_dropout,
-        dropout=config.dropout,
-        l2=config.l2,
-        seed=config.seed,
-        attention=config.attention,
-        attention_units=config.attention_units,
-        attention_penalty=config.attention_penalty,
-    )
-    return Captioner(encoder, decoder, vocabulary)
-
-
-def extended(source, vocabulary, config):
-    """A captioner that knows what another does, and more words.
-
-    Args:
-        source: Captioner. Its CNN's weights and the sizes of its decoder are taken.
-        vocabulary: Vocabulary. Those of its words that the source lacks come after the source's.
-        config: TrainConfig. Its dropouts, L2, implementation, seed and size of pictures are taken.
-    """
-    known = source.vocabulary
-    made = known.extended(vocabulary)
-    taken = ("implementation", "word_dropout", "image_dropout", "recurrent_dropout", "dropout",
-             "l2", "seed", "attention_penalty")  # fmt: skip
-    settings = source.decoder.get_config() | {name: getattr(config, name) for name in taken}
-    decoder = Decoder.from_config(settings | {"vocabulary_size": len(known)})
-    decoder.copy_weights_from(source.decoder)
-    if len(made) > len(known):
-        decoder = decoder.with_vocabulary_size(len(made))
-    encoder = source.encoder.at_size(config.picture_size or source.picture_size)
-    return Captioner(encoder, decoder, made, source.generation, source.about)
-
-
-def _architecture(captioner):
-    """The settings that a captioner settles for whoever goes on with it."""
-    decoder = captioner.decoder.get_config()
-    names = ("cell", "layers", "units", "embedding", "image_units", "attention", "attention_units")
-    return {
-        **{name: decoder[name] for name in names},
-        "encoder": captioner.encoder.backbone,
-        "encoder_weights": TrainConfig.encoder_weights,
-        "direction": captioner.vocabulary.direction,
-    }
-
-
-def new_encoder(config):
-    """The CNN that the settings ask for, with its weights."""
-    size, weights = config.picture_size, config.encoder_weights
-    if weights != "preset" and not weights.endswith(".keras"):
-        encoder = Encoder(config.encoder, size or None)
-        encoder.load_network_weights(weights)
-        return encoder
-    source = load(DEFAULT_PRESET if weights == "preset" else weights)
-    require(
-        isinstance(source, Captioner) and source.encoder.backbone == config.encoder,
-        f"--encoder {config.encoder}: --encoder-weights {weights} has none for it; give imagenet, "
-        "none or another file",
-    )
-    return source.encoder.at_size(size or source.picture_size)
 
 
 class _Run:

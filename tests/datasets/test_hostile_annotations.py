@@ -9,8 +9,7 @@ import pytest
 from captioner.datasets import load_dataset
 from captioner.errors import CaptionerError
 from captioner.metrics import load_results
-from captioner.training.config import read_config_file
-from captioner.training.run import TrainConfig
+from captioner.training.config import TrainConfig, read_config_file
 from tests.datasets import coco_document
 from tests.hostile import mutated_bytes, mutated_json
 

@@ -6,7 +6,7 @@ import pytest
 
 from captioner import TrainConfig, load, train
 from captioner.datasets import load_dataset
-from captioner.training.run import new_captioner
+from captioner.training.starting_point import new_captioner
 from tests.datasets import make_colours
 from tests.training.test_distribution import SETTINGS, STAGES, history, start
 

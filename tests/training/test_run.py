@@ -23,8 +23,8 @@ from captioner.training.batches import EncodedCaptions, caption_batches, picture
 from captioner.training.config import read_config_file
 from captioner.training.distribution import OneDevice
 from captioner.training.optimizers import TwoRateAdam, learning_rate_at, plateau_factor
-from captioner.training.run import extended, new_captioner
 from captioner.training.stages import _Stage, read_lines
+from captioner.training.starting_point import extended, new_captioner
 from captioner.training.teacher_forcing import TeacherForcing, word_loss
 from captioner.vocabulary import END, START, Vocabulary
 from tests.by_heart import learn_by_heart
