@@ -1,4 +1,8 @@
-"""Captioned pictures from any of the usual files, all as a `CaptionDataset`."""
+"""Captioned pictures from any of the usual files, all as a `CaptionDataset`.
+
+There is one reader for each format. It may import the road only (the modules of `captioner`
+itself).
+"""
 
 import os
 import re

@@ -1,4 +1,7 @@
-"""The shipped captioners, each in two forms: NAME.keras, and NAME.litert for LiteRT."""
+"""The shipped captioners, each in two forms: NAME.keras, and NAME.litert for LiteRT.
+
+It belongs to the road: it may import modules of `captioner` itself, and any module may import it.
+"""
 
 import os
 import warnings
