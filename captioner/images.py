@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
-from captioner.errors import CaptionerError
+from captioner.errors import CaptionerError, cannot_be, reason_of
 
 ENDINGS = {
     ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".gif", ".webp", ".avif", ".bmp",
@@ -182,7 +182,7 @@ def _with_standard_input(arguments):
 
 def _in_folder(folder, problems):
     def tell(error):
-        problems.append(f"{describe(error.filename)}: cannot be read ({error.strerror})")
+        problems.append(cannot_be("read", describe(error.filename), error))
 
     found = []
     for parent, folders, names in os.walk(folder, onerror=tell):
@@ -215,15 +215,10 @@ def _guarded(read, source, size, name):
     except MemoryError as error:
         raise ImageError(f"{name}: too large for the memory") from error
     except OSError as error:
-        reason = error.strerror or str(error) or "damaged"
-        raise ImageError(f"{name}: cannot be read ({_one_line(reason)})") from error
+        raise ImageError(cannot_be("read", name, error)) from error
     except Exception as error:  # damaged files bring out all kinds in the decoders
-        reason = f"{type(error).__name__}: {error}"
-        raise ImageError(f"{name}: cannot be decoded ({_one_line(reason)})") from error
-
-
-def _one_line(text):
-    return " ".join(text.split())[:200]
+        reason = f"{type(error).__name__}: {reason_of(error)}"
+        raise ImageError(cannot_be("decoded", name, reason)) from error
 
 
 def _read_file(path, size):

@@ -5,7 +5,7 @@ import zlib
 
 import numpy as np
 
-from captioner.errors import CaptionerError, require
+from captioner.errors import CaptionerError, cannot_be, require
 from captioner.generation import Generation, require_stored_settings
 from captioner.text_files import read_json
 from captioner.vocabulary import Vocabulary
@@ -88,8 +88,7 @@ def _open_network(path, checksum, threads):
         opened.allocate_tensors()  # a damaged file is told now, and LiteRT's greeting comes now
         return opened.get_signature_runner()
     except (ValueError, RuntimeError) as error:
-        reason = str(error).strip().split("\n")[0][:160]
-        raise CaptionerError(f"{path}: cannot be opened by LiteRT ({reason})") from error
+        raise CaptionerError(cannot_be("opened by LiteRT", path, error)) from error
 
 
 class LiteRTMissingError(CaptionerError):
@@ -128,7 +127,7 @@ def checksum_of(path):
         with open(path, "rb") as file:
             return zlib.crc32(file.read())
     except OSError as error:
-        raise CaptionerError(f"{path}: cannot be read ({error.strerror})") from error
+        raise CaptionerError(cannot_be("read", path, error)) from error
 
 
 def is_exported(path):

@@ -3,7 +3,7 @@
 import contextlib
 import json
 
-from captioner.errors import CaptionerError
+from captioner.errors import CaptionerError, cannot_be
 from captioner.files import replacing
 
 
@@ -13,7 +13,7 @@ def read_bytes(path, limit=-1):
         with open(path, "rb") as file:
             return file.read(limit)
     except OSError as error:
-        raise CaptionerError(f"{path}: cannot be read ({error.strerror})") from error
+        raise CaptionerError(cannot_be("read", path, error)) from error
 
 
 def read_text(path):
@@ -57,8 +57,7 @@ def replacing_text(path, **settings):
         with replacing(path) as unfinished, open(unfinished, "w", **settings) as file:
             yield file
     except OSError as error:
-        reason = error.strerror or error
-        raise CaptionerError(f"{path}: cannot be written ({reason})") from error
+        raise CaptionerError(cannot_be("written", path, error)) from error
 
 
 def replace_text(path, text):

@@ -11,12 +11,10 @@ from captioner.datasets import coco, csv_file, flickr8k, karpathy, sidecar
 from captioner.datasets.caption_dataset import CaptionDataset
 from captioner.datasets.pictures import find_pictures
 from captioner.datasets.splits import canonical, select, split_in_file_name
-from captioner.errors import CaptionerError
+from captioner.errors import CaptionerError, require_choice
 from captioner.text_files import read_bytes, read_json
 
 __all__ = ["FORMATS", "CaptionDataset", "load_dataset"]
-
-FORMATS = ("auto", "coco", "karpathy", "flickr8k", "csv", "sidecar")
 
 _READERS = {
     "coco": coco.read,
@@ -25,6 +23,7 @@ _READERS = {
     "csv": csv_file.read,
     "sidecar": sidecar.read,
 }
+FORMATS = ("auto", *_READERS)
 _ANNOTATION_FILE = re.compile(
     r"captions.*\.json|dataset.*\.json|captions\.txt|.*\.csv|(?!.*lemma).*\.token(\.txt)?",
     re.IGNORECASE,
@@ -95,8 +94,7 @@ def load_dataset(path, images=None, split=None, format="auto", check_images=True
 
 
 def _check_arguments(path, images, format):
-    if format not in FORMATS:
-        raise CaptionerError(f"format {format!r}: choose one of {', '.join(FORMATS)}")
+    require_choice("format", format, FORMATS)
     if not os.path.exists(path):
         raise CaptionerError(f"{path}: no such file or folder of captions")
     if images is not None and not os.path.isdir(images):

@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from captioner import __version__
-from captioner.errors import require
+from captioner.errors import require, require_choice
 from captioner.exporting import litert as lite_export
 from captioner.exporting import onnx as onnx_export
 from captioner.exporting import saved_model as saved_model_export
@@ -49,7 +49,7 @@ def export(captioner, folder, storage=None, format="litert"):
     folder = os.path.abspath(os.fspath(folder))
     backend = keras.backend.backend()
     require(backend == "tensorflow", f"exporting needs KERAS_BACKEND=tensorflow, not {backend}")
-    require(format in FORMATS, f"format {format!r}: choose one of {', '.join(FORMATS)}")
+    require_choice("format", format, FORMATS)
     storages = FORMATS[format].STORAGES
     storage = storage or storages[0]
     require(

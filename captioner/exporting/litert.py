@@ -4,7 +4,7 @@ import os
 
 import tensorflow as tf
 
-from captioner.errors import CaptionerError
+from captioner.errors import CaptionerError, cannot_be
 from captioner.lite_captioner import checksum_of
 
 STORAGES = ("float16", "float32", "int8")
@@ -51,5 +51,4 @@ def _convert(function, signature, captioner, storage):
     try:
         return converter.convert()
     except Exception as error:  # MLIR's own, and whatever TensorFlow raises
-        reason = str(error).strip().split("\n")[0][:200]
-        raise CaptionerError(f"the model cannot be converted for LiteRT ({reason})") from error
+        raise CaptionerError(cannot_be("converted for LiteRT", "the model", error)) from error

@@ -6,7 +6,7 @@ import os
 import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-from captioner.errors import CaptionerError
+from captioner.errors import CaptionerError, cannot_be, needs_extra
 from captioner.lite_captioner import checksum_of
 
 STORAGES = ("float32",)
@@ -34,8 +34,7 @@ def write(functions, captioner, folder, storage):
                 output_path=path,
             )
         except Exception as error:  # the converter's own, and whatever TensorFlow raises
-            reason = str(error).strip().split("\n")[0][:200]
-            raise CaptionerError(f"the model cannot be converted for ONNX ({reason})") from error
+            raise CaptionerError(cannot_be("converted for ONNX", "the model", error)) from error
         checksums[name] = checksum_of(path)
     return checksums
 
@@ -63,9 +62,7 @@ def _tf2onnx():
     try:
         import tf2onnx
     except ImportError as error:
-        raise CaptionerError(
-            f"exporting to ONNX needs tf2onnx ({error}); pip install 'captioner[export]', or here: "
-            "pip install '.[export]'"
-        ) from error
+        need = "exporting to ONNX needs tf2onnx"
+        raise CaptionerError(needs_extra(need, "export", error)) from error
     logging.getLogger("tf2onnx").setLevel(logging.ERROR)
     return tf2onnx.convert

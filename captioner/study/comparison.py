@@ -18,11 +18,12 @@ from keras import ops
 from captioner import metrics
 from captioner.cells import CELLS
 from captioner.datasets import load_dataset
-from captioner.errors import CaptionerError, require
+from captioner.errors import require
+from captioner.files import replacing
 from captioner.output import reports
 from captioner.study import long_memory
 from captioner.study.gradients import gradient_norms
-from captioner.text_files import replace_text
+from captioner.text_files import read_json, replace_text
 from captioner.training.batches import EncodedCaptions
 from captioner.training.config import TrainConfig
 from captioner.training.features import cached_features
@@ -101,7 +102,8 @@ def compare(plan, folder, log=print, progress=True):
                 row = _measure(plan, cell, implementation, encoder, folder, progress)
                 stored.add({"cell": cell, "implementation": implementation, **row})
     replace_text(os.path.join(folder, FILES[1]), f"{as_markdown(stored.rows)}\n")
-    reports.comparison(stored.rows).savefig(os.path.join(folder, FILES[2]), dpi=110)
+    with replacing(os.path.join(folder, FILES[2])) as unfinished:
+        reports.comparison(stored.rows).savefig(unfinished, dpi=110, format="png")
     return stored.rows
 
 
@@ -113,10 +115,9 @@ class _Stored:
         self._plan = json.loads(json.dumps(asdict(plan)))
         self.rows = []
         if os.path.exists(path):
-            with open(path, encoding="utf-8") as file:
-                found = json.load(file)
-            if found["plan"] != self._plan:
-                raise CaptionerError(f"{path}: another comparison; give another --out")
+            found = read_json(path)
+            is_same = isinstance(found, dict) and found.get("plan") == self._plan
+            require(is_same, f"{path}: another comparison; give another --out")
             self.rows = found["rows"]
 
     def has(self, cell, implementation):

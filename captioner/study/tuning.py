@@ -13,7 +13,7 @@ from statistics import mean
 
 import numpy as np
 
-from captioner.errors import CaptionerError, require
+from captioner.errors import CaptionerError, needs_extra, require
 from captioner.text_files import replace_text
 from captioner.training.config import AS_BEFORE, SEARCH_SPACE, TrainConfig
 from captioner.training.run import train
@@ -78,7 +78,7 @@ def _optuna():
     try:
         import optuna
     except ImportError as error:
-        raise CaptionerError("tune needs Optuna; pip install 'captioner[tune]'") from error
+        raise CaptionerError(needs_extra("tune needs Optuna", "tune", error)) from error
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     return optuna
 

@@ -6,7 +6,8 @@ import math
 import sys
 import typing
 
-from captioner.errors import CaptionerError
+from captioner.datasets import FORMATS
+from captioner.errors import CaptionerError, require_choice
 from captioner.text_files import read_json
 
 
@@ -55,7 +56,7 @@ class TrainConfig:
     format: str = _setting(
         "auto",
         "format of the annotations",
-        ("auto", "coco", "karpathy", "flickr8k", "csv", "sidecar"),
+        FORMATS,
     )
     more_data: str = _setting(
         "",
@@ -374,8 +375,6 @@ def _converted_one(value, field):
         kinds = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
         raise CaptionerError(f"{flag(field.name)} {value!r}: must be {kinds[wanted]}")
     choices = field.metadata["choices"]
-    if choices and value not in choices:
-        raise CaptionerError(
-            f"{flag(field.name)} {value!r}: choose one of {', '.join(map(str, choices))}"
-        )
+    if choices:
+        require_choice(flag(field.name), value, choices)
     return value

@@ -1,7 +1,8 @@
 import pytest
 
-from captioner.datasets import CaptionDataset, load_dataset
+from captioner.datasets import FORMATS, CaptionDataset, load_dataset
 from captioner.errors import CaptionerError
+from captioner.training.config import TrainConfig
 from tests.datasets import coco_document, touch, write_json
 
 CAPTIONS = {"a.jpg": ["Two dogs."], "b.jpg": ["Un café.", "一只猫"]}
@@ -152,6 +153,12 @@ def test_a_split_without_captions(tmp_path):
     (tmp_path / "x.csv").write_text("image,caption,split\na.jpg,one,train\nb.jpg,,val\n")
     with pytest.raises(CaptionerError, match=r"x.csv: no picture with a caption in val$"):
         load_dataset(tmp_path / "x.csv", split="val")
+
+
+def test_every_format_is_explained():
+    for format in FORMATS[1:]:
+        assert f"- {format}: " in load_dataset.__doc__
+    assert FORMATS[0] == TrainConfig().format == "auto"
 
 
 def test_wrong_arguments(tmp_path):
