@@ -1,4 +1,4 @@
-"""The one exception that means: the user can mend this; and the one warning."""
+"""The exception for mistakes that the user can fix, the warning, and the lines that they say."""
 
 LONGEST = 800  # characters of a message
 
@@ -7,9 +7,9 @@ class CaptionerError(ValueError):
     """A mistake in what the user gave: a file, a flag, a data set.
 
     The message is one line that says what is wrong, where, and what to do. The command line prints
-    it without a traceback and exits with status 2 (1 where other pictures were captioned). What it
-    quotes may come from anyone: characters that are not printable are spelled out, and of what is
-    too long to read the middle is left out.
+    it without a traceback and exits with status 2 (1 where other pictures were captioned). It may
+    quote what anyone has written: characters that are not printable are escaped, and the middle of
+    a message that is too long is left out.
 
     Example:
     >>> from captioner.errors import CaptionerError
@@ -27,7 +27,7 @@ class CaptionerError(ValueError):
 
 
 class ReplacedModelWarning(UserWarning):
-    """A former model was asked for by name, and another one is used instead."""
+    """A model was named that has been replaced; its successor is used instead."""
 
 
 def require(condition, message):

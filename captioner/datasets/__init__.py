@@ -49,7 +49,7 @@ def load_dataset(path, images=None, split=None, format="auto", check_images=True
             or in one of the usual folders there (images, train2017, Flicker8k_Dataset ...).
         split: str or None. `"train"`, `"val"` (also `"dev"`, `"validation"`), `"test"`, or another
             that the source defines. Defaults to `None`, everything.
-        format: str. One of `FORMATS`. Defaults to `"auto"`, found out from names and contents.
+        format: str. One of `FORMATS`. Defaults to `"auto"`, detected by names and contents.
         check_images: bool. Whether to look for the pictures, skip up to 1 in 20 that are missing,
             and refuse more. Defaults to `True`.
 
@@ -172,8 +172,8 @@ def _format_of_file(path):
             "split (images with sentences)"
         )
     if path.lower().endswith((".csv", ".tsv")):
-        return "csv"  # whose reader says what is wrong with the header
-    raise CaptionerError(f"{path}: no known kind of captions; name it with --format")
+        return "csv"  # its reader says what is wrong with the header
+    raise CaptionerError(f"{path}: captions in no known format; name the format with --format")
 
 
 def _sniff(path):
@@ -188,11 +188,11 @@ def _sniff(path):
 
 
 def _sniff_json(path):
-    """Looks for the telling key only; COCO's 90 MB are parsed later, and once."""
+    """Looks only for the key that tells the format; COCO's 90 MB are parsed later, once."""
     data = read_bytes(path)
     if b'"annotations"' in data:
         return "coco"
     if b'"sentences"' in data:
         return "karpathy"
-    read_json(path)  # a broken file is said to be broken, not passed over
+    read_json(path)  # a broken file is reported, not skipped
     return None

@@ -66,7 +66,7 @@ class Plan:
     settings: dict = field(default_factory=dict)
 
     def quick(self):
-        """The same in two minutes for a small data set: one seed, smaller, less practised."""
+        """A plan of two minutes for the same small data set: one seed, fewer units and steps."""
         return replace(
             self, epochs=3, units=128, seeds=(0,), distances=(10,), memory_steps=100,
             gradient_distance=10, pictures=150, settings={"picture_size": 224, **self.settings},
@@ -76,7 +76,7 @@ class Plan:
 def compare(plan, folder, log=print, progress=True):
     """Measures every cell with both implementations, and writes the tables.
 
-    What has been measured is kept in the folder; called again, it goes on with the rest.
+    What has been measured is kept in the folder; called again, it continues with the rest.
 
     Args:
         plan: Plan.
@@ -117,7 +117,7 @@ class _Stored:
         if os.path.exists(path):
             found = read_json(path)
             is_same = isinstance(found, dict) and found.get("plan") == self._plan
-            require(is_same, f"{path}: another comparison; give another --out")
+            require(is_same, f"{path}: holds a different comparison; give another --out")
             self.rows = found["rows"]
 
     def has(self, cell, implementation):
@@ -192,7 +192,7 @@ def _milliseconds_a_caption(model, features, search):
 
 
 def _remembering(plan, settings):
-    """How far back it remembers, and what is left of the gradient, before and after practice."""
+    """How far back it remembers, and what is left of the gradient before and after practice."""
     longest, accuracies, ratios, knows = 0, {}, {}, True
     for distance in plan.distances:
         model = long_memory.practise(distance, steps=plan.memory_steps, **settings)
@@ -203,7 +203,7 @@ def _remembering(plan, settings):
             fresh = long_memory.practise(distance, steps=0, **settings)
             ratios = {"gradient_ratio_fresh": _gradient_ratio(fresh, distance),
                       "gradient_ratio_practised": _gradient_ratio(model, distance)}  # fmt: skip
-        if not knows and ratios:  # the longer ones would not be remembered either
+        if not knows and ratios:  # longer distances would not be remembered either
             break
     return {"longest_distance": longest, "accuracy": accuracies, **ratios}
 

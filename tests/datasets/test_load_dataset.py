@@ -123,7 +123,7 @@ def test_a_folder_without_captions(tmp_path):
         ),
         ("captions_train.json", '{"info": {}}', "captions_train.json: neither COCO captions"),
         ("x.csv", "picture;words\n", "x.csv: line 1: expected the header image,caption"),
-        ("x.token.txt", "a.jpg one", "x.token.txt: no known kind of captions"),
+        ("x.token.txt", "a.jpg one", "x.token.txt: captions in no known format"),
     ],
 )
 def test_a_folder_whose_captions_are_broken(tmp_path, name, text, message):
@@ -139,7 +139,7 @@ def test_a_folder_whose_captions_are_broken(tmp_path, name, text, message):
         ("x.json", '{"images": [', "x.json: line 1, column 13: broken JSON"),
         ("x.json", "[" * 100000, "x.json: broken JSON"),
         ("x.csv", "a,b\n1,2\n", "line 1: expected the header image,caption, got 'a,b'"),
-        ("x.txt", "some text", "x.txt: no known kind of captions; name it with --format"),
+        ("x.txt", "some text", "x.txt: captions in no known format; name the format with --format"),
         ("x.csv", "image,caption\n", "x.csv: no picture with a caption"),
     ],
 )
