@@ -212,8 +212,8 @@ class Vocabulary:
         pairs, such as "side" (by side) or "train" (and its train tracks). A word is repeatable if
         at least 3 percent of the captions that have it, and at least 3, repeat it. Its distance is
         the least at which 3 percent of those captions, and at least 3, have repeated it: fewer may
-        be slips. Of words that no caption has, what was known is kept. Training calls this; it also
-        teaches models that were trained before there was this rule.
+        be slips. Of words that no caption has, what was known is kept. `build` does all this; a
+        model that was trained before there was this rule can be taught it.
 
         Args:
             captions: iterable of str. Those of the training split only.

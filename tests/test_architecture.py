@@ -35,6 +35,7 @@ NOT_YET_TESTED = {
     "training/run_folder.py", "training/stages.py", "training/starting_point.py",
     "training/steps.py", "training/teacher_forcing.py", "training/validation.py",
 }  # fmt: skip
+NOT_YET_THERE = {"models.py", "backend.py", "decoder_settings.py", "keras_internals.py"}
 
 
 class Import(NamedTuple):
@@ -176,3 +177,13 @@ def test_every_module_has_its_test():
         if not (TESTS / path.parent / f"test_{path.name}").exists()
     }
     assert missing <= NOT_YET_TESTED
+
+
+def test_the_page_names_the_road_and_the_wings():
+    page = (ROOT.parent / "docs" / "architecture.md").read_text(encoding="utf-8")
+    first_cells = " ".join(re.findall(r"^\| (.*?) \|", page, re.M))
+    named = set(re.findall(r"`(.*?)`", first_cells))
+    road = {path.name for path in ROOT.glob("*.py") if "__" not in path.name}
+    folders = {f"{path.parent.name}/" for path in ROOT.glob("*/__init__.py")}
+    moved = NOT_YET_THERE | {"joint_decoder.py"}
+    assert named - moved == (road | folders) - moved
