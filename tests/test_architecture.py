@@ -169,6 +169,14 @@ def test_there_are_no_circles():
     graphlib.TopologicalSorter(graph).prepare()  # or a CycleError, which names the modules
 
 
+def test_files_are_replaced_in_one_way():
+    pattern = re.compile(r"\bos\.(replace|rename|renames|link)\(|\bshutil\.move\(")
+    movers = [
+        name for name, path in MODULES.items() if pattern.search(path.read_text(encoding="utf-8"))
+    ]
+    assert movers == ["captioner.files"]
+
+
 def test_every_module_has_its_test():
     paths = [path.relative_to(ROOT) for path in MODULES.values() if "__" not in path.name]
     missing = {
