@@ -96,7 +96,8 @@ def browser():
     program = shutil.which("chromium") or shutil.which("google-chrome")
     driver = shutil.which("chromedriver")
     if not (program and driver):
-        pytest.skip("no Chromium with its driver on this machine")
+        absent = pytest.fail if os.environ.get("REQUIRE_BROWSER") else pytest.skip
+        absent("no Chromium with its driver on this machine")
     from selenium import webdriver
     from selenium.webdriver.chrome.service import Service
 
