@@ -4,7 +4,6 @@ import keras
 from keras import ops
 
 from captioner.recurrent import ImageRNN
-from captioner.training.distribution import mean_over_replicas
 
 
 @keras.saving.register_keras_serializable(package="captioner")
@@ -223,10 +222,6 @@ class Decoder(keras.layers.Layer):
             output, image = found[-1]["hidden"], found[-1].get("image", image)
         return found
 
-    def equation_weights(self):
-        """One dict of `ImageRNN.equation_weights` per layer."""
-        return [layer.equation_weights() for layer in self.recurrent]
-
     def copy_weights_from(self, other):
         """Takes the weights of a decoder of the same sizes, of whichever implementation."""
         for name in ("word_vectors", "logits") + ("image_norm", "image_projection") * bool(
@@ -271,21 +266,3 @@ def _for_each_caption(image, words):
     """The picture of each caption, where there are several captions a picture."""
     captions, pictures = words.shape[0], image.shape[0]
     return image if captions == pictures else ops.repeat(image, captions // pictures, axis=0)
-
-
-def unseen(weights, mask):
-    """How far the attention of each region, summed over a caption, is from 1: squared, mean.
-
-    Args:
-        weights: tensor (batch, time, regions).
-        mask: bool tensor (batch, time), False where a caption is padding. A caption that is nothing
-            else does not count.
-
-    Reference: Xu et al. 2015, equation (14), the doubly stochastic term.
-    """
-    mask = ops.cast(mask, weights.dtype)
-    is_caption = ops.max(mask, axis=1)
-    looked = ops.sum(weights * mask[..., None], axis=1)  # (batch, regions)
-    each = ops.mean(ops.square(1.0 - looked), axis=1)
-    captions = mean_over_replicas(ops.sum(is_caption))
-    return ops.sum(each * is_caption) / ops.maximum(captions, 1e-6)

@@ -18,9 +18,9 @@ def new_captioner(config, training, encoder=None):
     if config.init_from:
         source = load(config.init_from)
         require(
-            isinstance(source, Captioner) and isinstance(source.decoder, Decoder),
-            f"--init-from {config.init_from}: exported and joined models do not learn; give the "
-            ".keras file that training wrote",
+            isinstance(source, Captioner),
+            f"--init-from {config.init_from}: exported models do not learn; give the .keras file "
+            "that training wrote",
         )
         config.adopt(_architecture(source), config.init_from)
         config.picture_size = config.picture_size or source.picture_size
