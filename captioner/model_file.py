@@ -12,6 +12,7 @@ import zipfile
 
 import h5py
 
+from captioner.decoder_settings import SIZES
 from captioner.errors import CaptionerError, require
 
 CONFIG, WEIGHTS = "config.json", "model.weights.h5"
@@ -127,9 +128,7 @@ def _require_sizes(config, longest, count):
         "files that `join` made are no longer supported; give the models it was made of with "
         "--model A --model B, which averages them",
     )
-    names = ("vocabulary_size", "image_features", "units", "embedding", "image_units", "layers",
-             "attention_units")  # fmt: skip
-    for name in names:
+    for name in ("vocabulary_size", "image_features", *SIZES):
         value = decoder.get(name, 0)
         require(
             0 <= value <= max(longest, LARGEST_LAYER),
