@@ -94,7 +94,7 @@ class Generation:
         search = self.search_settings(settings) | {"with_attention": with_attention}
         require(batch_size >= 1, f"batch size {batch_size}: must be 1 or more")
         size = (self.picture_size, self.picture_size)
-        # While the captions of a batch are searched, which keeps one core busy, the CNN is at the
+        # While the captions of a batch are searched, which keeps one core busy, the CNN encodes the
         # next one.
         with ThreadPoolExecutor(1) as thread:
             encoded = deque()
