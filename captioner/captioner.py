@@ -13,11 +13,11 @@ from keras import ops
 from captioner import __version__
 from captioner.compiled import XLA, CompiledModel, padded, rows_for
 from captioner.decoder import Decoder
-from captioner.decoding import BEAM_SIZE
+from captioner.decoding import stored_settings
 from captioner.encoder import Encoder
 from captioner.errors import CaptionerError, require
 from captioner.files import replacing
-from captioner.generation import Generation, require_stored_settings
+from captioner.generation import Generation
 from captioner.lite_captioner import LiteCaptioner, is_exported
 from captioner.model_file import WEIGHTS, check_model_file
 from captioner.presets import find_model
@@ -67,16 +67,7 @@ class Captioner(Generation, keras.Model):
                 f"vocabulary of {len(vocabulary)} words for a decoder of "
                 f"{self.decoder.vocabulary_size}: they do not belong together"
             )
-        self.generation = {
-            "method": "beam",
-            "beam_size": BEAM_SIZE,
-            "length_penalty": 1.0,
-            "max_length": 30,
-            "no_repeat_ngram": 0,
-            "no_repeat_word": False,
-            **(generation or {}),
-        }
-        require_stored_settings(self.generation)
+        self.generation = stored_settings(generation or {})
         self.about = dict(about or {})
         self._network = None
         self.built = True
