@@ -15,7 +15,7 @@ from captioner.compiled import XLA, CompiledModel, padded, rows_for
 from captioner.decoder import Decoder
 from captioner.decoding import stored_settings
 from captioner.encoder import Encoder
-from captioner.errors import CaptionerError, require
+from captioner.errors import CaptionerError, reason_of, require
 from captioner.files import replacing
 from captioner.generation import Generation
 from captioner.lite_captioner import LiteCaptioner, is_exported
@@ -227,10 +227,9 @@ def load(name, implementation=None):
     try:
         model = keras.saving.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # of Keras, of our layers, of what a changed config leads to
-        reason = str(error).strip().split("\n")[0][:160] or type(error).__name__
         raise CaptionerError(
-            f"{path}: cannot be opened as a captioner: {reason} (written by captioner {version}, "
-            f"this is {__version__})"
+            f"{path}: cannot be opened as a captioner: {reason_of(error)} (written by captioner "
+            f"{version}, this is {__version__})"
         ) from error
     if implementation in (None, model.decoder.implementation):
         return model

@@ -6,7 +6,7 @@ import zlib
 import numpy as np
 
 from captioner.decoding import stored_settings
-from captioner.errors import CaptionerError, require
+from captioner.errors import CaptionerError, cannot_be, require
 from captioner.generation import Generation
 from captioner.text_files import read_json
 from captioner.vocabulary import Vocabulary
@@ -87,8 +87,7 @@ def _open_network(path, checksum, threads):
         opened.allocate_tensors()  # here a damaged file is found, and LiteRT prints its greeting
         return opened.get_signature_runner()
     except (ValueError, RuntimeError) as error:
-        reason = str(error).strip().split("\n")[0][:160]
-        raise CaptionerError(f"{path}: cannot be opened by LiteRT ({reason})") from error
+        raise CaptionerError(cannot_be("opened by LiteRT", path, error)) from error
 
 
 class LiteRTMissingError(CaptionerError):
@@ -132,7 +131,7 @@ def checksum_of(path):
         with open(path, "rb") as file:
             return zlib.crc32(file.read())
     except OSError as error:
-        raise CaptionerError(f"{path}: cannot be read ({error.strerror})") from error
+        raise CaptionerError(cannot_be("read", path, error)) from error
 
 
 def is_exported(path):

@@ -13,7 +13,7 @@ import zipfile
 import h5py
 
 from captioner.decoder_settings import SIZES
-from captioner.errors import CaptionerError, require
+from captioner.errors import CaptionerError, cannot_be, reason_of, require
 
 CONFIG, WEIGHTS = "config.json", "model.weights.h5"
 MEMBERS = {CONFIG, WEIGHTS, "metadata.json"}
@@ -50,7 +50,7 @@ def check_model_file(path):
         raise CaptionerError(f"{path}: cannot be opened as a captioner: {error}") from error
     except OSError as error:
         if error.filename:
-            raise CaptionerError(f"{path}: cannot be read ({error.strerror})") from error
+            raise CaptionerError(cannot_be("read", path, error)) from error
         raise _damaged(path, error) from error
     except Exception as error:  # zipfile, zlib, json and h5py each have their own
         raise _damaged(path, error) from error
@@ -58,9 +58,8 @@ def check_model_file(path):
 
 
 def _damaged(path, error):
-    reason = str(error).strip().split("\n")[0][:160] or type(error).__name__
     return CaptionerError(
-        f"{path}: cannot be opened as a captioner: damaged or something else ({reason})"
+        f"{path}: cannot be opened as a captioner: damaged or something else ({reason_of(error)})"
     )
 
 

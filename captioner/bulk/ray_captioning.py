@@ -21,7 +21,7 @@ from typing import NamedTuple
 from captioner import __version__
 from captioner.bulk.object_stores import ObjectStores, PictureReader
 from captioner.bulk.parts_folder import PartsFolder
-from captioner.errors import CaptionerError, require
+from captioner.errors import CaptionerError, needs_extra, require
 from captioner.images import ImageError, describe
 from captioner.lite_captioner import is_exported
 from captioner.presets import current_name, find_model
@@ -56,10 +56,7 @@ def require_ray():
         import ray
         import ray.data
     except ImportError as error:
-        raise CaptionerError(
-            f"--engine ray needs ray ({error}); pip install 'captioner[ray]', or here: "
-            "pip install '.[ray]'"
-        ) from error
+        raise CaptionerError(needs_extra("--engine ray needs ray", "ray", error)) from error
     for handler in logging.getLogger("ray.data").handlers:
         if handler.name == "console":  # the other one writes Ray's logs
             handler.setLevel(logging.CRITICAL)

@@ -1,4 +1,7 @@
-"""The command line: parsing and printing only."""
+"""The command line: parsing and printing only, in one module for each command.
+
+It may import everything; nothing imports it.
+"""
 
 import argparse
 import contextlib

@@ -15,7 +15,7 @@ from string import Formatter
 
 from captioner.cli.models import add_model_arguments, load_models, model_names
 from captioner.cli.search_arguments import add_search_arguments, search_settings
-from captioner.errors import CaptionerError, require
+from captioner.errors import CaptionerError, cannot_be, require
 from captioner.images import ImageError, describe
 from captioner.output.alt_text import fill, find_gaps, local_path
 from captioner.text_files import replacing_text
@@ -96,7 +96,7 @@ def _read(page):
         with open(page, encoding="utf-8", errors="surrogateescape", newline="") as file:
             return file.read()
     except OSError as error:
-        raise CaptionerError(f"{page}: cannot be read ({error.strerror})") from error
+        raise CaptionerError(cannot_be("read", page, error)) from error
 
 
 def _files_of(gaps):

@@ -17,7 +17,7 @@ from tqdm import tqdm
 from captioner import metrics
 from captioner.cli.models import add_model_arguments, load_models
 from captioner.cli.search_arguments import add_search_arguments, search_settings
-from captioner.datasets import load_dataset
+from captioner.datasets import FORMATS, load_dataset
 from captioner.errors import CaptionerError
 from captioner.generation import Caption
 from captioner.images import ImageError
@@ -32,7 +32,10 @@ def add_arguments(parser):
     parser.add_argument("--data", required=True, help="annotation file, or folder of a data set")
     parser.add_argument("--images", help="folder of the pictures")
     parser.add_argument(
-        "--data-format", default="auto", help="format of the annotations (default: auto)"
+        "--data-format",
+        choices=FORMATS,
+        default="auto",
+        help="format of the annotations (default: auto)",
     )
     parser.add_argument("--split", help="train, val or test (default: test with --model, else all)")
     parser.add_argument("--results", metavar="FILE", help="captions in the COCO results format")

@@ -7,7 +7,7 @@ import os
 import re
 import sys
 
-from captioner.errors import CaptionerError
+from captioner.errors import CaptionerError, cannot_be
 from captioner.images import describe
 from captioner.output.gallery import Gallery
 from captioner.text_files import replacing_text
@@ -28,9 +28,7 @@ def open_output(path):
         except BrokenPipeError:  # the reader has seen enough
             raise
         except OSError as error:
-            raise CaptionerError(
-                f"standard output: cannot be written ({error.strerror})"
-            ) from error
+            raise CaptionerError(cannot_be("written", "standard output", error)) from error
         return
     with replacing_text(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
         yield file

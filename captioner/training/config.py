@@ -7,8 +7,9 @@ import operator
 import sys
 import typing
 
+from captioner.datasets import FORMATS
 from captioner.decoder_settings import DECODER_SETTINGS, DecoderSettings, setting
-from captioner.errors import CaptionerError
+from captioner.errors import CaptionerError, require_choice
 from captioner.text_files import read_json
 
 # How a range is checked, and what an error says of it.
@@ -56,7 +57,7 @@ class InputSettings:
     format: str = setting(
         "auto",
         "format of the annotations",
-        choices=("auto", "coco", "karpathy", "flickr8k", "csv", "sidecar"),
+        choices=FORMATS,
     )
     more_data: str = setting(
         "",
@@ -377,8 +378,6 @@ def _converted_one(value, field):
         kinds = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
         raise CaptionerError(f"{flag(field.name)} {value!r}: must be {kinds[wanted]}")
     choices = field.metadata["choices"]
-    if choices and value not in choices:
-        raise CaptionerError(
-            f"{flag(field.name)} {value!r}: choose one of {', '.join(map(str, choices))}"
-        )
+    if choices:
+        require_choice(flag(field.name), value, choices)
     return value
