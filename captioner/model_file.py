@@ -12,6 +12,7 @@ import zipfile
 
 import h5py
 
+from captioner.decoder_settings import SIZES
 from captioner.errors import CaptionerError, cannot_be, reason_of, require
 
 CONFIG, WEIGHTS = "config.json", "model.weights.h5"
@@ -121,15 +122,17 @@ def _require_sizes(config, longest, count):
     size = config["encoder"].get("size")
     require(size is None or 0 < size <= LARGEST_PICTURE, f"its pictures have {size} pixels")
     decoder = config["decoder"]
-    names = ("vocabulary_size", "image_features", "units", "embedding", "image_units", "layers",
-             "attention_units")  # fmt: skip
-    for member in decoder.get("members", [decoder]):
-        for name in names:
-            value = member.get(name, 0)
-            require(
-                0 <= value <= max(longest, LARGEST_LAYER),
-                f"its {name} is said to be {value}, its weights are of at most {longest}",
-            )
-        least = member["layers"] * member["units"] ** 2
-        least += member["vocabulary_size"] * (member["units"] + member["embedding"])
-        require(least <= count, f"its decoder would have {least:,} weights, the file has {count:,}")
+    require(
+        "members" not in decoder,
+        "files that `join` made are no longer supported; give the models it was made of with "
+        "--model A --model B, which averages them",
+    )
+    for name in ("vocabulary_size", "image_features", *SIZES):
+        value = decoder.get(name, 0)
+        require(
+            0 <= value <= max(longest, LARGEST_LAYER),
+            f"its {name} is said to be {value}, its weights are of at most {longest}",
+        )
+    least = decoder["layers"] * decoder["units"] ** 2
+    least += decoder["vocabulary_size"] * (decoder["units"] + decoder["embedding"])
+    require(least <= count, f"its decoder would have {least:,} weights, the file has {count:,}")

@@ -84,6 +84,8 @@ def test_folders_that_are_no_exported_captioner(exported):
         ("{", "broken JSON"),
         ("[]", "not the manifest"),
         (json.dumps(whole | {"format": 99}), "of format 1; export it again"),
+        (json.dumps(whole | {"generation": [1]}), "stored search settings: must be names"),
+        (json.dumps(whole | {"generation": {"beam_size": 0}}), "stored beam size 0: must be 1 or"),
     ):
         with open(manifest, "w", encoding="utf-8") as file:
             file.write(content)

@@ -448,14 +448,10 @@ class PartCaptioner:
 
     def _captions(self, pictures):
         job = self._job
-        n_best = job.search.get("n_best", 1)
         found = self._model.generate_all(
             self._reader.sources(pictures), job.batch_size, **job.search
         )
-        return [
-            (picture, result if isinstance(result, ImageError) else result[:n_best])
-            for picture, (_, _, result) in zip(pictures, found, strict=True)
-        ]
+        return [(picture, result) for picture, (_, _, result) in zip(pictures, found, strict=True)]
 
 
 def _is_out_of_reach(error):

@@ -23,7 +23,6 @@ COMMANDS = {
     "compare": "measure rnn, lstm and gru side by side",
     "serve": "serve captions on a web page, and to scripts over HTTP",
     "tune": "search for the settings that suit a data set",
-    "join": "make one model of several that were trained on the same CNN",
     "export": "convert a captioner to a form that runs without Keras",
 }
 

@@ -242,12 +242,11 @@ def _caption(model, paths, settings, options, write):
             try:
                 if isinstance(result, ImageError):
                     raise result
-                captions = result[: settings.get("n_best", 1)]
                 if maps:
-                    maps.write(path, captions[0])
+                    maps.write(path, result[0])
                 # What says that a picture is done comes last: a killed run does the rest again.
-                problems += _leave_beside(path, captions, options)
-                write(path, captions)
+                problems += _leave_beside(path, result, options)
+                write(path, result)
             except ImageError as problem:
                 complain(problem)
                 problems.append(str(problem))

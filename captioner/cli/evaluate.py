@@ -109,7 +109,7 @@ def _write_captions(options, dataset, settings):
     for number, _, result in bar:
         if isinstance(result, ImageError):
             raise result
-        captions[dataset.image_ids[number]] = result[: settings.get("n_best", 1)]
+        captions[dataset.image_ids[number]] = result
     return captions
 
 

@@ -3,7 +3,7 @@
   python -m captioner serve
   curl --data-binary @photo.jpg 'http://127.0.0.1:8000/caption?beam_size=5&n_best=3'
 
-It answers this machine only, unless --host says otherwise. Needs: pip install '.[web]'.
+It listens on this machine only, unless --host says otherwise. Needs: pip install '.[web]'.
 """
 
 from captioner.cli.models import add_model_arguments, load_models, model_names
