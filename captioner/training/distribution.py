@@ -16,6 +16,7 @@ import numpy as np
 
 from captioner.compiled import XLA
 from captioner.errors import CaptionerError, require
+from captioner.keras_internals import GradientsAsGiven
 from captioner.training.steps import CompiledSteps, JaxSteps, ReplicatedSteps
 
 EXAMPLE = (
@@ -228,7 +229,7 @@ class Replicas(OneDevice):
         )
 
 
-class _MeanFirst:
+class _MeanFirst(GradientsAsGiven):
     """Makes an optimizer average the gradients of all replicas first, and then clip them.
 
     Keras clips each replica's own, and sums: n replicas would not learn as one.
@@ -239,9 +240,6 @@ class _MeanFirst:
         joined = iter(known)
         grads = [None if grad is None else next(joined) for grad in grads]
         super().apply(grads, trainable_variables)
-
-    def _all_reduce_sum_gradients(self, grads_and_vars):
-        return grads_and_vars
 
 
 def _mirrored():

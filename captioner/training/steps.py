@@ -1,6 +1,7 @@
 """One step of training, compiled: on one device, and on the replicas of tf.distribute."""
 
 from captioner.compiled import JaxFunction, changes, current_values, state_scope
+from captioner.keras_internals import step_function
 
 
 class CompiledSteps:
@@ -26,12 +27,9 @@ class CompiledSteps:
         return self._run("test_function", self.model.test_on_batch, inputs, targets)
 
     def _run(self, kind, run, inputs, targets, weights=None):
-        key = (kind, targets.shape)
-        setattr(self.model, kind, self._functions.get(key))
         self.model.reset_metrics()
-        loss = float(run(inputs, targets, sample_weight=weights, return_dict=True)["loss"])
-        self._functions[key] = getattr(self.model, kind)
-        return loss
+        with step_function(self.model, kind, self._functions, (kind, targets.shape)):
+            return float(run(inputs, targets, sample_weight=weights, return_dict=True)["loss"])
 
 
 class JaxSteps:
