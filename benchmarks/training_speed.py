@@ -57,8 +57,7 @@ def our_model(vocabulary, run_eagerly=False, **settings):
 
 
 def ours(data, attention, steps):
-    from captioner.training.batches import batches_of
-    from captioner.training.stages import filled
+    from captioner.training.batches import batches_of, filled
     from captioner.training.steps import CompiledSteps
 
     encoded, vocabulary = captions_of(data)

@@ -22,14 +22,13 @@ import optax
 import captioner
 from captioner.encoder import Encoder
 from captioner.images import read_images
+from captioner.training.about import base_names
 from captioner.training.augmentation import may_mirror
 from captioner.training.batches import EncodedCaptions
 from captioner.training.config import TrainConfig
 from captioner.training.imagined import ImaginedPictures
-from captioner.training.run import base_names
-from captioner.training.sources import load_sources
-from captioner.training.stages import read_lines
-from captioner.training.validation import scores_line, set_scores
+from captioner.training.set_scores import scores_line, set_scores
+from captioner.training.sources import load_sources, read_lines
 from captioner.training.word_layer import frequent_words, word_shares
 from captioner.vocabulary import Vocabulary
 
