@@ -19,9 +19,9 @@ from statistics import median
 from captioner.bulk.object_stores import ObjectStores
 from captioner.bulk.parts_folder import PartsFolder
 from captioner.bulk.ray_captioning import Job, ModelFiles, caption_parts, connected
-from captioner.cli.models import load_models
 from captioner.cli.ray_engine import FORMATS
 from captioner.lite_captioner import LiteCaptioner
+from captioner.models import load_models
 from captioner.presets import DEFAULT_PRESET, exported_form
 
 PART_SIZE = 100

@@ -1,4 +1,4 @@
-"""The one exception that means: the user can mend this; and the one warning."""
+"""The one exception that means: the user can mend this; and the warnings."""
 
 LONGEST = 800  # characters of a message
 
@@ -26,7 +26,11 @@ class CaptionerError(ValueError):
         super().__init__(message)
 
 
-class ReplacedModelWarning(UserWarning):
+class CaptionerWarning(UserWarning):
+    """What the user should know, in one line; the command line prints it as a note."""
+
+
+class ReplacedModelWarning(CaptionerWarning):
     """A former model was asked for by name, and another one is used instead."""
 
 

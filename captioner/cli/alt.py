@@ -13,7 +13,7 @@ import os
 import sys
 from string import Formatter
 
-from captioner.cli.models import add_model_arguments, load_models, model_names
+from captioner.cli.model_arguments import add_model_arguments, chosen_model
 from captioner.cli.search_arguments import add_search_arguments, search_settings
 from captioner.errors import CaptionerError, require
 from captioner.images import ImageError, describe
@@ -54,9 +54,7 @@ def run(options):
     files, missing = _files_of(gaps)
     captions = {}
     if files:
-        model = load_models(
-            model_names(options), options.runtime, options.rerank, options.rerank_weight
-        )
+        model = chosen_model(options).open()
         paths = list(dict.fromkeys(files.values()))
         for _, path, result in model.generate_all(paths, options.batch_size, **settings):
             if isinstance(result, ImageError):

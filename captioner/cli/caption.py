@@ -22,7 +22,7 @@ from captioner.bulk.journal import Journal, is_unfinished
 from captioner.bulk.object_stores import ObjectStores, is_uri
 from captioner.bulk.picture_lists import read_manifest
 from captioner.cli.messages import complain, say
-from captioner.cli.models import add_model_arguments, load_models, model_names
+from captioner.cli.model_arguments import add_model_arguments, chosen_model
 from captioner.cli.search_arguments import add_search_arguments, search_settings
 from captioner.errors import CaptionerError, require
 from captioner.images import ImageError, describe, find_images
@@ -145,9 +145,7 @@ def run(options):
         problems += refused
     if not paths:
         return 1 if problems else 0
-    model = load_models(
-        model_names(options), options.runtime, options.rerank, options.rerank_weight
-    )
+    model = chosen_model(options).open()
     caption = _caption_to_file if options.output else _caption_to_stdout
     return 1 if caption(model, paths, settings, options, problems) else 0
 
@@ -211,23 +209,12 @@ def _caption_to_file(model, paths, settings, options, problems):
 
 
 def _what_captions_depend_on(options, settings):
-    asked = ("rerank", "rerank_weight", "sidecar", "write_metadata", "attention_maps")
-    models = model_names(options)
-    files = [*models, options.rerank]
+    names = ("sidecar", "write_metadata", "attention_maps")
     return {
-        "model": models,
-        **{name: getattr(options, name) for name in asked},
+        **chosen_model(options).identity(),
+        **{name: getattr(options, name) for name in names},
         **settings,
-        "files": [_change_of(path) for path in files if path],
     }
-
-
-def _change_of(path):
-    """What tells whether a model file is still the same one; None for a shipped model."""
-    if not os.path.exists(path):
-        return None
-    status = os.stat(path)
-    return [status.st_size, status.st_mtime_ns]
 
 
 def _caption(model, paths, settings, options, write):

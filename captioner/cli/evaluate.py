@@ -15,7 +15,7 @@ from itertools import chain
 from tqdm import tqdm
 
 from captioner import metrics
-from captioner.cli.models import add_model_arguments, load_models
+from captioner.cli.model_arguments import add_model_arguments, chosen_model
 from captioner.cli.search_arguments import add_search_arguments, search_settings
 from captioner.datasets import load_dataset
 from captioner.errors import CaptionerError
@@ -98,7 +98,7 @@ def run(options):
 
 
 def _write_captions(options, dataset, settings):
-    model = load_models(options.model, options.runtime, options.rerank, options.rerank_weight)
+    model = chosen_model(options).open()
     captions = {}
     asked = {**settings, "with_attention": bool(options.report)}
     found = model.generate_all(dataset.image_paths, options.batch_size, **asked)

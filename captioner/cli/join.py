@@ -8,8 +8,8 @@ It captions like `--model A --model B`, but encodes each picture once and is one
 CNN was fine-tuned separately cannot be joined.
 """
 
-from captioner.cli.backend import start_backend
-from captioner.cli.models import add_storage_argument
+from captioner.backend import start_backend
+from captioner.cli.model_arguments import add_storage_argument
 from captioner.errors import require
 
 

@@ -9,6 +9,7 @@ import sys
 
 from tqdm import tqdm
 
+from captioner.backend import only_failures_heard
 from captioner.bulk.object_stores import ObjectStores, local_path, require_pyarrow
 from captioner.bulk.parts_folder import PartsFolder
 from captioner.bulk.picture_lists import pictures_of
@@ -23,12 +24,12 @@ from captioner.bulk.ray_captioning import (
     require_ray,
     room_for_actors,
 )
-from captioner.cli.backend import only_failures_heard
 from captioner.cli.messages import complain, say
-from captioner.cli.models import load_models, model_names
+from captioner.cli.model_arguments import chosen_model
 from captioner.cli.search_arguments import search_settings
 from captioner.errors import CaptionerError, require
 from captioner.images import ImageError
+from captioner.models import load_models
 from captioner.output.writers import JsonLinesWriter
 
 LOCAL_ONLY = ("sidecar", "write_metadata", "overwrite", "attention_maps")
@@ -98,7 +99,7 @@ def _job(options, output, stores):
         open_model=functools.partial(
             load_models, runtime=options.runtime, weight=options.rerank_weight
         ),
-        models=[ModelFiles.of(name) for name in model_names(options)],
+        models=[ModelFiles.of(name) for name in chosen_model(options).names],
         backward=ModelFiles.of(options.rerank) if options.rerank else None,
         search=search_settings(options),
         batch_size=options.batch_size,

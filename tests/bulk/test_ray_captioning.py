@@ -140,7 +140,7 @@ def test_an_interrupted_run_goes_on(cluster, pictures, tmp_path, capsys, reports
     capsys.readouterr()
     reports.afterwards = interrupt
     assert ray(*command, "--part-size", 2, output=output) == 130
-    assert "interrupted; go on with --resume" in capsys.readouterr().err
+    assert "interrupted; continue with --resume" in capsys.readouterr().err
     package = ray_captioning.require_ray()
     until(lambda: package.available_resources().get("CPU") == 2)  # the actors have gone
     done = state_of(parts_of(output))

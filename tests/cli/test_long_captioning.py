@@ -50,7 +50,7 @@ def test_a_stopped_run_goes_on(model, photos, tmp_path, capsys, monkeypatch, for
     assert main([*command, "--output", str(whole)]) == 0
     stopped_after(monkeypatch, 2)
     assert main([*command, "--output", str(output)]) == 130
-    assert "interrupted; go on with --resume" in capsys.readouterr().err
+    assert "interrupted; continue with --resume" in capsys.readouterr().err
     assert not output.exists()
     assert main([*command, "--output", str(output)]) == 2
     assert "an unfinished run is there" in capsys.readouterr().err

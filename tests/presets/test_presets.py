@@ -14,11 +14,11 @@ from captioner import Captioner, load
 from captioner.bulk.journal import Journal
 from captioner.bulk.ray_captioning import ModelFiles
 from captioner.cli import main
-from captioner.cli.models import load_models
 from captioner.errors import ReplacedModelWarning
 from captioner.exporting.formats import export
 from captioner.images import find_images, read_image
 from captioner.lite_captioner import LiteCaptioner
+from captioner.models import load_models
 from captioner.presets import DEFAULT_PRESET, REPLACED, exported_form, find_model
 from captioner.training.config import as_list
 
