@@ -19,20 +19,24 @@ class ModelChoice:
     """Which captioner to open, and what runs it; what --model, --runtime and --rerank say.
 
     Attributes:
-        names: tuple of str. Names of shipped models, .keras files, exported folders; several are
-            averaged at every word. Defaults to the shipped model.
+        names: str, or sequence of str. Names of shipped models, .keras files, exported folders;
+            several are averaged at every word. Kept as a tuple. Defaults to the shipped model.
         runtime: `"auto"` (LiteRT where possible), `"litert"` or `"keras"`. Defaults to `"auto"`.
         rerank: str or None. A captioner that re-ranks, see `Reranked`. Defaults to `None`.
         rerank_weight: float or None. How much it counts, 0 to 1. Defaults to `None`, which is 0.5.
 
     Example:
-    >>> ModelChoice(("runs/a/best.keras", "runs/b/best.keras")).open()
+    >>> ModelChoice(["runs/a/best.keras", "runs/b/best.keras"]).open()
     """
 
-    names: tuple = (DEFAULT_PRESET,)
+    names: str | tuple = DEFAULT_PRESET
     runtime: str = "auto"
     rerank: str | None = None
     rerank_weight: float | None = None
+
+    def __post_init__(self):
+        names = (self.names,) if isinstance(self.names, str) else tuple(self.names)
+        object.__setattr__(self, "names", names)
 
     def open(self, threads=THREADS):
         """The captioner, see `load_models`."""
@@ -79,6 +83,11 @@ def load_models(names, runtime="auto", backward=None, weight=None, threads=THREA
     if backward is None:
         return model
     return Reranked(model, _load_keras(backward), 0.5 if weight is None else weight)
+
+
+def opened(model):
+    """A captioner: the one given, or what a `ModelChoice` opens."""
+    return model.open() if isinstance(model, ModelChoice) else model
 
 
 def _load(name, runtime, threads):

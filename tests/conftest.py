@@ -10,8 +10,8 @@ from PIL import Image
 
 # What takes longest, begun first: else one process ends with it, and the other has nothing to do.
 LONGEST = ("test_distribution", "test_killed_runs", "test_notebooks", "test_run",
-           "test_ray_captioning", "test_docs", "test_sources", "test_joint_decoder",
-           "test_attention")  # fmt: skip
+           "test_ray_captioning", "test_ray_actors", "test_docs", "test_sources",
+           "test_joint_decoder", "test_attention")  # fmt: skip
 
 
 def pytest_collection_modifyitems(items):
@@ -78,6 +78,14 @@ def make_captioner():
     encoder = Encoder("mobilenet_v2", size=32)
     decoder = Decoder(len(vocabulary), encoder.channels, units=8, embedding=6, image_units=5)
     return Captioner(encoder, decoder, vocabulary)
+
+
+@pytest.fixture
+def model(tiny_captioner, tmp_path):
+    """The file of `tiny_captioner`."""
+    path = tmp_path / "model.keras"
+    tiny_captioner.save(path)
+    return str(path)
 
 
 @pytest.fixture

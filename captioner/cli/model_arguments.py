@@ -30,7 +30,7 @@ def add_storage_argument(parser, default, more=(), more_help=""):
 def chosen_model(options):
     """What --model and --runtime say, and --rerank where the command has it: a `ModelChoice`."""
     return ModelChoice(
-        tuple(options.model or [DEFAULT_PRESET]),
+        options.model or DEFAULT_PRESET,
         options.runtime,
         getattr(options, "rerank", None),
         getattr(options, "rerank_weight", None),

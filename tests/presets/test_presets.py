@@ -12,7 +12,7 @@ import pytest
 
 from captioner import Captioner, load
 from captioner.bulk.journal import Journal
-from captioner.bulk.ray_captioning import ModelFiles
+from captioner.bulk.model_files import ModelFiles
 from captioner.cli import main
 from captioner.errors import ReplacedModelWarning
 from captioner.exporting.formats import export
@@ -162,7 +162,7 @@ def test_captions_begun_by_another_default_are_not_continued(
 ):
     kept = []
     monkeypatch.setattr(
-        "captioner.cli.caption.Journal",
+        "captioner.bulk.local_captioning.Journal",
         lambda output, settings, resume: kept.append(settings) or Journal(output, settings, resume),
     )
     command = ["caption", str(photos), "--output", str(tmp_path / "captions")]
