@@ -163,7 +163,7 @@ def test_files_of_names_like_ours_are_not_touched(model, photos):
     assert sorted(os.listdir(photos))[:3] == ["a.png", "a.txt", "a.txt.new"]
 
 
-def test_an_output_that_is_no_file_is_told_before_the_work(model, photos, tmp_path, capsys):
+def test_an_output_that_is_not_a_file_is_reported_before_the_work(model, photos, tmp_path, capsys):
     assert main(["caption", str(photos), "--model", model, "--output", str(tmp_path)]) == 2
     assert "is not a regular file" in capsys.readouterr().err
 

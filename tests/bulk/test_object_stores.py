@@ -51,7 +51,7 @@ def test_pictures_in_a_store(store, monkeypatch):
         "mem://bucket/nothing: no such file or folder",
     ]
     found.append("mem://bucket/photos/gone.jpg")
-    for most in (object_stores.MOST_AHEAD, 100):  # large ones are read when they are asked for
+    for most in (object_stores.MOST_AHEAD, 100):  # larger ones are read when needed
         monkeypatch.setattr(object_stores, "MOST_AHEAD", most)
         results = list(read_images(PictureReader(stores).sources(found), (8, 8)))
         wanted = read_image(store / "photos/b.png", (8, 8))

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:ray")
 
 
 class ActorHere:
-    """The actor in this process, and what it is told to do."""
+    """The actor in this process, and its job."""
 
     def __init__(self, folder, plan, model=None, backward=None):
         package = require_ray()
@@ -52,8 +52,8 @@ class ActorHere:
         """The problems and why it stops, where it does."""
         places = {"start": self.plan.places[part], "end": self.plan.places[part + 1]}
         row = {"part": part, "pictures": self.plan.size_of(part), **places}
-        told = self.actor({name: np.array([value]) for name, value in row.items()})
-        return told["problems"][0], told["stop"][0]
+        report = self.actor({name: np.array([value]) for name, value in row.items()})
+        return report["problems"][0], report["stop"][0]
 
 
 def test_a_model_given_as_a_file_goes_with_the_work(cluster, tiny_captioner, photos, tmp_path):
@@ -119,7 +119,7 @@ def test_a_part_that_was_done_by_a_process_that_died(cluster, photos, tmp_path):
     gone = f"{tmp_path}/gone.png: cannot be read (No such file or directory)"
     assert ActorHere(folder.name, plan).caption(0) == (gone, "")
     before = state_of(parts_of(tmp_path / "out"))
-    assert ActorHere(folder.name, plan).caption(0) == (gone, "")  # told again, not done again
+    assert ActorHere(folder.name, plan).caption(0) == (gone, "")  # reported again, not done again
     assert state_of(before) == before
 
 

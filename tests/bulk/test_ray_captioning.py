@@ -21,20 +21,20 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:ray")
 
 @pytest.fixture
 def reports(monkeypatch):
-    """What the actors have told, and a function called after each report."""
-    told, caption_parts = Told(), ray_captioning.caption_parts
+    """The actors' reports, and a function called after each."""
+    heard, caption_parts = Heard(), ray_captioning.caption_parts
 
     def listening(*arguments):
         for report in caption_parts(*arguments):
-            told.append(report)
+            heard.append(report)
             yield report
-            told.afterwards(report)
+            heard.afterwards(report)
 
     monkeypatch.setattr(ray_captioning, "caption_parts", listening)
-    return told
+    return heard
 
 
-class Told(list):
+class Heard(list):
     def afterwards(self, report):
         pass
 
@@ -155,7 +155,7 @@ def test_folders_that_hold_something_else(photos, tmp_path, capsys):
     assert "is a file" in capsys.readouterr().err
 
 
-def test_settings_that_no_search_has_are_told_in_one_line(cluster, pictures, tmp_path, capsys):
+def test_settings_that_no_search_has_are_reported_in_one_line(cluster, pictures, tmp_path, capsys):
     assert ray(pictures, "--beam-size", "0", output=tmp_path / "out") == 2
     said = capsys.readouterr().err
     assert "beam" in said

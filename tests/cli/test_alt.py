@@ -19,10 +19,10 @@ def test_the_command(site, capsys, tmp_path):
     page, model = site
     before = page.read_bytes()
     assert main(["alt", str(page), *model, "--dry-run", "--template", "Photo: {caption}."]) == 0
-    told = capsys.readouterr().out
+    printed = capsys.readouterr().out
     assert page.read_bytes() == before
     assert main(["alt", str(page), *model, "--template", "Photo: {caption}."]) == 0
-    text = told.rstrip("\n").split("\t")[2]
+    text = printed.rstrip("\n").split("\t")[2]
     assert text.startswith("Photo: ")
     assert page.read_bytes() == before.replace(b"<img ", f'<img alt="{text}" '.encode(), 1)
     assert "1 of 1 missing texts written" in capsys.readouterr().err
@@ -30,14 +30,14 @@ def test_the_command(site, capsys, tmp_path):
     assert "no alternative text is missing" in capsys.readouterr().err
 
 
-def test_what_cannot_be_filled_is_told(site, capsys, tmp_path):
+def test_what_cannot_be_filled_is_reported(site, capsys, tmp_path):
     page, model = site
     page.write_text('<img src="no.jpg"><img src="https://x.org/a.jpg"><img src="a.jpg">')
     other = tmp_path / "other.html"
     assert main(["alt", str(page), *model, "--output", str(other)]) == 1
     lines = capsys.readouterr().err.splitlines()
     assert any("no.jpg: cannot be read (No such file" in line for line in lines)
-    assert any("https://x.org/a.jpg: is no file beside the page" in line for line in lines)
+    assert any("https://x.org/a.jpg: is not a file beside the page" in line for line in lines)
     assert "1 of 3 missing texts written" in lines[-1]
     assert other.read_text().count("alt=") == 1
     assert "alt=" not in page.read_text()
