@@ -43,14 +43,12 @@ def our_model(vocabulary, run_eagerly=False, **settings):
     import keras
 
     from captioner import Captioner, Decoder, Encoder, TrainConfig
+    from captioner.decoder_settings import DECODER_SETTINGS
     from captioner.training.teacher_forcing import TeacherForcing
 
     config = TrainConfig(**settings)
-    names = (
-        "cell", "implementation", "units", "embedding", "image_units", "dropout", "word_dropout",
-        "image_dropout", "attention", "attention_units", "attention_penalty",
-    )  # fmt: skip
-    decoder = Decoder(len(vocabulary), CHANNELS, **{name: getattr(config, name) for name in names})
+    chosen = {name: getattr(config, name) for name in DECODER_SETTINGS}
+    decoder = Decoder(len(vocabulary), CHANNELS, **chosen)
     captioner = Captioner(Encoder("mobilenet_v2", size=32), decoder, vocabulary)
     model = TeacherForcing(captioner, config.label_smoothing)
     optimizer = keras.optimizers.Adam(config.learning_rate, global_clipnorm=config.clip_norm)

@@ -13,17 +13,15 @@ from keras import ops
 from captioner import __version__
 from captioner.compiled import XLA, CompiledModel, padded, rows_for
 from captioner.decoder import Decoder
-from captioner.decoding import BEAM_SIZE
+from captioner.decoding import stored_settings
 from captioner.encoder import Encoder
-from captioner.errors import CaptionerError, require
+from captioner.errors import CaptionerError, reason_of, require
 from captioner.files import replacing
-from captioner.generation import Generation, require_stored_settings
-from captioner.joint_decoder import JointDecoder
+from captioner.generation import Generation
 from captioner.lite_captioner import LiteCaptioner, is_exported
 from captioner.model_file import WEIGHTS, check_model_file
 from captioner.presets import find_model
-from captioner.training.batches import EncodedCaptions
-from captioner.vocabulary import PAD, START, Vocabulary, best_informed
+from captioner.vocabulary import END, PAD, START, Vocabulary
 
 LONGEST = 60  # words of a caption whose probability is asked for
 
@@ -34,7 +32,7 @@ class Captioner(Generation, keras.Model):
 
     Args:
         encoder: Encoder, or its config.
-        decoder: Decoder or JointDecoder, or its config.
+        decoder: Decoder, or its config.
         vocabulary: Vocabulary, or its config.
         generation: dict. The settings `generate` takes when none are given: method, beam_size,
             length_penalty, max_length, no_repeat_ngram, no_repeat_word. Defaults to beam search
@@ -60,7 +58,7 @@ class Captioner(Generation, keras.Model):
     ):
         super().__init__(**kwargs)
         self.encoder = Encoder.from_config(encoder) if isinstance(encoder, dict) else encoder
-        self.decoder = _decoder_of(decoder) if isinstance(decoder, dict) else decoder
+        self.decoder = Decoder.from_config(decoder) if isinstance(decoder, dict) else decoder
         if not isinstance(vocabulary, Vocabulary):
             vocabulary = Vocabulary.from_config(vocabulary)
         self.vocabulary = vocabulary
@@ -69,16 +67,7 @@ class Captioner(Generation, keras.Model):
                 f"vocabulary of {len(vocabulary)} words for a decoder of "
                 f"{self.decoder.vocabulary_size}: they do not belong together"
             )
-        self.generation = {
-            "method": "beam",
-            "beam_size": BEAM_SIZE,
-            "length_penalty": 1.0,
-            "max_length": 30,
-            "no_repeat_ngram": 0,
-            "no_repeat_word": False,
-            **(generation or {}),
-        }
-        require_stored_settings(self.generation)
+        self.generation = stored_settings(generation or {})
         self.about = dict(about or {})
         self._network = None
         self.built = True
@@ -113,13 +102,24 @@ class Captioner(Generation, keras.Model):
         Returns:
             float array (pictures, captions): the sum over the words and the end.
         """
-        encoded = EncodedCaptions(captions, self.vocabulary, max_length=LONGEST)
-        words, targets = encoded.matrix(range(len(encoded)), len(encoded), encoded.lengths.max())
+        words, targets = self._read(captions)
         logits = self.decoder(words, np.asarray(image, "float32"))
         log_probs = ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
         picked = ops.take_along_axis(log_probs, targets[..., None], axis=-1)[..., 0]
         sums = ops.sum(ops.where(targets != PAD, picked, 0.0), axis=-1)
         return ops.convert_to_numpy(sums).reshape(len(captions), -1)
+
+    def _read(self, captions):
+        """The words of captions and the targets after them, int arrays (captions, time) each.
+
+        A caption that is longer than `LONGEST` is cut, and then lacks its end.
+        """
+        ids = [self.vocabulary.encode(text) for texts in captions for text in texts]
+        ids = [[START, *each[:LONGEST], *[END] * (len(each) <= LONGEST)] for each in ids]
+        rows = keras.utils.pad_sequences(ids, padding="post", value=PAD)
+        words, targets = rows[:, :-1].copy(), rows[:, 1:]
+        words[targets == PAD] = PAD  # after the end nothing is read
+        return words, targets
 
     @property
     def picture_size(self):
@@ -227,79 +227,22 @@ def load(name, implementation=None):
     try:
         model = keras.saving.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # of Keras, of our layers, of what a changed config leads to
-        reason = str(error).strip().split("\n")[0][:160] or type(error).__name__
         raise CaptionerError(
-            f"{path}: cannot be opened as a captioner: {reason} (written by captioner {version}, "
-            f"this is {__version__})"
+            f"{path}: cannot be opened as a captioner: {reason_of(error)} (written by captioner "
+            f"{version}, this is {__version__})"
         ) from error
     if implementation in (None, model.decoder.implementation):
         return model
     return _with_implementation(model, implementation)
 
 
-def join(captioners):
-    """One captioner out of several that differ in their decoders only: `JointDecoder`.
-
-    Args:
-        captioners: list of Captioner, with the same CNN, its weights included, and vocabulary. The
-            search settings and `about` of the first are taken, `about` naming the others' too.
-
-    Returns:
-        Captioner.
-
-    Raises:
-        CaptionerError: They have different CNNs, vocabularies or directions, or one has attention
-            and another none.
-
-    Example:
-    >>> one, two = captioner.load("runs/a/best.keras"), captioner.load("runs/b/best.keras")
-    >>> captioner.join([one, two]).save("joint.keras")
-    """
-    first, *others = captioners
-    kind, weights = (first.encoder.backbone, first.encoder.size), first.encoder.get_weights()
-    members = [*_members(first)]
-    for number, other in enumerate(others, 2):
-        require(
-            other.vocabulary == first.vocabulary,
-            f"model 1 and model {number} have different vocabularies: they cannot be joined",
-        )
-        is_same = kind == (other.encoder.backbone, other.encoder.size) and all(
-            np.array_equal(one, two)
-            for one, two in zip(weights, other.encoder.get_weights(), strict=True)
-        )
-        require(
-            is_same,
-            f"model 1 and model {number} have different CNNs; joined are models that were trained "
-            "on one CNN: give both --model instead, and they are averaged",
-        )
-        members += _members(other)
-    about = {**first.about, "joined_with": [each.about for each in others]}
-    decoder = JointDecoder([each.get_config() for each in members])
-    decoder.set_weights([value for each in members for value in each.get_weights()])
-    vocabulary = best_informed([each.vocabulary for each in captioners])
-    return Captioner(first.encoder, decoder, vocabulary, first.generation, about)
-
-
-def _decoder_of(config):
-    kind = JointDecoder if "members" in config else Decoder
-    return kind.from_config(config)
-
-
 def _with_implementation(model, implementation):
     config = model.get_config()
-    decoder = config["decoder"]
-    for each in decoder.get("members", [decoder]):
-        each["implementation"] = implementation
+    config["decoder"]["implementation"] = implementation
     other = Captioner.from_config(config)
     other.encoder.set_weights(model.encoder.get_weights())
-    for mine, theirs in zip(_members(other), _members(model), strict=True):
-        mine.copy_weights_from(theirs)
+    other.decoder.copy_weights_from(model.decoder)
     return other
-
-
-def _members(captioner):
-    """The decoders of a captioner, one or several."""
-    return getattr(captioner.decoder, "members", [captioner.decoder])
 
 
 class _Networks:

@@ -1,10 +1,13 @@
 """The decoder: word embedding -> ImageRNN stack -> word logits."""
 
+import dataclasses
+import inspect
+
 import keras
 from keras import ops
 
+from captioner.decoder_settings import DECODER_SETTINGS, DecoderSettings
 from captioner.recurrent import ImageRNN
-from captioner.training.distribution import mean_over_replicas
 
 
 @keras.saving.register_keras_serializable(package="captioner")
@@ -14,27 +17,8 @@ class Decoder(keras.layers.Layer):
     Args:
         vocabulary_size: int. Number of word ids, the four special ones included.
         image_features: int. Size of the picture's vector, the encoder's channels.
-        units: int. Size of the hidden state. Defaults to `512`.
-        embedding: int. Size of a word's vector. Defaults to `256`.
-        image_units: int. Size to which the picture's vector is brought, by layer normalisation and
-            a dense layer, before it enters the recurrence; `0` lets it enter as it is.
-            Defaults to `512`.
-        cell: `"rnn"`, `"lstm"` or `"gru"`. Defaults to `"lstm"`.
-        implementation: `"custom"` or `"keras"`, see `ImageRNN`. Defaults to `"custom"`.
-        layers: int. Number of ImageRNN layers, the picture entering each. Defaults to `1`.
-        word_dropout: float. Share of the word vectors' elements dropped. Defaults to `0.0`.
-        image_dropout: float. The same for the picture's vector. Defaults to `0.0`.
-        recurrent_dropout: float. The same for h_{t-1}, one mask a sequence. Defaults to `0.0`.
-        dropout: float. The same for the output of every layer. Defaults to `0.0`.
-        l2: float. Weight of the squared norm of the recurrent layers' matrices. Defaults to `0.0`.
-        seed: int or None. Seed of the dropout masks. Defaults to `None`.
-        attention: `"none"`, the picture is one vector; or `"additive"`, the picture is regions, and
-            the first layer's hidden state decides at each step what all layers see of them.
-            Defaults to `"none"`.
-        attention_units: int. Size of `AdditiveAttention`. Defaults to `256`.
-        attention_penalty: float. Weight in the loss of `TeacherForcing` of Σ_r (1 - Σ_t a_tr)² /
-            regions, which wants every region looked at (Xu et al. 2015, equation 14).
-            Defaults to `0.0`.
+        **settings: those of `DecoderSettings`, which has the meaning and default of each, such as
+            units, cell and attention.
 
     Call arguments:
         words: int tensor (batch, time), the caption so far, the start id first, 0 for padding.
@@ -56,60 +40,30 @@ class Decoder(keras.layers.Layer):
     as in the document's equation (5).
     """
 
-    def __init__(
-        self,
-        vocabulary_size,
-        image_features,
-        units=512,
-        embedding=256,
-        image_units=512,
-        cell="lstm",
-        implementation="custom",
-        layers=1,
-        word_dropout=0.0,
-        image_dropout=0.0,
-        recurrent_dropout=0.0,
-        dropout=0.0,
-        l2=0.0,
-        seed=None,
-        attention="none",
-        attention_units=256,
-        attention_penalty=0.0,
-        **kwargs,
-    ):
-        super().__init__(**kwargs)
+    def __init__(self, vocabulary_size, image_features, **settings):
+        own = {name: settings.pop(name) for name in DECODER_SETTINGS if name in settings}
+        super().__init__(**settings)
         self.vocabulary_size = vocabulary_size
         self.image_features = image_features
-        self.units = units
-        self.embedding = embedding
-        self.image_units = image_units
-        self.cell = cell
-        self.implementation = implementation
-        self.layers = layers
-        self.word_dropout = word_dropout
-        self.image_dropout = image_dropout
-        self.recurrent_dropout = recurrent_dropout
-        self.dropout = dropout
-        self.l2 = l2
-        self.seed = seed
-        self.attention = attention
-        self.attention_units = attention_units
-        self.attention_penalty = attention_penalty
+        for name, value in dataclasses.asdict(DecoderSettings(**own)).items():
+            setattr(self, name, value)
 
-        self.word_vectors = keras.layers.Embedding(vocabulary_size, embedding, name="word_vectors")
+        self.word_vectors = keras.layers.Embedding(
+            vocabulary_size, self.embedding, name="word_vectors"
+        )
         # Each mask has a seed of its own, or those of the same size would be the same.
-        seeds = [None if seed is None else seed + n for n in range(3 + layers)]
-        self.drop_words = keras.layers.Dropout(word_dropout, seed=seeds[0])
-        self.drop_image = keras.layers.Dropout(image_dropout, seed=seeds[1])
-        self.drop_output = keras.layers.Dropout(dropout, seed=seeds[2])
-        if image_units:
+        seeds = [None if self.seed is None else self.seed + n for n in range(3 + self.layers)]
+        self.drop_words = keras.layers.Dropout(self.word_dropout, seed=seeds[0])
+        self.drop_image = keras.layers.Dropout(self.image_dropout, seed=seeds[1])
+        self.drop_output = keras.layers.Dropout(self.dropout, seed=seeds[2])
+        if self.image_units:
             self.image_norm = keras.layers.LayerNormalization(name="image_norm")
-            self.image_projection = keras.layers.Dense(image_units, name="image_projection")
-        shared = (units, cell, implementation, recurrent_dropout, l2)
-        looks = (attention, attention_units)  # the first layer, for all
+            self.image_projection = keras.layers.Dense(self.image_units, name="image_projection")
+        shared = (self.units, self.cell, self.implementation, self.recurrent_dropout, self.l2)
+        looks = (self.attention, self.attention_units)  # the first layer, for all
         self.recurrent = [
             ImageRNN(*shared, seeds[3 + n], *(() if n else looks), name=f"recurrent_{n}")
-            for n in range(layers)
+            for n in range(self.layers)
         ]
         self.logits = keras.layers.Dense(vocabulary_size, name="logits")
         self.build((None, None), (None, image_features))
@@ -223,10 +177,6 @@ class Decoder(keras.layers.Layer):
             output, image = found[-1]["hidden"], found[-1].get("image", image)
         return found
 
-    def equation_weights(self):
-        """One dict of `ImageRNN.equation_weights` per layer."""
-        return [layer.equation_weights() for layer in self.recurrent]
-
     def copy_weights_from(self, other):
         """Takes the weights of a decoder of the same sizes, of whichever implementation."""
         for name in ("word_vectors", "logits") + ("image_norm", "image_projection") * bool(
@@ -259,33 +209,27 @@ class Decoder(keras.layers.Layer):
         return wider
 
     def get_config(self):
-        names = (
-            "vocabulary_size image_features units embedding image_units cell implementation layers "
-            "word_dropout image_dropout recurrent_dropout dropout l2 seed "
-            "attention attention_units attention_penalty"
-        )
-        return {**super().get_config(), **{name: getattr(self, name) for name in names.split()}}
+        names = ("vocabulary_size", "image_features", *DECODER_SETTINGS)
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+
+
+def _signature():
+    """Of `Decoder`: what `help` shows of its settings."""
+    kind = inspect.Parameter
+    given = [
+        kind(name, kind.POSITIONAL_OR_KEYWORD) for name in ("vocabulary_size", "image_features")
+    ]
+    settings = [
+        kind(name, kind.KEYWORD_ONLY, default=field.default, annotation=field.type)
+        for name, field in DECODER_SETTINGS.items()
+    ]
+    return inspect.Signature([*given, *settings, kind("kwargs", kind.VAR_KEYWORD)])
+
+
+Decoder.__signature__ = _signature()
 
 
 def _for_each_caption(image, words):
     """The picture of each caption, where there are several captions a picture."""
     captions, pictures = words.shape[0], image.shape[0]
     return image if captions == pictures else ops.repeat(image, captions // pictures, axis=0)
-
-
-def unseen(weights, mask):
-    """How far the attention of each region, summed over a caption, is from 1: squared, mean.
-
-    Args:
-        weights: tensor (batch, time, regions).
-        mask: bool tensor (batch, time), False where a caption is padding. A caption that is nothing
-            else does not count.
-
-    Reference: Xu et al. 2015, equation (14), the doubly stochastic term.
-    """
-    mask = ops.cast(mask, weights.dtype)
-    is_caption = ops.max(mask, axis=1)
-    looked = ops.sum(weights * mask[..., None], axis=1)  # (batch, regions)
-    each = ops.mean(ops.square(1.0 - looked), axis=1)
-    captions = mean_over_replicas(ops.sum(is_caption))
-    return ops.sum(each * is_caption) / ops.maximum(captions, 1e-6)

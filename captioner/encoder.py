@@ -6,7 +6,7 @@ from typing import NamedTuple
 import keras
 from keras import ops
 
-from captioner.errors import CaptionerError, require
+from captioner.errors import CaptionerError, reason_of, require
 
 
 class Backbone(NamedTuple):
@@ -159,7 +159,7 @@ class Encoder(keras.layers.Layer):
             self.network.load_weights(path)
         except Exception as error:  # Keras, h5py and zipfile each have their own
             raise CaptionerError(
-                f"{path}: not weights of {self.backbone} without top ({_first_line(error)})"
+                f"{path}: not weights of {self.backbone} without top ({reason_of(error)})"
             ) from error
 
     def _download_weights(self):
@@ -167,7 +167,7 @@ class Encoder(keras.layers.Layer):
             trained = _make_network(self.backbone, self.size, weights="imagenet")
         except Exception as error:  # whatever the network or the server answered
             raise CaptionerError(
-                f"imagenet weights of {self.backbone}: download failed ({_first_line(error)}); "
+                f"imagenet weights of {self.backbone}: download failed ({reason_of(error)}); "
                 "check the network, or give --encoder-weights a file or preset"
             ) from error
         self.network.set_weights(trained.get_weights())
@@ -189,7 +189,3 @@ def _normalise(pixels, kind):
     if kind == "caffe":
         return ops.flip(pixels, axis=-1) - ops.convert_to_tensor(CAFFE_MEAN_BGR, pixels.dtype)
     return pixels
-
-
-def _first_line(error):
-    return str(error).strip().split("\n")[0][:200] or type(error).__name__

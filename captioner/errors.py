@@ -1,4 +1,4 @@
-"""The one exception that means: the user can mend this; and the warnings."""
+"""The exception for mistakes that the user can fix, the warnings, and the lines that they say."""
 
 LONGEST = 800  # characters of a message
 
@@ -7,9 +7,9 @@ class CaptionerError(ValueError):
     """A mistake in what the user gave: a file, a flag, a data set.
 
     The message is one line that says what is wrong, where, and what to do. The command line prints
-    it without a traceback and exits with status 2 (1 where other pictures were captioned). What it
-    quotes may come from anyone: characters that are not printable are spelled out, and of what is
-    too long to read the middle is left out.
+    it without a traceback and exits with status 2 (1 where other pictures were captioned). It may
+    quote what anyone has written: characters that are not printable are escaped, and the middle of
+    a message that is too long is left out.
 
     Example:
     >>> from captioner.errors import CaptionerError
@@ -31,10 +31,72 @@ class CaptionerWarning(UserWarning):
 
 
 class ReplacedModelWarning(CaptionerWarning):
-    """A former model was asked for by name, and another one is used instead."""
+    """A model was named that has been replaced; its successor is used instead."""
 
 
 def require(condition, message):
     """Raises CaptionerError with the message unless the condition holds."""
     if not condition:
         raise CaptionerError(message)
+
+
+def require_choice(what, value, choices):
+    """Raises CaptionerError unless the value is one of the choices, which the message lists.
+
+    Example:
+    >>> require_choice("cell", "gpu", ["rnn", "lstm", "gru"])
+    Traceback (most recent call last):
+    captioner.errors.CaptionerError: cell 'gpu': choose one of rnn, lstm, gru
+    """
+    require(value in choices, f"{what} {value!r}: choose one of {', '.join(map(str, choices))}")
+
+
+def reason_of(error):
+    """Why something failed: the system's words, or else the first line of an error's message."""
+    words = getattr(error, "strerror", None) or str(error).strip()
+    return words.split("\n")[0][:200] or type(error).__name__
+
+
+def cannot_be(done, name, error):
+    """The line that says that a file cannot be read, cannot be written and so on, and why.
+
+    Args:
+        done: str. `"read"`, `"written"`, `"made"` or another participle.
+        name: str. Of the file or folder, as the user knows it.
+        error: Exception; or str, the reason.
+
+    Example:
+    >>> cannot_be("read", "a.json", FileNotFoundError(2, "No such file or directory"))
+    'a.json: cannot be read (No such file or directory)'
+    """
+    reason = error if isinstance(error, str) else reason_of(error)
+    return f"{name}: cannot be {done} ({reason})"
+
+
+def needs_extra(what, extra, error):
+    """The line that says which optional packages to install.
+
+    Args:
+        what: str. What needs which package.
+        extra: str. The group of optional packages in pyproject.toml that has it.
+        error: ImportError.
+
+    Example:
+    >>> needs_extra("tune needs Optuna", "tune", ImportError("No module named 'optuna'"))[:50]
+    "tune needs Optuna (No module named 'optuna'); pip "
+    """
+    return f"{what} ({error}); pip install 'captioner[{extra}]', or here: pip install '.[{extra}]'"
+
+
+def differences(was, now):
+    """What differs between two dicts of settings: a list of str, one for each setting.
+
+    Example:
+    >>> differences({"beam_size": 3, "seed": 0}, {"beam_size": 5, "seed": 0})
+    ['beam_size was 3, is 5']
+    """
+    return [
+        f"{name} was {was.get(name)!r}, is {now.get(name)!r}"
+        for name in {**was, **now}
+        if was.get(name) != now.get(name)
+    ]

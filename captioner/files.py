@@ -1,7 +1,8 @@
 """Replacing files on disk: whoever reads sees the older file or the new one, whole.
 
-Also after a power cut: what takes the older file's place is on disk before it has its name, and the
-name is on disk too. What is unfinished lies beside it, hidden, under a name that no other has.
+This holds after a power cut, too: the new file is on disk before it gets its name, and the name is
+on disk before the function returns. An unfinished file lies in the same folder, hidden, under a
+name of its own.
 """
 
 import contextlib
@@ -22,14 +23,14 @@ def replacing(path, ending=""):
 
     Args:
         path: str or path-like. The file to replace, or to make; its folder exists.
-        ending: str. How the name of the unfinished file ends, for those who judge a file by that.
-            Defaults to `""`, which no one takes for a picture or a model.
+        ending: str. Of the unfinished file's name, for programs that go by it. Defaults to `""`, so
+            that nobody takes it for a picture or a model.
 
     Yields:
         str. The path of an empty file that the block writes.
 
     Raises:
-        OSError: It cannot be written, or not be put in place.
+        OSError: It cannot be written, or cannot get its name.
 
     Example:
     >>> with replacing("notes.txt") as unfinished, open(unfinished, "w") as file:
@@ -37,7 +38,7 @@ def replacing(path, ending=""):
     """
     target = os.path.realpath(path)
     unfinished = _beside(target) + ending
-    # What replaces a file that others may not read is not theirs to read meanwhile.
+    # Nobody may read it meanwhile who may not read the older file.
     mode = 0o600 if os.path.exists(target) else 0o666
     os.close(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode))
     try:
@@ -57,7 +58,7 @@ def replace_bytes(path, content):
         content: bytes.
 
     Raises:
-        OSError: It cannot be written, or not be put in place.
+        OSError: It cannot be written, or cannot get its name.
 
     Example:
     >>> replace_bytes("notes.txt", b"two dogs on a beach")
@@ -67,10 +68,10 @@ def replace_bytes(path, content):
 
 
 def put_in_place(unfinished, path):
-    """Gives a complete file its name, once it is on disk and not in a buffer only.
+    """Gives a complete file its name, once it is on disk and not only in a buffer.
 
-    For files whose unfinished form outlives its process, so that a later one can go on with it;
-    any other is written with `replacing`.
+    For unfinished files that a later process may continue; every other file is written with
+    `replacing`.
 
     Args:
         unfinished: str or path-like. The complete file, closed; on the same disk as `path`.
@@ -78,7 +79,7 @@ def put_in_place(unfinished, path):
             file's mode is kept.
 
     Raises:
-        OSError: It cannot be put in place; both files are as they were.
+        OSError: It cannot get its name; both files are as they were.
 
     Example:
     >>> put_in_place("features.npy.partial", "features.npy")
@@ -105,7 +106,7 @@ def replacing_folder(path):
         str. The path of an empty folder that the block fills.
 
     Raises:
-        OSError: It cannot be written, or not be put in place.
+        OSError: It cannot be written, or cannot get its name.
 
     Example:
     >>> with replacing_folder("exported") as unfinished:
@@ -162,7 +163,7 @@ def _exchange(unfinished, target):
 
 
 def _give_mode(path, mode):
-    # Not where it is right already: some network disks let no one change modes.
+    # Only where it differs: some network disks let no one change modes.
     if stat.S_IMODE(os.stat(path).st_mode) != mode:
         os.chmod(path, mode)
 

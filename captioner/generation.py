@@ -9,45 +9,13 @@ from typing import NamedTuple
 import numpy as np
 
 from captioner import decoding
+from captioner.decoding import DEFAULT, SETTINGS, check_settings, settings_of
 from captioner.errors import require
 from captioner.images import ImageError, read_images
 
-METHODS = ("greedy", "beam", "sample")
-COMMON_SETTINGS = {"max_length", "no_repeat_ngram", "no_repeat_word"}
-SEARCH_SETTINGS = {
-    "greedy": COMMON_SETTINGS,
-    "beam": COMMON_SETTINGS | {"beam_size", "length_penalty", "n_best"},
-    "sample": COMMON_SETTINGS | {"temperature", "top_k", "top_p", "seed"},
-}
-SWITCHES = {"no_repeat_word"}  # settings that are True or False
-
-STORED_SETTINGS = {  # of a model: their type, the least and the most
-    "beam_size": (int, 1, 1000),
-    "length_penalty": (float, -10, 10),
-    "max_length": (int, 1, 10000),
-    "no_repeat_ngram": (int, 0, 10000),
-}
-REAL_NUMBERS = {"length_penalty": (-10, 10), "temperature": (0.01, 100)}  # as one may ask for
-
-
-def require_stored_settings(settings):
-    """Raises CaptionerError unless the settings stored in a model are such as a search can have."""
-    method = settings.get("method")
-    require(method in METHODS, f"stored method {method!r}: choose one of {', '.join(METHODS)}")
-    for name, (kind, least, most) in STORED_SETTINGS.items():
-        value = settings.get(name, least)
-        is_number = isinstance(value, (kind, int)) and not isinstance(value, bool)
-        require(
-            is_number and least <= value <= most,
-            f"stored {name} {value!r}: must be a number from {least} to {most}",
-        )
-    for name in SWITCHES:
-        value = settings.get(name, False)
-        require(isinstance(value, bool), f"stored {name} {value!r}: must be true or false")
-
 
 class Caption(NamedTuple):
-    """What `generate(return_details=True)` says of one caption.
+    """One caption, as `generate(return_details=True)` returns it.
 
     Attributes:
         text: str. The sentence.
@@ -56,7 +24,7 @@ class Caption(NamedTuple):
         word_scores: tuple of float. Log-probability of each word, the end of the caption last.
         attention: float array (words, height, width), where each word looked: the weights of the
             CNN's regions, which sum to 1. None for models without attention, for ensembles, and
-            where no details were asked for.
+            unless it was requested.
     """
 
     text: str
@@ -67,7 +35,7 @@ class Caption(NamedTuple):
 
 
 class Generation:
-    """Captions pictures with whatever can encode them and go a word further.
+    """Captions pictures with whatever can encode them and predict the next word.
 
     A subclass has `vocabulary`; `generation`, a dict of the settings taken when none are given;
     `picture_size`, in pixels; and three methods, here in NumPy:
@@ -94,7 +62,8 @@ class Generation:
             caption is a list, best first.
 
         Raises:
-            ImageError: A picture cannot be read. `generate_all` goes on past such pictures.
+            ImageError: A picture cannot be read. `generate_all` continues after such pictures.
+            CaptionerError: A setting is unknown, out of range or of another method.
         """
         is_single = not isinstance(images, (list, tuple))
         results = []
@@ -104,25 +73,28 @@ class Generation:
             if isinstance(result, ImageError):
                 raise result
             results.append(result)
-        n_best = settings.get("n_best") or 1
-        captions = [_presented(each, n_best, return_details) for each in results]
-        return captions[0] if is_single else captions
+        if not return_details:
+            results = [[caption.text for caption in captions] for captions in results]
+        if self.search_settings(settings).get("n_best", 1) == 1:
+            results = [best for [best] in results]
+        return results[0] if is_single else results
 
     def generate_all(self, images, batch_size=32, with_attention=False, **settings):
-        """Captions any number of pictures, one batch in memory at a time; errors do not stop it.
+        """Captions any number of pictures, a batch at a time; a broken picture does not stop it.
 
         Args:
             images: iterable of paths, PIL images or arrays.
             batch_size, settings: as in `generate`.
-            with_attention: bool. Whether to tell where each word looked. Defaults to `False`.
+            with_attention: bool. Whether to add where each word looked. Defaults to `False`.
 
         Yields:
-            (index, image, list of `Caption`, best first, or the `ImageError`), in input order.
+            (index, image, list of n_best `Caption`, best first, or the `ImageError`), in input
+            order.
         """
         search = self.search_settings(settings) | {"with_attention": with_attention}
         require(batch_size >= 1, f"batch size {batch_size}: must be 1 or more")
         size = (self.picture_size, self.picture_size)
-        # While the captions of a batch are searched, which keeps one core busy, the CNN is at the
+        # While the captions of a batch are searched, which keeps one core busy, the CNN encodes the
         # next one.
         with ThreadPoolExecutor(1) as thread:
             encoded = deque()
@@ -146,25 +118,28 @@ class Generation:
             failed = isinstance(result, ImageError)
             yield index, source, result if failed else next(captions)
 
-    def decode(self, image, method="beam", pictures=None, with_attention=False, **settings):
+    def decode(self, image, method=DEFAULT.method, pictures=None, with_attention=False, **settings):
         """Captions for pictures already encoded.
 
         Args:
             image: what `encode` gave.
             method: str. Defaults to `"beam"`.
             pictures: list of int or None. See `decoding.sample`. Defaults to `None`.
-            with_attention: bool. Whether to tell where each word looked. Defaults to `False`.
+            with_attention: bool. Whether to add where each word looked. Defaults to `False`.
             **settings: as `search_settings` gives them.
 
         Returns:
-            list (pictures) of lists of `Caption`, best first.
+            list (pictures) of lists of n_best `Caption`, best first; one without `n_best`.
+
+        Raises:
+            CaptionerError: A setting is out of range.
         """
+        SETTINGS["method"].check(method)
         step, state = self.searchable(image)
         settings = self.search_arguments(settings)
         if method == "sample":
             settings["pictures"] = pictures
-        search = {"greedy": decoding.greedy, "beam": decoding.beam, "sample": decoding.sample}
-        found = search[method](step, state, **settings)
+        found = getattr(decoding, method)(step, state, **settings)
         captions = [[self._caption(each) for each in hypotheses] for hypotheses in found]
         return self._with_attention(image, found, captions) if with_attention else captions
 
@@ -190,18 +165,17 @@ class Generation:
     def search_arguments(self, settings):
         """Search settings as the searches of `captioner.decoding` take them.
 
-        The rule about words is asked for by `True`, and carried out by a table of the vocabulary.
+        For `no_repeat_word` that is a table of the vocabulary instead of True, None instead of
+        False.
 
         Args:
             settings: dict.
 
         Raises:
-            CaptionerError: The rule is asked for, and the vocabulary does not know the words.
+            CaptionerError: `no_repeat_word` is True, and the vocabulary has no such table.
         """
-        if "no_repeat_word" not in settings:
-            return settings
-        is_asked_for = settings["no_repeat_word"]
-        table = np.array(self.vocabulary.least_distances()) if is_asked_for else None
+        rule = settings.get("no_repeat_word", DEFAULT.no_repeat_word)
+        table = np.array(self.vocabulary.least_distances()) if rule else None
         return {**settings, "no_repeat_word": table}
 
     def _caption(self, hypothesis):
@@ -210,53 +184,41 @@ class Generation:
         return Caption(text, hypothesis.score, words, hypothesis.word_scores)
 
     def _with_attention(self, image, found, captions):
-        """The captions, with where each word looked if that can be told."""
+        """The captions, with where each word looked, if the model can say so."""
         return captions
 
     def search_settings(self, given):
-        """What `decode` takes: the settings given, else those stored, none that it ignores.
+        """What `decode` takes: the settings given, else those stored, for the method alone.
 
         Args:
             given: dict. `method` and arguments of the searches; None counts as not given.
 
         Raises:
-            CaptionerError: A setting is unknown or has no meaning with the method.
+            CaptionerError: A setting is unknown, out of range or of another method.
         """
         given = {name: value for name, value in given.items() if value is not None}
-        unknown = set(given) - SEARCH_SETTINGS["beam"] - SEARCH_SETTINGS["sample"] - {"method"}
-        require(
-            not unknown, f"{', '.join(sorted(unknown))}: no such setting of generate; see its help"
-        )
-        method = given.pop("method", self.generation["method"])
-        require(
-            method in METHODS, f"method {method!r}: no such method; choose {', '.join(METHODS)}"
-        )
-        allowed = SEARCH_SETTINGS[method]
-        misplaced = [f"{each} {given[each]}" for each in sorted(set(given) - allowed)]
-        harmless = misplaced == ["n_best 1"]
-        require(
-            not misplaced or harmless,
-            f"{', '.join(misplaced)}: has no meaning with method {method}; leave it out",
-        )
-        for name, (least, most) in REAL_NUMBERS.items():
-            value = given.get(name, least)
-            require(
-                least <= value <= most,
-                f"{name.replace('_', ' ')} {value}: must be a number from {least} to {most}",
-            )
-        for name in SWITCHES & set(given):
-            value = given[name]
-            require(isinstance(value, bool), f"{name} {value!r}: must be True or False")
+        unknown = sorted(set(given) - set(SETTINGS))
+        require(not unknown, f"{', '.join(unknown)}: no such setting of generate; see its help")
+        check_settings(given)
         settings = {**self.generation, **given}
+        method = settings["method"]
+        allowed = settings_of(method)
+        misplaced = sorted(set(given) - {"method", *allowed})
+        is_harmless = misplaced == ["n_best"] and given["n_best"] == 1
+        named = ", ".join(f"{SETTINGS[name].label} {given[name]}" for name in misplaced)
+        require(
+            not misplaced or is_harmless,
+            f"{named}: has no meaning with method {method}; leave it out",
+        )
         if settings.get("no_repeat_word"):
-            self.vocabulary.least_distances()  # an error is to come before any picture is read
+            self.vocabulary.least_distances()  # an error must come before any picture is read
         if method == "beam" and "n_best" in given and "beam_size" not in given:
             settings["beam_size"] = max(settings["beam_size"], given["n_best"])
-        return {"method": method, **{key: settings[key] for key in allowed & set(settings)}}
+        return {"method": method, **{name: settings[name] for name in allowed if name in settings}}
 
 
 class _Context:
-    """What `start` found of the pictures, handed to the rows of a search."""
+    """What `start` found in the pictures, for the rows of a search."""
 
     def __init__(self, context):
         self._context = context
@@ -271,7 +233,7 @@ class _Context:
 
 
 def picture_numbers(pictures):
-    """What `decode` takes for `pictures`: the picture itself is what chance goes by, not its place.
+    """What `decode` takes for `pictures`: numbers that depend on the pictures, not on their order.
 
     Args:
         pictures: list of arrays, pixels.
@@ -283,8 +245,3 @@ def _batches(items, size):
     items = iter(items)
     while batch := list(islice(items, size)):
         yield batch
-
-
-def _presented(captions, n_best, return_details):
-    chosen = captions if return_details else [each.text for each in captions]
-    return chosen[:n_best] if n_best > 1 else chosen[0]

@@ -16,13 +16,13 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
-from captioner.errors import CaptionerError
+from captioner.errors import CaptionerError, cannot_be, reason_of
 
 ENDINGS = {
     ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".gif", ".webp", ".avif", ".bmp",
     ".dib", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".jp2", ".j2k", ".qoi",
 }  # fmt: skip
-TURNS = {  # what EXIF's orientation asks for
+TURNS = {  # EXIF's orientation -> what turns the picture upright
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -32,17 +32,17 @@ TURNS = {  # what EXIF's orientation asks for
     8: Image.Transpose.ROTATE_90,
 }
 THREADS = min(32, max(4, os.cpu_count() or 1))  # Pillow decodes without holding Python's lock
-READ_AHEAD = max(64, 8 * THREADS)  # pictures decoded before they are asked for
-LARGE = 2**24  # pixels; larger pictures are decoded one at a time, for the memory's sake
+READ_AHEAD = max(64, 8 * THREADS)  # pictures decoded ahead of their use
+LARGE = 2**24  # pixels; larger pictures are decoded one at a time, to save memory
 MOST_AT_ONCE = 2**29  # bytes of a file that are read into memory at once
 MOST_SECONDS = 30  # for the decoding of one picture
 
 # Between Pillow's two limits, 89 and 179 megapixels, it only warns; beyond the second it refuses.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
-# Of damaged tags in a picture that can be read all the same.
+# Pillow also warns of damaged tags in pictures that it can read all the same.
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
-# One thread, for memory that a thread has freed serves that thread again, and others seldom.
+# One thread, because memory that a thread has freed is seldom used again by another thread.
 _large_pictures = ThreadPoolExecutor(1)
 
 
@@ -51,20 +51,20 @@ class ImageError(CaptionerError):
 
 
 def read_image(source, size):
-    """One picture as the encoder wants it.
+    """One picture as the encoder takes it.
 
-    The whole picture is squeezed into the wanted shape, not cropped. It is turned as its EXIF data
-    say, of an animation or several pages the first counts, what is transparent becomes white, and
-    16-bit values are scaled to 8 bits. All kinds of files that Pillow decodes itself are read; for
-    PostScript (.eps) it would start another program, so that is refused.
+    The whole picture is resized to the shape, not cropped. It is turned upright as its EXIF data
+    say. Of an animation the first frame is taken, and of several pages the first. Transparent areas
+    become white, and 16-bit values are scaled to 8 bits. Every format is read that Pillow decodes
+    itself; PostScript (.eps) is refused, because Pillow would start another program for it.
 
     Args:
-        source: a path; the bytes of a picture file, or an object whose `read()` gives them, and
-            whose `name` messages call it by; a PIL image; or an array (height, width),
+        source: a path; the bytes of a picture file; an object whose `read()` returns them, and
+            whose `name` is used in messages; a PIL image; or an array (height, width),
             (height, width, 1), (..., 3) or (..., 4): uint8, uint16, or float from 0 to 1 or from
             0 to 255.
-        size: tuple (height, width) in pixels; or int, the most that the longer side may have, and
-            then nothing is squeezed or enlarged.
+        size: tuple (height, width) in pixels; or int, the most pixels of the longer side: the
+            picture then keeps its proportions and is never enlarged.
 
     Returns:
         uint8 array (height, width, 3), RGB, 0 to 255.
@@ -88,13 +88,13 @@ def read_image(source, size):
 
 
 def read_images(sources, size, change=None):
-    """Any number of pictures, decoded ahead by a few threads; errors do not stop it.
+    """Any number of pictures, decoded ahead by a few threads; a broken one does not stop it.
 
     Args:
         sources: iterable of what `read_image` takes. It is read only a little ahead.
         size: tuple (height, width) in pixels.
-        change: callable or None. Given a picture's index and pixels, what to yield in their place;
-            called by the threads, in no order. Defaults to `None`.
+        change: callable or None. Takes a picture's index and pixels, and returns what to yield in
+            their place; the threads call it, in any order. Defaults to `None`.
 
     Yields:
         (index, source, uint8 array (height, width, 3) or the `ImageError`), in order.
@@ -122,12 +122,12 @@ def read_images(sources, size, change=None):
 
 
 def find_images(arguments):
-    """The picture files that paths, folders and globs stand for.
+    """The picture files that paths, folders and globs name.
 
     Args:
-        arguments: iterable of str. A file is taken whatever its ending; of a folder all files below
-            it with a picture's ending, hidden ones left out, in the order of their names; a glob
-            may contain `**`; `-` stands for the paths on standard input, one a line.
+        arguments: iterable of str. A file is taken whatever its ending. A folder gives all files
+            below it with a picture's ending, except hidden ones, in the order of their names. A
+            glob may contain `**`. `-` reads paths from standard input, one a line.
 
     Returns:
         (list of paths, list of str): the pictures, and one line for each argument that gave none.
@@ -158,7 +158,7 @@ def is_picture(name):
 
 
 def describe(source):
-    """How a picture is called in messages: its path in one printable line, or what it is."""
+    """The name of a picture in messages: its path in one printable line, or what it is."""
     if isinstance(source, (str, os.PathLike)):
         path = os.fsdecode(source)
         return path if path.isprintable() else repr(path)[1:-1]
@@ -182,7 +182,7 @@ def _with_standard_input(arguments):
 
 def _in_folder(folder, problems):
     def tell(error):
-        problems.append(f"{describe(error.filename)}: cannot be read ({error.strerror})")
+        problems.append(cannot_be("read", describe(error.filename), error))
 
     found = []
     for parent, folders, names in os.walk(folder, onerror=tell):
@@ -201,7 +201,7 @@ def _finished(job):
 
 
 def _guarded(read, source, size, name):
-    """`read(source, size)`, whatever goes wrong in it told in one line."""
+    """`read(source, size)`; whatever goes wrong in it is reported in one line."""
     try:
         return read(source, size)
     except ImageError:
@@ -215,15 +215,10 @@ def _guarded(read, source, size, name):
     except MemoryError as error:
         raise ImageError(f"{name}: too large for the memory") from error
     except OSError as error:
-        reason = error.strerror or str(error) or "damaged"
-        raise ImageError(f"{name}: cannot be read ({_one_line(reason)})") from error
-    except Exception as error:  # damaged files bring out all kinds in the decoders
-        reason = f"{type(error).__name__}: {error}"
-        raise ImageError(f"{name}: cannot be decoded ({_one_line(reason)})") from error
-
-
-def _one_line(text):
-    return " ".join(text.split())[:200]
+        raise ImageError(cannot_be("read", name, error)) from error
+    except Exception as error:  # on damaged files decoders raise errors of all kinds
+        reason = f"{type(error).__name__}: {reason_of(error)}"
+        raise ImageError(cannot_be("decoded", name, reason)) from error
 
 
 def _read_file(path, size):
@@ -270,12 +265,12 @@ def _large_pixels(file, image, size):
 
 
 class _TimedFile(io.BufferedReader):
-    """A picture file that takes neither all the time nor all the memory there is.
+    """A picture file that can use up neither the time nor the memory.
 
-    Some hundred kilobytes of a JPEG can be hours of work (scan upon scan over a huge picture), and
-    some decoders read a file of any length at once. Pillow reads the others piece by piece, and so
-    can be stopped in between. Given a file and no name, it also maps none into memory: reading a
-    mapped file that becomes shorter kills the process.
+    A JPEG of some hundred kilobytes can take hours (scan after scan of a huge picture), and some
+    decoders read a file of any length at once. The other decoders read piece by piece, and can be
+    stopped between two pieces. Because Pillow gets a file and no path, it also maps none into
+    memory: reading a mapped file that becomes shorter kills the process.
     """
 
     def __init__(self, raw, name_shown, length):
@@ -284,7 +279,7 @@ class _TimedFile(io.BufferedReader):
         self.start_clock()
 
     def start_clock(self):
-        """Gives it its time anew."""
+        """Starts its time again."""
         self._end = time.monotonic() + MOST_SECONDS
 
     def read(self, size=-1):
@@ -301,10 +296,10 @@ class _TimedFile(io.BufferedReader):
 
 @functools.cache
 def _formats():
-    """What Pillow opens, but for what reaches beyond the file that is being watched.
+    """The formats that Pillow may open: all but those that evade the limits set here.
 
-    PostScript is a program, which Pillow has Ghostscript run. The others hold whole pictures of
-    other kinds, which it opens by itself, PostScript among them, past all limits set here.
+    PostScript is a program, which Pillow has Ghostscript run. The other ones contain whole pictures
+    in further formats, PostScript among them, which Pillow opens by itself.
     """
     Image.init()
     return sorted(set(Image.OPEN) - {"EPS", "IPTC", "BLP", "ICNS", "FPX", "MIC", "WMF"})
@@ -321,7 +316,7 @@ def _pixels(image, size):
 
 
 def _upright(image):
-    """The picture as EXIF says it is to be seen; itself, not a copy, where it is so already."""
+    """The picture turned upright as EXIF says; itself, not a copy, where it is upright already."""
     turn = TURNS.get(image.getexif().get(ExifTags.Base.Orientation))
     return image if turn is None else image.transpose(turn)
 
@@ -343,7 +338,7 @@ def _eight_bits(image):
     """A grey picture of 16-bit, 32-bit or float values, scaled to 0..255."""
     values = np.asarray(image).astype(np.float32)
     if not np.isfinite(values).all():
-        raise OSError("it holds values that are no numbers")
+        raise OSError("it holds values that are not numbers")
     if image.mode.startswith("I;16"):
         most = 65535
     elif image.mode == "F" and values.max() <= 1:
@@ -367,7 +362,7 @@ def _from_array(array):
     if array.dtype == np.uint16:
         values *= 255 / 65535
     elif array.dtype.kind in "bf" and values.max() <= 1:
-        values *= 255  # the way matplotlib and scikit-image keep pictures
+        values *= 255  # as matplotlib and scikit-image keep pictures
     if not (values.min() >= 0 and values.max() <= 255):
         raise ImageError(f"{name}: values must be 0 to 255, or 0 to 1 as floats")
     return Image.fromarray((values + 0.5).astype(np.uint8))

@@ -5,12 +5,13 @@ import zlib
 
 import numpy as np
 
-from captioner.errors import CaptionerError, require
-from captioner.generation import Generation, require_stored_settings
+from captioner.decoding import stored_settings
+from captioner.errors import CaptionerError, cannot_be, require
+from captioner.generation import Generation
 from captioner.text_files import read_json
 from captioner.vocabulary import Vocabulary
 
-FORMAT = 1  # of the folder; another is another program's
+FORMAT = 1  # of the folder
 MANIFEST = "manifest.json"
 NETWORKS = ("encode", "start", "step")  # one .tflite file each
 THREADS = os.cpu_count() or 1
@@ -19,17 +20,17 @@ THREADS = os.cpu_count() or 1
 class LiteCaptioner(Generation):
     """An exported captioner: three networks and a manifest in one folder.
 
-    The searches are those of every captioner, in `captioner.decoding`; only `encode`, `start` and
-    `step` are run by LiteRT instead of Keras, which need not be there.
+    The searches are those of every captioner, in `captioner.decoding`. Only `encode`, `start` and
+    `step` are run by LiteRT instead of Keras, which need not be installed.
 
     Args:
         folder: str. What `python -m captioner export` wrote.
-        threads: int. How many compute. Defaults to as many as there are cores.
+        threads: int. How many threads compute. Defaults to one for each core.
 
     Attributes:
         vocabulary: Vocabulary.
         generation: dict. The settings `generate` takes when none are given.
-        about: dict. What the file tells of its training.
+        about: dict. What the file says about its training.
         picture_size: int. Height and width, in pixels, of the pictures the encoder takes.
 
     Raises:
@@ -43,29 +44,27 @@ class LiteCaptioner(Generation):
 
     def __init__(self, folder, threads=THREADS):
         folder = os.fspath(folder)
-        manifest = _read_manifest(folder)
+        manifest = manifest_of(folder)
         self.vocabulary = Vocabulary.from_config(manifest["vocabulary"])
-        # Folders of before there was the rule have none.
-        self.generation = {"no_repeat_word": False, **manifest["generation"]}
-        require_stored_settings(self.generation)
+        self.generation = stored_settings(manifest["generation"])
         self.about = manifest["about"]
         self.picture_size = manifest["picture_size"]
-        checksums = manifest.get("checksums", {})  # folders of before there were any have none
+        checksums = manifest.get("checksums", {})  # old folders have none
         self._encode, self._start, self._step = (
             _open_network(os.path.join(folder, f"{name}.tflite"), checksums.get(name), threads)
             for name in NETWORKS
         )
 
     def encode(self, pixels, batch_size=32):
-        """What `Captioner.see` gives, as an array, for any number of pictures.
+        """What `Captioner.see` returns, as an array, for any number of pictures.
 
-        One by one, whatever the batch size: that is a fifth quicker than 32 at once, whose
-        activations do not fit the processor's cache, and takes a third of the memory (measured).
+        One by one, whatever the batch size: that is a fifth faster than 32 at once, whose
+        activations do not fit in the processor's cache, and takes a third of the memory (measured).
         """
         return np.concatenate([self._encode(pixels=each[None])["image"] for each in pixels])
 
     def start(self, image):
-        """`Decoder.start`: (context, state), two lists of arrays with one row a picture."""
+        """`Decoder.start`: (context, state), two lists of arrays with one row for each picture."""
         found = self._start(image=np.asarray(image, np.float32))
         return listed("context", found), listed("state", found)
 
@@ -77,7 +76,7 @@ class LiteCaptioner(Generation):
 
 
 def _open_network(path, checksum, threads):
-    """One .tflite file as a function of named arrays, with any number of rows, to such."""
+    """One .tflite file as a function from named arrays to named arrays, of any number of rows."""
     interpreter = _interpreter_class()
     require(
         checksum is None or checksum == checksum_of(path),
@@ -85,11 +84,10 @@ def _open_network(path, checksum, threads):
     )
     try:
         opened = interpreter(path, num_threads=threads)
-        opened.allocate_tensors()  # a damaged file is told now, and LiteRT's greeting comes now
+        opened.allocate_tensors()  # here a damaged file is found, and LiteRT prints its greeting
         return opened.get_signature_runner()
     except (ValueError, RuntimeError) as error:
-        reason = str(error).strip().split("\n")[0][:160]
-        raise CaptionerError(f"{path}: cannot be opened by LiteRT ({reason})") from error
+        raise CaptionerError(cannot_be("opened by LiteRT", path, error)) from error
 
 
 class LiteRTMissingError(CaptionerError):
@@ -106,7 +104,12 @@ def _interpreter_class():
     return Interpreter
 
 
-def _read_manifest(folder):
+def manifest_of(folder):
+    """What the manifest of an exported captioner says, a dict.
+
+    Raises:
+        CaptionerError: The folder is not an exported captioner.
+    """
     path = os.path.join(folder, MANIFEST)
     manifest = read_json(path)
     wanted = {"format", "vocabulary", "generation", "about", "picture_size"}
@@ -123,12 +126,12 @@ def _read_manifest(folder):
 
 
 def checksum_of(path):
-    """The CRC-32 of a file, which finds damage in a few milliseconds, but no ill will."""
+    """The CRC-32 of a file: it detects damage in a few milliseconds, but not manipulation."""
     try:
         with open(path, "rb") as file:
             return zlib.crc32(file.read())
     except OSError as error:
-        raise CaptionerError(f"{path}: cannot be read ({error.strerror})") from error
+        raise CaptionerError(cannot_be("read", path, error)) from error
 
 
 def is_exported(path):
@@ -142,6 +145,6 @@ def named(kind, arrays):
 
 
 def listed(kind, arrays):
-    """The list that `named` made part of a dict."""
+    """The list of one kind in a dict that `named` made."""
     count = sum(name.startswith(f"{kind}_") for name in arrays)
     return [arrays[f"{kind}_{number}"] for number in range(count)]

@@ -12,7 +12,8 @@ import zipfile
 
 import h5py
 
-from captioner.errors import CaptionerError, require
+from captioner.decoder_settings import SIZES
+from captioner.errors import CaptionerError, cannot_be, reason_of, require
 
 CONFIG, WEIGHTS = "config.json", "model.weights.h5"
 MEMBERS = {CONFIG, WEIGHTS, "metadata.json"}
@@ -49,7 +50,7 @@ def check_model_file(path):
         raise CaptionerError(f"{path}: cannot be opened as a captioner: {error}") from error
     except OSError as error:
         if error.filename:
-            raise CaptionerError(f"{path}: cannot be read ({error.strerror})") from error
+            raise CaptionerError(cannot_be("read", path, error)) from error
         raise _damaged(path, error) from error
     except Exception as error:  # zipfile, zlib, json and h5py each have their own
         raise _damaged(path, error) from error
@@ -57,9 +58,8 @@ def check_model_file(path):
 
 
 def _damaged(path, error):
-    reason = str(error).strip().split("\n")[0][:160] or type(error).__name__
     return CaptionerError(
-        f"{path}: cannot be opened as a captioner: damaged or something else ({reason})"
+        f"{path}: cannot be opened as a captioner: damaged or something else ({reason_of(error)})"
     )
 
 
@@ -122,15 +122,17 @@ def _require_sizes(config, longest, count):
     size = config["encoder"].get("size")
     require(size is None or 0 < size <= LARGEST_PICTURE, f"its pictures have {size} pixels")
     decoder = config["decoder"]
-    names = ("vocabulary_size", "image_features", "units", "embedding", "image_units", "layers",
-             "attention_units")  # fmt: skip
-    for member in decoder.get("members", [decoder]):
-        for name in names:
-            value = member.get(name, 0)
-            require(
-                0 <= value <= max(longest, LARGEST_LAYER),
-                f"its {name} is said to be {value}, its weights are of at most {longest}",
-            )
-        least = member["layers"] * member["units"] ** 2
-        least += member["vocabulary_size"] * (member["units"] + member["embedding"])
-        require(least <= count, f"its decoder would have {least:,} weights, the file has {count:,}")
+    require(
+        "members" not in decoder,
+        "files that `join` made are no longer supported; give the models it was made of with "
+        "--model A --model B, which averages them",
+    )
+    for name in ("vocabulary_size", "image_features", *SIZES):
+        value = decoder.get(name, 0)
+        require(
+            0 <= value <= max(longest, LARGEST_LAYER),
+            f"its {name} is said to be {value}, its weights are of at most {longest}",
+        )
+    least = decoder["layers"] * decoder["units"] ** 2
+    least += decoder["vocabulary_size"] * (decoder["units"] + decoder["embedding"])
+    require(least <= count, f"its decoder would have {least:,} weights, the file has {count:,}")

@@ -9,7 +9,7 @@ from captioner.ensemble import Ensemble
 from captioner.errors import CaptionerError, CaptionerWarning, require
 from captioner.lite_captioner import THREADS, LiteCaptioner, LiteRTMissingError, is_exported
 from captioner.presets import DEFAULT_PRESET, current_name, exported_form, find_model
-from captioner.reranked import Reranked
+from captioner.reranked import WEIGHT, Reranked
 
 RUNTIMES = ("auto", "litert", "keras")
 
@@ -82,7 +82,7 @@ def load_models(names, runtime="auto", backward=None, weight=None, threads=THREA
     model = models[0] if len(models) == 1 else Ensemble(models)
     if backward is None:
         return model
-    return Reranked(model, _load_keras(backward), 0.5 if weight is None else weight)
+    return Reranked(model, _load_keras(backward), WEIGHT if weight is None else weight)
 
 
 def opened(model):

@@ -1,24 +1,20 @@
 """ImageRNN: a cell run over time, by our own loop or by Keras' layers."""
 
+from typing import ClassVar
+
 import keras
 from keras import ops
 
 from captioner.attention import AdditiveAttention
 from captioner.cells import CELLS
 from captioner.compiled import XLA
-from captioner.errors import require
+from captioner.errors import CaptionerError, require
 
 # Loops of known length up to this are written out step by step; longer ones would take too long to
 # trace. XLA takes ten times as long to compile a loop that is written out (measured).
 UNROLL_LIMIT = 0 if XLA else 64
 
 ATTENTIONS = ("none", "additive")
-
-KERAS_LAYERS = {
-    "rnn": keras.layers.SimpleRNN,
-    "lstm": keras.layers.LSTM,
-    "gru": keras.layers.GRU,
-}
 
 
 @keras.saving.register_keras_serializable(package="captioner")
@@ -81,8 +77,9 @@ class ImageRNN(keras.layers.Layer):
         super().__init__(**kwargs)
         require(cell in CELLS, f"cell {cell!r}: no such cell; choose one of {', '.join(CELLS)}")
         require(
-            implementation in ("custom", "keras"),
-            f"implementation {implementation!r}: no such implementation; choose custom or keras",
+            implementation in RUNNERS,
+            f"implementation {implementation!r}: no such implementation; choose "
+            f"{' or '.join(RUNNERS)}",
         )
         require(
             attention in ATTENTIONS,
@@ -101,32 +98,15 @@ class ImageRNN(keras.layers.Layer):
             self.attention = AdditiveAttention(attention_units, name="attention")
         self.supports_masking = True
         self.state_names = CELLS[cell].state_names
-        if implementation == "custom":
-            self.cell = CELLS[cell](units, recurrent_dropout, l2, seed, name="cell")
-        else:
-            self.keras_layer = self._make_keras_layer()
-
-    def _make_keras_layer(self):
-        regularizer = keras.regularizers.L2(self.l2) if self.l2 else None
-        return KERAS_LAYERS[self.cell_name](
-            self.units,
-            return_sequences=True,
-            return_state=True,
-            recurrent_dropout=self.recurrent_dropout,
-            kernel_regularizer=regularizer,
-            recurrent_regularizer=regularizer,
-            seed=self.seed,
-            name="keras_layer",
-        )
+        self._runner = RUNNERS[implementation](cell, units, recurrent_dropout, l2, seed)
+        # Files have a layer's weights under the name of the attribute that holds it.
+        setattr(self, self._runner.held_as, self._runner.layer)
 
     def build(self, words_shape, image_shape):
         self.words_size, self.image_size = words_shape[-1], image_shape[-1]
         if self.attention is not None:
             self.attention.build((None, self.units), image_shape)
-        if self.implementation == "custom":
-            self.cell.build(words_shape, image_shape)
-        else:
-            self.keras_layer.build((None, None, self.words_size + self.image_size))
+        self._runner.build(words_shape, image_shape)
 
     def call(
         self,
@@ -145,8 +125,7 @@ class ImageRNN(keras.layers.Layer):
             output, states, *looked = self._run_attending(*arguments)
         else:
             require(not return_attention, "return_attention: this layer has no attention")
-            run = self._run_custom if self.implementation == "custom" else self._run_keras
-            output, states = run(*arguments)
+            output, states = self._runner.run(*arguments)
         if return_attention:
             return (output, *looked)
         return (output, states) if return_state else output
@@ -155,43 +134,15 @@ class ImageRNN(keras.layers.Layer):
         """Zeros: a list of one tensor (batch, units) per state name."""
         return [ops.zeros((batch_size, self.units), self.compute_dtype) for _ in self.state_names]
 
-    def _run_keras(self, words, image, mask, initial_state, training):
-        if len(image.shape) == 2:
-            image = ops.broadcast_to(
-                image[:, None, :], (*ops.shape(words)[:2], ops.shape(image)[-1])
-            )
-        inputs = ops.concatenate([words, image], axis=-1)  # (batch, time, embed + features)
-        # The mask is handed over by name: Keras' own propagation loses it in a concatenation.
-        output, *states = self.keras_layer(
-            inputs, initial_state=initial_state, mask=mask, training=training
-        )
-        return output, states
-
-    def _run_custom(self, words, image, mask, initial_state, training):
-        image = self.cell.project_image(image)  # once per picture: (batch, g·units)
-        if len(image.shape) == 2:
-            image = image[:, None, :]
-        projected = self.cell.project_words(words) + image  # (batch, time, g·units)
-        dropout_mask = self.cell.dropout_mask(ops.shape(words)[0], training)
-
-        def step(carry, projected_t):
-            _, *states = carry
-            states = self.cell.step(projected_t, states, dropout_mask)
-            return [states[0], *states]
-
-        carry = [ops.zeros_like(initial_state[0]), *initial_state]
-        (_, *states), (output, *_) = _loop(step, carry, projected, mask)
-        return output, states
-
     def _run_attending(self, words, regions, mask, initial_state, training):
         keys = self.attention.keys(regions)
         batch_size = ops.shape(words)[0]
-        inputs, advance = self._steps_with_new_images(words, initial_state, training)
+        runner, advance = self._runner, self._runner.start(initial_state, training)
 
-        def step(carry, input_t):
+        def step(carry, word):
             _, *states, _, _ = carry
             image, weights = self.attention(states[0], regions, keys)
-            states = advance(input_t, image, states)
+            states = advance(runner.combine(word, runner.prepare_image(image)), states)
             return [states[0], *states, image, weights]
 
         carry = [
@@ -200,35 +151,15 @@ class ImageRNN(keras.layers.Layer):
             ops.zeros((batch_size, self.image_size), self.compute_dtype),
             ops.zeros((batch_size, regions.shape[1]), self.compute_dtype),
         ]
-        (_, *states, _, _), (output, *_, images, weights) = _loop(step, carry, inputs, mask)
+        words = runner.prepare_words(words)
+        (_, *states, _, _), (output, *_, images, weights) = _loop(step, carry, words, mask)
         return output, states, images, weights
-
-    def _steps_with_new_images(self, words, initial_state, training):
-        """What can be done before the loop, and one step of the rest of it."""
-        if self.implementation == "custom":
-            dropout_mask = self.cell.dropout_mask(ops.shape(words)[0], training)
-
-            def advance(projected, image, states):
-                projected = projected + self.cell.project_image(image)
-                return self.cell.step(projected, states, dropout_mask)
-
-            return self.cell.project_words(words), advance
-        cell = self.keras_layer.cell
-        cell.reset_dropout_mask()
-        cell.reset_recurrent_dropout_mask()
-        if training and self.recurrent_dropout:
-            cell.get_recurrent_dropout_mask(initial_state[0])  # one for all steps
-
-        def advance(word, image, states):
-            return cell(ops.concatenate([word, image], axis=-1), states, training=training)[1]
-
-        return words, advance
 
     def prepare_image(self, image):
         """What `step` needs of the image, computed once per picture: a list of tensors."""
         if self.attention is not None:
             return [image, self.attention.keys(image)]
-        return [self.cell.project_image(image) if self.implementation == "custom" else image]
+        return [self._runner.prepare_image(image)]
 
     def step(self, word, prepared, states):
         """One step while generating.
@@ -242,17 +173,13 @@ class ImageRNN(keras.layers.Layer):
             (output (batch, units), list of new states, i_t (batch, features) where there is
             attention, else None).
         """
-        image = None
+        runner, image = self._runner, None
         if self.attention is not None:
             image, _ = self.attention(states[0], *prepared)
-            prepared = [
-                self.cell.project_image(image) if self.implementation == "custom" else image
-            ]
-        if self.implementation == "custom":
-            states = self.cell.step(self.cell.project_words(word) + prepared[0], states)
-            return states[0], states, image
-        inputs = ops.concatenate([word, prepared[0]], axis=-1)
-        return *self.keras_layer.cell(inputs, states, training=False), image
+            prepared = [runner.prepare_image(image)]
+        inputs = runner.combine(runner.prepare_words(word), prepared[0])
+        states = runner.start(states, training=False)(inputs, states)
+        return states[0], states, image
 
     def trace(self, words, image):
         """Every state and every gate of a forward pass, to look at.
@@ -266,7 +193,7 @@ class ImageRNN(keras.layers.Layer):
             `gate_names`. With attention also `image` (batch, time, features), what was looked at.
 
         Raises:
-            CaptionerError: The implementation is `"keras"`, whose layers do not tell.
+            CaptionerError: The implementation is `"keras"`, whose layers do not show their gates.
 
         Example:
         >>> layer = captioner.ImageRNN(16, cell="gru")
@@ -274,23 +201,18 @@ class ImageRNN(keras.layers.Layer):
         >>> seen["update_gate"].shape
         (2, 5, 16)
         """
-        require(
-            self.implementation == "custom",
-            "trace: Keras' layers do not show their gates; load the model with "
-            "implementation='custom'",
-        )
         if not self.built:
             self.build(words.shape, image.shape)
         is_constant = self.attention is not None or len(image.shape) == 2
-        states, steps = self.initial_state(words.shape[0]), []
+        runner, states, steps = self._runner, self.initial_state(words.shape[0]), []
         for t in range(words.shape[1]):
             word, before = words[:, t], states[0]
             prepared = self.prepare_image(image if is_constant else image[:, t])
             _, states, looked = self.step(word, prepared, states)
-            image_term = prepared[0] if looked is None else self.cell.project_image(looked)
-            gates = self.cell.gate_values(self.cell.project_words(word) + image_term, before)
+            image_term = prepared[0] if looked is None else runner.prepare_image(looked)
+            gates = runner.gates(runner.combine(runner.prepare_words(word), image_term), before)
             steps.append([*states, *gates, *([] if looked is None else [looked])])
-        names = [*self.state_names, *self.cell.gate_names, "image"]
+        names = [*self.state_names, *CELLS[self.cell_name].gate_names, "image"]
         over_time = zip(*steps, strict=True)
         return {name: ops.stack(each, axis=1) for name, each in zip(names, over_time, strict=False)}
 
@@ -301,28 +223,12 @@ class ImageRNN(keras.layers.Layer):
             dict of numpy arrays: w_xh (embed, g·units), w_ih (features, g·units),
             w_hh (units, g·units), bias.
         """
-        holder = self._weight_holder()
-        if self.implementation == "custom":
-            w_xh, w_ih, w_hh = holder.w_xh, holder.w_ih, holder.w_hh
-        else:
-            w_xh, w_ih = holder.kernel[: self.words_size], holder.kernel[self.words_size :]
-            w_hh = holder.recurrent_kernel
-        weights = {"w_xh": w_xh, "w_ih": w_ih, "w_hh": w_hh, "bias": holder.bias}
+        weights = self._runner.equation_weights()
         return {name: ops.convert_to_numpy(value) for name, value in weights.items()}
 
     def set_equation_weights(self, weights):
         """Takes what `equation_weights` of a layer of the same sizes gave."""
-        holder = self._weight_holder()
-        if self.implementation == "custom":
-            for name, value in weights.items():
-                getattr(holder, name).assign(value)
-        else:
-            holder.kernel.assign(ops.concatenate([weights["w_xh"], weights["w_ih"]], axis=0))
-            holder.recurrent_kernel.assign(weights["w_hh"])
-            holder.bias.assign(weights["bias"])
-
-    def _weight_holder(self):
-        return self.cell if self.implementation == "custom" else self.keras_layer.cell
+        self._runner.set_equation_weights(weights)
 
     def compute_output_shape(self, words_shape, image_shape):
         return (*words_shape[:-1], self.units)
@@ -339,6 +245,158 @@ class ImageRNN(keras.layers.Layer):
             "attention": self.attention_name,
             "attention_units": self.attention_units,
         }
+
+
+class OwnLoop:
+    """Runs a cell of `captioner.cells` by our loop; w_xh·x and w_ih·i are computed outside it.
+
+    Args:
+        cell: str. A key of `CELLS`.
+        units, recurrent_dropout, l2, seed: as `ImageRNN` takes them.
+    """
+
+    held_as = "cell"
+
+    def __init__(self, cell, units, recurrent_dropout, l2, seed):
+        self.layer = CELLS[cell](units, recurrent_dropout, l2, seed, name="cell")
+
+    def build(self, words_shape, image_shape):
+        self.layer.build(words_shape, image_shape)
+
+    def prepare_words(self, words):
+        """What is computed of one word or of all before the loop."""
+        return self.layer.project_words(words)  # (batch, [time,] g·units)
+
+    def prepare_image(self, image):
+        """What is computed of the image once, where it is constant."""
+        return self.layer.project_image(image)  # (batch, [time,] g·units)
+
+    def combine(self, words, image):
+        """The inputs of steps, of prepared words and image."""
+        return words + image
+
+    def start(self, states, training):
+        """A function (inputs, states) -> states, one step of a sequence with one dropout mask."""
+        dropout_mask = self.layer.dropout_mask(ops.shape(states[0])[0], training)
+        return lambda inputs, states: self.layer.step(inputs, states, dropout_mask)
+
+    def run(self, words, image, mask, states, training):
+        """The whole sequence without attention: (output (batch, time, units), last states)."""
+        image = self.prepare_image(image)
+        if len(image.shape) == 2:
+            image = image[:, None, :]
+        inputs = self.combine(self.prepare_words(words), image)  # (batch, time, g·units)
+        advance = self.start(states, training)
+
+        def step(carry, inputs_t):
+            _, *states = carry
+            states = advance(inputs_t, states)
+            return [states[0], *states]
+
+        carry = [ops.zeros_like(states[0]), *states]
+        (_, *states), (output, *_) = _loop(step, carry, inputs, mask)
+        return output, states
+
+    def gates(self, inputs, hidden):
+        """The cell's `gate_values` in one step."""
+        return self.layer.gate_values(inputs, hidden)
+
+    def equation_weights(self):
+        """The weights, by the names that they have in the equations."""
+        names = ("w_xh", "w_ih", "w_hh", "bias")
+        return {name: getattr(self.layer, name) for name in names}
+
+    def set_equation_weights(self, weights):
+        for name, value in weights.items():
+            getattr(self.layer, name).assign(value)
+
+
+class KerasLoop:
+    """Runs a recurrent layer of Keras on the concatenation of words and image, as `OwnLoop` does.
+
+    Raises:
+        CaptionerError: Keras has no layer for the cell.
+    """
+
+    held_as = "keras_layer"
+    layers: ClassVar = {
+        "rnn": keras.layers.SimpleRNN,
+        "lstm": keras.layers.LSTM,
+        "gru": keras.layers.GRU,
+    }
+
+    def __init__(self, cell, units, recurrent_dropout, l2, seed):
+        require(
+            cell in self.layers,
+            f"cell {cell!r}: Keras has no layer for it; give implementation='custom'",
+        )
+        regularizer = keras.regularizers.L2(l2) if l2 else None
+        self.layer = self.layers[cell](
+            units,
+            return_sequences=True,
+            return_state=True,
+            recurrent_dropout=recurrent_dropout,
+            kernel_regularizer=regularizer,
+            recurrent_regularizer=regularizer,
+            seed=seed,
+            name="keras_layer",
+        )
+
+    def build(self, words_shape, image_shape):
+        self.words_size = words_shape[-1]
+        self.layer.build((None, None, self.words_size + image_shape[-1]))
+
+    def prepare_words(self, words):
+        return words
+
+    def prepare_image(self, image):
+        return image
+
+    def combine(self, words, image):
+        return ops.concatenate([words, image], axis=-1)  # (batch, [time,] embed + features)
+
+    def start(self, states, training):
+        cell = self.layer.cell
+        cell.reset_dropout_mask()
+        cell.reset_recurrent_dropout_mask()
+        if training and cell.recurrent_dropout:
+            cell.get_recurrent_dropout_mask(states[0])  # one for all steps
+        return lambda inputs, states: cell(inputs, states, training=training)[1]
+
+    def run(self, words, image, mask, states, training):
+        if len(image.shape) == 2:
+            image = ops.broadcast_to(
+                image[:, None, :], (*ops.shape(words)[:2], ops.shape(image)[-1])
+            )
+        # The mask is handed over by name: Keras' own propagation loses it in a concatenation.
+        output, *states = self.layer(
+            self.combine(words, image), initial_state=states, mask=mask, training=training
+        )
+        return output, states
+
+    def gates(self, inputs, hidden):
+        raise CaptionerError(
+            "trace: Keras' layers do not show their gates; load the model with "
+            "implementation='custom'"
+        )
+
+    def equation_weights(self):
+        cell, size = self.layer.cell, self.words_size
+        return {
+            "w_xh": cell.kernel[:size],
+            "w_ih": cell.kernel[size:],
+            "w_hh": cell.recurrent_kernel,
+            "bias": cell.bias,
+        }
+
+    def set_equation_weights(self, weights):
+        cell = self.layer.cell
+        cell.kernel.assign(ops.concatenate([weights["w_xh"], weights["w_ih"]], axis=0))
+        cell.recurrent_kernel.assign(weights["w_hh"])
+        cell.bias.assign(weights["bias"])
+
+
+RUNNERS = {"custom": OwnLoop, "keras": KerasLoop}
 
 
 def _loop(step, carry, inputs, mask):

@@ -1,10 +1,20 @@
-"""Text and JSON files: read, or refused in one line that says where; and replaced whole."""
+"""Text and JSON files: read, or refused in one line that says where and why; replaced whole."""
 
 import contextlib
 import json
 
-from captioner.errors import CaptionerError
+from captioner.errors import CaptionerError, cannot_be
 from captioner.files import replacing
+
+KINDS = {  # of values in a JSON file
+    dict: "an object",
+    list: "a list",
+    str: "a string",
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    type(None): "null",
+}
 
 
 def read_bytes(path, limit=-1):
@@ -13,7 +23,7 @@ def read_bytes(path, limit=-1):
         with open(path, "rb") as file:
             return file.read(limit)
     except OSError as error:
-        raise CaptionerError(f"{path}: cannot be read ({error.strerror})") from error
+        raise CaptionerError(cannot_be("read", path, error)) from error
 
 
 def read_text(path):
@@ -27,7 +37,7 @@ def read_text(path):
 
 
 def read_json(path):
-    """What a JSON file holds."""
+    """The content of a JSON file."""
     text = read_text(path)
     try:
         return json.loads(text)
@@ -41,11 +51,11 @@ def read_json(path):
 
 @contextlib.contextmanager
 def replacing_text(path, **settings):
-    """A text file to write, which takes the place of an older one as `files.replacing` has it.
+    """A text file to write, which replaces an older one as `files.replacing` does.
 
     Args:
         path: str.
-        **settings: of `open`, such as encoding.
+        **settings: arguments of `open`, such as encoding.
 
     Yields:
         The file, open for writing.
@@ -57,8 +67,7 @@ def replacing_text(path, **settings):
         with replacing(path) as unfinished, open(unfinished, "w", **settings) as file:
             yield file
     except OSError as error:
-        reason = error.strerror or error
-        raise CaptionerError(f"{path}: cannot be written ({reason})") from error
+        raise CaptionerError(cannot_be("written", path, error)) from error
 
 
 def replace_text(path, text):

@@ -17,13 +17,13 @@ _JOINERS = "\u200c\u200d"  # zero width, but they change letters in Persian and 
 _ZERO_WIDTH_SPACE = "\u200b"
 
 
-REPEATED_SHARE = 0.03  # of the captions with a word say it twice: so may a search
-REPEATED_LEAST = 3  # captions that say it twice; fewer may be slips
-NEVER = 2**31 - 1  # in place of how many words on a word may be said again
+REPEATED_SHARE = 0.03  # share of the captions with a word that repeat it: then a search may, too
+REPEATED_LEAST = 3  # captions that repeat it; fewer may be slips
+NEVER = 2**31 - 1  # the distance of a word that is not repeatable
 
 
 class _Characters(dict):
-    """What each character becomes, by code point; each is looked up once."""
+    """What each character becomes, by code point; each is worked out once."""
 
     def __missing__(self, code):
         self[code] = kept = self._kept(chr(code))
@@ -58,7 +58,7 @@ _PART = rf"[^\W{_SPACELESS}][^ '·.,:\-{_SPACELESS}]*"
 _WORD = re.compile(
     rf"(?=\w)[{_SPACELESS}]{_MARK}*|{_PART}(?:(?:['·\-]|(?<=\d)[.,:](?=\d)){_PART})*"
 )
-# No tokenizer gives these; in a file from a stranger they could steer a terminal.
+# No tokenizer returns these; in a file from a stranger they could control a terminal.
 _SEPARATES = re.compile(r"[\s\x00-\x1f\x7f-\x9f\ud800-\udfff]").search
 _IS_SPACELESS = re.compile(rf"[{_SPACELESS}]").match
 _ENDING_APART = re.compile(r"(?<=[^ '·.,:\-]) +(?='(?:s|m|d|ll|re|ve)(?:[ ·.,:\-]|$))")
@@ -131,17 +131,17 @@ class Vocabulary:
         words: iterable of str. The ordinary words; the first has id 4.
         direction: `"forward"`, or `"backward"` for captions read and written from their last word
             to their first. Defaults to `"forward"`.
-        repeatable: dict from word to int, or None. The words that people say again in a caption,
-            and how many words on at the soonest, 1 for at once; None where that is not known, as
-            in files of before it was learned. Defaults to `None`.
+        repeatable: dict from word to int, or None. The words that people repeat in a caption, each
+            with the least distance in words at which they do, 1 for at once. Defaults to `None`,
+            not known, as in older files.
 
     Attributes:
         words: list of str. The ordinary words.
         repeatable: dict from word to int, or None.
 
     Raises:
-        CaptionerError: There are no words, or one is repeated, empty or not a string; a repeatable
-            word is not among them, or its distance is no int above 0.
+        CaptionerError: There are no words, or one is there twice, is empty or is not a string; a
+            repeatable word is not among them, or its distance is not an int above 0.
 
     Example:
     >>> vocabulary = Vocabulary(["a", "dog", "runs"])
@@ -171,10 +171,10 @@ class Vocabulary:
         self.repeatable = repeatable
         for word, distance in (repeatable or {}).items():
             if word not in self._ids or word in SPECIAL_WORDS:
-                raise CaptionerError(f"vocabulary: repeatable {word!r:.80} is no word of it")
+                raise CaptionerError(f"vocabulary: repeatable {word!r:.80} is not one of its words")
             if type(distance) is not int or not 0 < distance < NEVER:
                 raise CaptionerError(
-                    f"vocabulary: {word!r:.80} repeatable {distance!r:.80} words on: must be an "
+                    f"vocabulary: distance {distance!r:.80} of repeatable {word!r:.80}: must be an "
                     f"int above 0 and below {NEVER}"
                 )
 
@@ -206,15 +206,14 @@ class Vocabulary:
         )
 
     def learn_repeatable(self, captions):
-        """Learns from captions which words people say again in a caption, and how soon.
+        """Learns from captions which words people repeat in a caption, and how soon.
 
-        In any language these are function words, such as "a" and "of", and words with a use for
-        it, such as "side" (by side) or "train" (and its tracks). A word is repeatable if at least
-        3 percent of the captions that have it, and no fewer than 3, say it again. It may be said
-        again at the distance at which at least 3 percent of those, and no fewer than 3, say it
-        again or have done so before: fewer may be slips. Words that no caption has keep what was
-        known of them. Training does all this; models trained before there was the rule can be
-        taught by it.
+        In any language these are function words, such as "a" and "of", and words that are used in
+        pairs, such as "side" (by side) or "train" (and its train tracks). A word is repeatable if
+        at least 3 percent of the captions that have it, and at least 3, repeat it. Its distance is
+        the least at which 3 percent of those captions, and at least 3, have repeated it: fewer may
+        be slips. Of words that no caption has, what was known is kept. `build` does all this; a
+        model that was trained before there was this rule can be taught it.
 
         Args:
             captions: iterable of str. Those of the training split only.
@@ -246,7 +245,7 @@ class Vocabulary:
         return Vocabulary(words, self.direction, kept | (other.repeatable or {}))
 
     def least_distances(self):
-        """Of each id, how many words on it may be said again, `NEVER` where not: a list of int.
+        """The distance from which each id may be repeated, `NEVER` where it may not: a list of int.
 
         Raises:
             CaptionerError: It is not known which words are repeatable.
@@ -259,7 +258,7 @@ class Vocabulary:
         return [self.repeatable.get(text, NEVER) for text in self._texts]
 
     def encode(self, text):
-        """The ids of a text's words, without start and end; a word not known is 3."""
+        """The ids of a text's words, without start and end; of an unknown word 3."""
         return [self._ids.get(word, UNKNOWN) for word in self.tokens(text)]
 
     def tokens(self, text):
@@ -282,7 +281,7 @@ class Vocabulary:
         return self._texts[id]
 
     def id(self, word):
-        """The id of a word, 3 where it is not known."""
+        """The id of a word; of an unknown one 3."""
         return self._ids.get(word, UNKNOWN)
 
     def __contains__(self, word):
@@ -330,14 +329,14 @@ def _dict_of_pairs(pairs):
 def best_informed(vocabularies):
     """Of vocabularies with the same words, the first that knows which are repeatable, or the first.
 
-    So captioners that are asked together know it if one of them does.
+    So an ensemble knows it if one of its members does.
     """
     known = (each for each in vocabularies if each.repeatable is not None)
     return next(known, vocabularies[0])
 
 
 class _Counts:
-    """How often each word is said, by how many captions, and by how many again, how soon."""
+    """How often each word occurs, in how many captions, and how many repeat it how soon."""
 
     def __init__(self, captions):
         self.words, self.captions, self.repeats = Counter(), Counter(), {}
@@ -349,7 +348,7 @@ class _Counts:
                 self.repeats.setdefault(word, Counter())[distance] += 1
 
     def repeatable(self):
-        """The words that enough captions say again: a dict from word to least distance."""
+        """The words that enough captions repeat: a dict from word to least distance."""
         return {
             word: _least_distance(distances)
             for word, distances in self.repeats.items()
@@ -358,7 +357,7 @@ class _Counts:
 
 
 def _repeats(words):
-    """The words said again, and how many words on they come, at the soonest."""
+    """The words that a caption repeats, and the least distance of each in words."""
     last, soonest = {}, {}
     for place, word in enumerate(words):
         if word in last:
@@ -368,7 +367,7 @@ def _repeats(words):
 
 
 def _enough(number):
-    """How many of that many captions are taken for more than slips."""
+    """How many of that many captions are more than slips."""
     return max(REPEATED_LEAST, REPEATED_SHARE * number)
 
 

@@ -224,7 +224,7 @@ def five_each(captions):
 
 def weights_of(decoder):
     """The weights of a Decoder under the names of the equations."""
-    [recurrent] = decoder.equation_weights()
+    recurrent = decoder.recurrent[0].equation_weights()
     norm, projection = decoder.image_norm.get_weights(), decoder.image_projection.get_weights()
     logits = decoder.logits.get_weights()
     names = {"words": decoder.word_vectors.get_weights()[0], "scale": norm[0], "shift": norm[1],

@@ -11,7 +11,7 @@ from PIL import Image
 # What takes longest, begun first: else one process ends with it, and the other has nothing to do.
 LONGEST = ("test_distribution", "test_killed_runs", "test_notebooks", "test_run",
            "test_ray_captioning", "test_ray_actors", "test_docs", "test_sources",
-           "test_joint_decoder", "test_attention")  # fmt: skip
+           "test_attention")  # fmt: skip
 
 
 def pytest_collection_modifyitems(items):
@@ -104,7 +104,8 @@ def browser():
     program = shutil.which("chromium") or shutil.which("google-chrome")
     driver = shutil.which("chromedriver")
     if not (program and driver):
-        pytest.skip("no Chromium with its driver on this machine")
+        absent = pytest.fail if os.environ.get("REQUIRE_BROWSER") else pytest.skip
+        absent("no Chromium with its driver on this machine")
     from selenium import webdriver
     from selenium.webdriver.chrome.service import Service
 

@@ -93,7 +93,7 @@ def bad_pictures(folder):
         "bomb.png": (encoded(Image.new("1", (20000, 20000)), "PNG"), "megapixels"),
         "nan.tif": (
             encoded(Image.fromarray(np.full((4, 4), np.nan, np.float32)), "TIFF"),
-            "no num",
+            "not numbers",
         ),
         "script.eps": (encoded(Image.new("RGB", (9, 9)), "EPS"), "not a picture"),
         "script.jpg": (encoded(Image.new("RGB", (9, 9)), "EPS"), "not a picture"),

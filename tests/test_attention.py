@@ -6,10 +6,9 @@ import pytest
 
 from captioner import Captioner, Decoder, Encoder, Vocabulary, load
 from captioner.attention import AdditiveAttention
-from captioner.decoder import unseen
 from captioner.errors import CaptionerError
 from captioner.recurrent import UNROLL_LIMIT, ImageRNN
-from captioner.training.teacher_forcing import TeacherForcing, word_loss
+from captioner.training.teacher_forcing import TeacherForcing, unseen, word_loss
 from captioner.vocabulary import END, START
 from tests.by_heart import learn_by_heart
 from tests.test_recurrent import CELLS, numpy_step

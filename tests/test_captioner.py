@@ -101,7 +101,7 @@ def test_an_unreadable_picture_is_an_error_of_one_line(tiny_captioner, tmp_path)
         ({"method": "greedy", "temperature": 2.0}, "temperature 2.0: has no meaning"),
         ({"beam_size": 0}, "beam size 0"),
         ({"batch_size": 0}, "batch size 0"),
-        ({"no_repeat_word": 1}, "no_repeat_word 1: must be True or False"),
+        ({"no_repeat_word": 1}, "no repeat word 1: must be true or false"),
     ],
 )
 def test_wrong_settings(tiny_captioner, pictures, settings, message):
@@ -135,7 +135,7 @@ def test_a_model_that_does_not_know_what_people_repeat(tiny_captioner, pictures)
 
 def test_stored_rules_must_be_such_as_a_search_can_have(tiny_captioner):
     parts = tiny_captioner.encoder, tiny_captioner.decoder, tiny_captioner.vocabulary
-    with pytest.raises(CaptionerError, match="stored no_repeat_word 'yes': must be true or false"):
+    with pytest.raises(CaptionerError, match="stored no repeat word 'yes': must be true or false"):
         Captioner(*parts, {"no_repeat_word": "yes"})
 
 

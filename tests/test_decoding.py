@@ -1,11 +1,16 @@
 """The searches against fake steps: no network, and on small ones brute force knows the answer."""
 
+import argparse
+import inspect
 import itertools
+import re
 
 import numpy as np
 import pytest
 
 from captioner import decoding
+from captioner.cli.search_arguments import add_search_arguments
+from captioner.decoding import METHODS, SETTINGS
 from captioner.errors import CaptionerError
 from captioner.vocabulary import END, NEVER, PAD, START, UNKNOWN
 
@@ -188,17 +193,142 @@ def test_sampling_among_the_best_words(limit, said):
     assert {each.words for [each] in found} == said
 
 
+def arguments_of(method):
+    """The parameters of a search that are settings, by name."""
+    parameters = inspect.signature(getattr(decoding, method)).parameters
+    return {name: parameters[name] for name in parameters.keys() - {"step", "state", "pictures"}}
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_search_takes_the_settings_of_the_table_with_their_defaults(method):
+    arguments = arguments_of(method)
+    assert arguments.keys() == set(decoding.settings_of(method))
+    # Of the rule about words a search takes the table of the vocabulary, None for False.
+    assert not SETTINGS["no_repeat_word"].default
+    assert arguments.pop("no_repeat_word").default is None
+    for name, argument in arguments.items():
+        assert argument.default == SETTINGS[name].default
+
+
+def test_the_docstrings_state_the_defaults_of_the_table():
+    stated = {}
+    for method in METHODS:
+        text = " ".join(getattr(decoding, method).__doc__.split())
+        stated |= re.findall(r"(\w+): (?:int|float)[^`]*?Defaults to `([^`]+)`", text)
+    numbers = {name: each for name, each in SETTINGS.items() if each.kind in (int, float)}
+    assert stated == {name: str(each.default) for name, each in numbers.items()}
+
+
+def test_every_setting_but_the_method_belongs_to_a_search():
+    assert {name for name, each in SETTINGS.items() if not each.methods} == {"method"}
+    assert {name for method in METHODS for name in arguments_of(method)} == SETTINGS.keys() - {
+        "method"
+    }
+
+
+def test_the_flags_are_the_settings_of_the_table_and_state_their_defaults():
+    parser = argparse.ArgumentParser()
+    add_search_arguments(parser)
+    helps = {}
+    for action in parser._actions:
+        helps.setdefault(action.dest, action.help)
+    assert helps.keys() - {"help", "rerank", "rerank_weight"} == SETTINGS.keys()
+    for name, setting in SETTINGS.items():
+        default = "the model's own" if setting.is_stored else str(setting.default)
+        assert re.search(rf"\(default: {re.escape(default)}[;)]", helps[name])
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_a_default_is_a_value_that_is_allowed_everywhere(name):
+    setting = SETTINGS[name]
+    for most in (None, setting.stored_most, setting.http_most):
+        setting.check(setting.default, most)
+
+
+WRONG = [
+    ("beam_size", 0, "beam size 0: must be 1 or more"),
+    ("beam_size", 2.5, "beam size 2.5: must be a whole number"),
+    ("beam_size", True, "beam size True: must be a whole number"),
+    ("n_best", 0, "n best 0: must be 1 or more"),
+    ("length_penalty", float("nan"), "length penalty nan: must be from -10 to 10"),
+    ("length_penalty", 11, "length penalty 11: must be from -10 to 10"),
+    ("length_penalty", "1", "length penalty '1': must be a number"),
+    ("max_length", 0, "max length 0: must be 1 or more"),
+    ("no_repeat_ngram", -1, "no repeat ngram -1: must be 0 or more"),
+    ("temperature", 0, "temperature 0: must be from 0.01 to 100"),
+    ("top_k", -1, "top k -1: must be 0 or more"),
+    ("top_p", 0, "top p 0: must be above 0 and at most 1"),
+    ("top_p", 1.5, "top p 1.5: must be above 0 and at most 1"),
+    ("seed", -1, "seed -1: must be 0 or more"),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "message"), WRONG)
+def test_a_search_refuses_a_value_out_of_range(name, value, message):
+    step, state, _ = markov(0)
+    for method in SETTINGS[name].methods:
+        with pytest.raises(CaptionerError, match=f"^{re.escape(message)}$"):
+            getattr(decoding, method)(step, state, **{name: value})
+
+
+@pytest.mark.parametrize(("name", "value", "message"), WRONG)
+def test_a_model_cannot_store_a_value_out_of_range(name, value, message):
+    with pytest.raises(CaptionerError, match=f"^stored {re.escape(message)}$"):
+        decoding.stored_settings({name: value})
+
+
 @pytest.mark.parametrize(
-    ("search", "wrong"),
+    ("wrong", "message"),
     [
-        (decoding.beam, {"beam_size": 0}),
-        (decoding.beam, {"n_best": 4}),
-        (decoding.greedy, {"max_length": 0}),
-        (decoding.sample, {"temperature": 0}),
-        (decoding.sample, {"top_p": 1.5}),
+        ({"method": "magic"}, "stored method 'magic': no such method; choose greedy, beam, sample"),
+        ({"method": 3}, "stored method 3: must be a name"),
+        ({"no_repeat_word": 1}, "stored no repeat word 1: must be true or false"),
+        ({"beam_size": 1001}, "stored beam size 1001: must be 1000 or less"),
+        ({"max_length": 10**9}, "stored max length 1000000000: must be 10000 or less"),
+        (["beam_size"], "stored search settings: must be names with values"),
     ],
 )
-def test_settings_out_of_range(search, wrong):
+def test_what_else_a_model_cannot_store(wrong, message):
+    with pytest.raises(CaptionerError, match=f"^{re.escape(message)}$"):
+        decoding.stored_settings(wrong)
+
+
+def test_a_model_stores_what_it_is_given_and_defaults_for_the_rest():
+    assert decoding.stored_settings({}) == {
+        "method": "beam", "beam_size": 3, "length_penalty": 1.0, "max_length": 30,
+        "no_repeat_ngram": 0, "no_repeat_word": False,
+    }  # fmt: skip
+    given = {"beam_size": 1000, "length_penalty": 1, "temperature": 0.5, "from_the_future": 1}
+    assert decoding.stored_settings(given).items() >= given.items()
+
+
+def test_more_captions_than_the_beam_holds_are_refused():
     step, state, _ = markov(0)
-    with pytest.raises(CaptionerError, match="must be"):
-        search(step, state, **wrong)
+    with pytest.raises(CaptionerError, match="n best 4: must be at most the beam size, 3"):
+        decoding.beam(step, state, n_best=4)
+    with pytest.raises(CaptionerError, match="n best 4: must be at most the beam size, 3"):
+        decoding.check_settings({"n_best": 4, "beam_size": 3})
+    decoding.check_settings({"n_best": 4})  # the beam will be as wide
+
+
+def test_numbers_of_numpy_are_numbers():
+    step, state, _ = markov(0)
+    settings = {"beam_size": np.int64(2), "length_penalty": np.float32(1), "max_length": LENGTH}
+    wanted = {"beam_size": 2, "length_penalty": 1.0, "max_length": LENGTH}
+    assert decoding.beam(step, state, **settings) == decoding.beam(step, state, **wanted)
+
+
+def test_a_colder_draw_is_closer_to_greedy():
+    """The temperature: below 1 the likeliest word comes more often, above 1 less often."""
+
+    def step(words, state):
+        weights = np.array([1e-9, 1e-9, 0.5, 1e-9, 0.3, 0.2, 1e-9])
+        return np.tile(np.log(weights), (len(words), 1)), state
+
+    shares = []
+    for temperature in (0.3, 1, 3):
+        found = decoding.sample(step, [np.zeros(2000)], max_length=1, temperature=temperature)
+        shares.append(sum(each.words == () for [each] in found) / 2000)
+    powers = [np.array([0.5, 0.3, 0.2]) ** (1 / each) for each in (0.3, 1, 3)]
+    assert shares == pytest.approx([each[0] / each.sum() for each in powers], abs=0.04)
+    assert shares == sorted(shares, reverse=True)

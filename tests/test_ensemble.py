@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from captioner import Captioner, CaptionerError, Decoder, Encoder, Ensemble, Vocabulary, join
+from captioner import Captioner, CaptionerError, Decoder, Encoder, Ensemble, Vocabulary
 from captioner.cli import main
 from captioner.vocabulary import START
 
@@ -63,16 +63,16 @@ def test_members_must_know_the_same_words(members):
 
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
 def test_one_that_knows_which_words_are_repeatable_is_enough(members, order):
-    """Models of before the rule among others, in any order, in an ensemble and joined."""
+    """Models of before the rule among others, in any order."""
     known = Vocabulary(WORDS, repeatable={"a": 2})
     model = members[0]
     both = [model, Captioner(model.encoder, model.decoder, known)]
     pair = [both[number] for number in order]
-    for together in (Ensemble(pair), join(pair)):
-        assert together.vocabulary.repeatable == {"a": 2}
-        for text in together.generate(pictures(3), no_repeat_word=True):
-            words = [word for word in text.split() if word != "a"]
-            assert len(words) == len(set(words))
+    together = Ensemble(pair)
+    assert together.vocabulary.repeatable == {"a": 2}
+    for text in together.generate(pictures(3), no_repeat_word=True):
+        words = [word for word in text.split() if word != "a"]
+        assert len(words) == len(set(words))
     assert Ensemble([model, model]).vocabulary.repeatable is None
 
 

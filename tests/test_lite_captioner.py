@@ -66,32 +66,6 @@ def _scores(captions):
     return [[c.score for c in each] if isinstance(each, list) else each.score for each in captions]
 
 
-def test_storages_are_smaller_and_smaller_and_say_nearly_the_same(tiny_captioner, tmp_path):
-    pixels = np.random.default_rng(0).integers(0, 255, (2, 32, 32, 3), np.uint8)
-    wanted = tiny_captioner.encode(pixels)
-    sizes = {}
-    for storage in ("float16", "float32", "int8"):
-        export(tiny_captioner, tmp_path / storage, storage)
-        sizes[storage] = os.path.getsize(tmp_path / storage / "encode.tflite")
-        found = load(tmp_path / storage).encode(pixels)
-        assert np.corrcoef(found.ravel(), wanted.ravel())[0, 1] > 0.99
-    assert sizes["float16"] < 0.6 * sizes["float32"]
-    assert sizes["int8"] < 0.7 * sizes["float16"]
-
-
-def test_an_export_replaces_an_older_one_and_nothing_else(tiny_captioner, exported, tmp_path):
-    (tmp_path / "exported" / "step.tflite").write_text("old")
-    export(tiny_captioner, exported)
-    assert load(exported).generate(np.zeros((9, 9, 3), np.uint8)) is not None
-    assert sorted(os.listdir(tmp_path)) == ["exported"]  # nothing half done is left
-    (tmp_path / "mine").mkdir()
-    (tmp_path / "mine" / "photo.jpg").write_text("x")
-    with pytest.raises(CaptionerError, match="no exported captioner; give another folder"):
-        export(tiny_captioner, tmp_path / "mine")
-    with pytest.raises(CaptionerError, match="storage 'int3': litert has float16, float32, int8"):
-        export(tiny_captioner, tmp_path / "new", storage="int3")
-
-
 def test_folders_that_are_no_exported_captioner(exported):
     manifest = os.path.join(exported, "manifest.json")
     with open(manifest, encoding="utf-8") as file:
@@ -110,6 +84,8 @@ def test_folders_that_are_no_exported_captioner(exported):
         ("{", "broken JSON"),
         ("[]", "not the manifest"),
         (json.dumps(whole | {"format": 99}), "of format 1; export it again"),
+        (json.dumps(whole | {"generation": [1]}), "stored search settings: must be names"),
+        (json.dumps(whole | {"generation": {"beam_size": 0}}), "stored beam size 0: must be 1 or"),
     ):
         with open(manifest, "w", encoding="utf-8") as file:
             file.write(content)

@@ -56,7 +56,7 @@ def test_the_version_that_wrote_it(whole, tmp_path):
 
 
 def test_a_file_of_before_there_were_versions_opens(whole, tmp_path):
-    """And before joint decoders, attention, directions and rules against repeats."""
+    """And before attention, directions and rules against repeats."""
     members = members_of(whole)
     config = json.loads(members[CONFIG])
     model = config["config"]
@@ -144,6 +144,15 @@ def test_layers_whose_product_is_too_large(whole, tmp_path):
     config["config"]["decoder"] |= {"units": 16000, "embedding": 16000, "layers": 9000}
     path = written(tmp_path / "m.keras", members | {CONFIG: json.dumps(config)})
     refused(path, "its decoder would have")
+
+
+def test_a_file_of_join_is_refused_with_what_to_do(whole, tmp_path):
+    """A command of before made one file of several decoders."""
+    members = members_of(whole)
+    config = json.loads(members[CONFIG])
+    config["config"]["decoder"] = {"members": [config["config"]["decoder"]] * 2}
+    path = written(tmp_path / "m.keras", members | {CONFIG: json.dumps(config)})
+    refused(path, "no longer supported.*--model A --model B")
 
 
 def changed_weights(members, change):

@@ -1,14 +1,17 @@
 """The recipes: settings that training takes, and a script whose decoder is the captioner's own."""
 
+import argparse
 import glob
 import os
 import pathlib
+import re
 
 import jax
 import numpy as np
 import pytest
 
 from captioner import CaptionDataset, Decoder
+from captioner.cli.train import add_arguments, settings_given
 from captioner.training.batches import EncodedCaptions
 from captioner.training.config import TrainConfig
 from captioner.training.optimizers import learning_rate_at
@@ -20,10 +23,28 @@ CONFIGS = sorted(glob.glob("recipes/*.json"))
 
 
 @pytest.mark.parametrize("path", CONFIGS)
-def test_settings_are_such_as_training_takes(path):
+def test_a_recipe_is_a_whole_run_that_training_takes(path):
     config = TrainConfig.from_file(path)
     assert config.data
+    assert config.out
     assert os.path.basename(path) in pathlib.Path("recipes/README.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("path", CONFIGS)
+def test_a_recipe_that_starts_from_a_run_names_that_of_another_recipe(path):
+    config = TrainConfig.from_file(path)
+    models = [f"{TrainConfig.from_file(each).out}/best.keras" for each in CONFIGS if each != path]
+    for start in (config.init_from, config.encoder_weights):
+        assert not start.startswith("runs/") or start in models
+
+
+def test_the_recipe_for_shapes_is_the_command_of_the_readme():
+    text = pathlib.Path("README.md").read_text("utf-8")
+    [flags] = re.findall(r"^    python train\.py (--data data/shapes .*)$", text, re.M)
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    given = settings_given(parser.parse_args(flags.split()))
+    assert TrainConfig.from_file("recipes/shapes.json") == TrainConfig(**given)
 
 
 @pytest.fixture

@@ -73,8 +73,27 @@ def test_the_weight_moves_the_choice_from_one_reader_to_the_other(pair):
         assert ranked == [texts[n] for n in np.argsort(-np.array(per_word), kind="stable")]
 
 
+@pytest.mark.parametrize("n_best", [1, 2, 4])
+def test_only_the_n_best_of_the_beam_come_back(pair, n_best):
+    model = Reranked(*pair)
+    image = model.encode(np.stack(pictures(3)))
+    all_ranked = model.decode(image, beam_size=4, n_best=4)
+    assert [len(captions) for captions in all_ranked] == [4] * 3
+    found = model.decode(image, beam_size=4, n_best=n_best)
+    assert found == [captions[:n_best] for captions in all_ranked]
+    if n_best == 1:
+        assert model.decode(image, beam_size=4) == found
+
+
+def test_more_captions_than_the_beam_holds_are_refused(pair):
+    model = Reranked(*pair)
+    image = model.encode(np.stack(pictures(1)))
+    with pytest.raises(CaptionerError, match="n best 4: must be at most the beam size, 3"):
+        model.decode(image, n_best=4)
+
+
 def test_only_beam_search_has_several(pair):
-    with pytest.raises(CaptionerError, match="only beam search"):
+    with pytest.raises(CaptionerError, match="which only beam search has"):
         Reranked(*pair).generate(pictures(1), method="greedy")
     with pytest.raises(CaptionerError, match="weight 2: must be"):
         Reranked(*pair, weight=2)
@@ -82,9 +101,9 @@ def test_only_beam_search_has_several(pair):
 
 def test_one_writes_forward_and_the_other_reads_backward(pair):
     forward, backward = pair
-    with pytest.raises(CaptionerError, match="re-ranks must be one trained with --direction back"):
+    with pytest.raises(CaptionerError, match="re-ranks must be trained with --direction backward"):
         Reranked(forward, forward)
-    with pytest.raises(CaptionerError, match="writes must be one trained with --direction forward"):
+    with pytest.raises(CaptionerError, match="writes must be trained with --direction forward"):
         Reranked(backward, backward)
 
 

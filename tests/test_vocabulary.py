@@ -176,9 +176,12 @@ def test_what_is_repeatable_is_stored_and_makes_no_other_vocabulary():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Vocabulary(["a"], repeatable={"b": 2}), "repeatable 'b' is no word of it"),
-        (lambda: Vocabulary(["a"], repeatable={"a": 0}), "'a' repeatable 0 words on: must be"),
-        (lambda: Vocabulary(["a"], repeatable={"a": "2"}), "'a' repeatable '2' words on: must be"),
+        (lambda: Vocabulary(["a"], repeatable={"b": 2}), "repeatable 'b' is not one of its words"),
+        (lambda: Vocabulary(["a"], repeatable={"a": 0}), "distance 0 of repeatable 'a': must be"),
+        (
+            lambda: Vocabulary(["a"], repeatable={"a": "2"}),
+            "distance '2' of repeatable 'a': must be",
+        ),
         (
             lambda: Vocabulary.from_config({"words": ["a"], "repeatable": ["a", 2]}),
             "expected pairs of a repeatable word and an int",

@@ -8,7 +8,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from captioner import __version__
-from captioner.errors import CaptionerError, require
+from captioner.errors import CaptionerError, cannot_be, differences, require
 from captioner.generation import Caption
 from captioner.output.gallery import as_bytes
 
@@ -51,7 +51,7 @@ class Journal:
                 f"{output}: another process is writing it; give another --output, or wait"
             ) from error
         except OSError as error:
-            raise CaptionerError(f"{output}: cannot be written ({error.strerror})") from error
+            raise CaptionerError(cannot_be("written", output, error)) from error
         try:
             self._open(header={"captioner": __version__, "settings": settings}, resume=resume)
         except BaseException:
@@ -70,7 +70,7 @@ class Journal:
         try:
             self._file = open(self.path, "r+b" if exists else "x+b")  # noqa: SIM115 - close() does
         except OSError as error:
-            raise CaptionerError(f"{self.path}: cannot be written ({error.strerror})") from error
+            raise CaptionerError(cannot_be("written", self.path, error)) from error
         end = self._read(header) if exists else 0
         self._file.truncate(end)
         self._file.seek(end)
@@ -125,9 +125,9 @@ class Journal:
             self._file.flush()
         except OSError as error:
             self._is_short_of_room = True
+            line = cannot_be("written", self.path, error)
             raise CaptionerError(
-                f"{self.path}: cannot be written ({error.strerror}); what it holds is kept, "
-                "continue with --resume"
+                f"{line}; what it holds is kept, continue it with --resume"
             ) from error
 
     def _read(self, header):
@@ -149,11 +149,7 @@ class Journal:
         was = entry and entry.get("settings")
         require(isinstance(was, dict), f"{self.path}: not what an unfinished run leaves; delete it")
         now = json.loads(_line(header))["settings"]
-        changed = [
-            f"{name} was {was.get(name)!r}, is {now.get(name)!r}"
-            for name in sorted({*was, *now})
-            if was.get(name) != now.get(name)
-        ]
+        changed = differences(was, now)
         require(
             not changed,
             f"{self.path}: cannot continue with other settings ({'; '.join(changed)}); "

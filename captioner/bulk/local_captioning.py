@@ -193,13 +193,12 @@ def _captioned(captioner, pictures, options):
         try:
             if isinstance(result, ImageError):
                 raise result
-            captions = result[: options.search.get("n_best", 1)]
             if maps:
-                maps.write(picture, captions[0])
+                maps.write(picture, result[0])
         except ImageError as problem:
             yield _Captioned(picture, None, [str(problem)])
         else:
-            yield _Captioned(picture, captions, _leave_beside(picture, captions, options))
+            yield _Captioned(picture, result, _leave_beside(picture, result, options))
 
 
 def _leave_beside(picture, captions, options):

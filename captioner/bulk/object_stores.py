@@ -10,7 +10,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import parse_qsl
 
-from captioner.errors import CaptionerError, require
+from captioner.errors import CaptionerError, cannot_be, needs_extra, require
 from captioner.images import MOST_AT_ONCE, ImageError, describe, is_picture
 
 FILE = "file://"
@@ -104,7 +104,7 @@ class ObjectStores:
         try:
             system, base = from_uri(f"{bucket}/?{options.lstrip('&')}".rstrip("?"))
         except Exception as error:  # pyarrow has many kinds
-            raise CaptionerError(f"{bucket}: cannot be opened ({reason_of(error)})") from error
+            raise CaptionerError(cannot_be("opened", bucket, reason_of(error))) from error
         return system, base.rstrip("/")
 
     def pictures_below(self, uri):
@@ -228,10 +228,8 @@ def require_pyarrow(module):
         import pyarrow.fs
         import pyarrow.parquet
     except ImportError as error:
-        raise CaptionerError(
-            f"object stores and Parquet need pyarrow ({error}); pip install 'captioner[ray]', or "
-            "here: pip install '.[ray]'"
-        ) from error
+        need = "object stores and Parquet need pyarrow"
+        raise CaptionerError(needs_extra(need, "ray", error)) from error
     return getattr(pyarrow, module)
 
 
@@ -254,4 +252,4 @@ def _information(system, bucket, wanted):
     try:
         return system.get_file_info(wanted)
     except Exception as error:  # pyarrow has many kinds
-        raise CaptionerError(f"{bucket}: cannot be listed ({reason_of(error)})") from error
+        raise CaptionerError(cannot_be("listed", bucket, reason_of(error))) from error

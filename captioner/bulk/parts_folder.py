@@ -20,7 +20,7 @@ from filelock import FileLock, Timeout
 from captioner import __version__
 from captioner.bulk.object_stores import local_path, reason_of, require_pyarrow
 from captioner.bulk.picture_lists import ListIndex, read_lines
-from captioner.errors import CaptionerError, require
+from captioner.errors import CaptionerError, cannot_be, differences, require
 from captioner.files import UNFINISHED, replacing, sweep
 
 SETTINGS, LIST, LOCK = "settings.json", "pictures.txt", "lock"
@@ -118,11 +118,7 @@ class PartsFolder:
 
     def _require_same(self, plan, settings):
         was, now = plan.settings, json.loads(json.dumps(settings))
-        changed = [
-            f"{name} was {was.get(name)!r}, is {now.get(name)!r}"
-            for name in sorted({*was, *now})
-            if was.get(name) != now.get(name)
-        ]
+        changed = differences(was, now)
         if plan.directory not in (None, os.getcwd()):
             changed.append(f"the current directory was {plan.directory}, is {os.getcwd()}")
         require(
@@ -360,4 +356,4 @@ def _in_one_line(name, what="written"):
             raise
         number = getattr(error, "errno", None)
         reason = os.strerror(number) if number else reason_of(error)
-        raise CaptionerError(f"{name}: cannot be {what} ({reason})") from error
+        raise CaptionerError(cannot_be(what, name, reason)) from error

@@ -10,7 +10,7 @@ import os
 from array import array
 
 from captioner.bulk.object_stores import FILE, is_uri, local_path, reason_of, require_pyarrow
-from captioner.errors import CaptionerError, require
+from captioner.errors import CaptionerError, cannot_be, require
 from captioner.images import find_images
 
 COLUMNS = ("image", "path")  # where a manifest has its pictures; the first that is there
@@ -81,8 +81,7 @@ def read_manifest(name, stores):
             lines = io.TextIOWrapper(file, "utf-8-sig", "surrogateescape", newline)
             yield from readers[ending](name, lines)
     except OSError as error:
-        reason = error.strerror or reason_of(error)
-        raise CaptionerError(f"{name}: cannot be read ({reason})") from error
+        raise CaptionerError(cannot_be("read", name, error.strerror or reason_of(error))) from error
 
 
 def _open(name, stores):

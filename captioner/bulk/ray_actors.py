@@ -17,8 +17,8 @@ from captioner import __version__
 from captioner.bulk.model_files import ModelFiles
 from captioner.bulk.object_stores import ObjectStores, PictureReader
 from captioner.bulk.parts_folder import PartsFolder
-from captioner.bulk.ray_cluster import ACTOR_CPUS, first_line, require_ray
-from captioner.errors import CaptionerError, require
+from captioner.bulk.ray_cluster import ACTOR_CPUS, require_ray
+from captioner.errors import CaptionerError, reason_of, require
 from captioner.images import ImageError, describe
 from captioner.models import ModelChoice
 
@@ -262,7 +262,7 @@ class PartCaptioner:
             except CaptionerError as error:
                 stop = str(error)
             except Exception as error:  # every other part would meet it too
-                stop = f"part {part}: {type(error).__name__}: {first_line(error)}"
+                stop = f"part {part}: {type(error).__name__}: {reason_of(error)}"
         report = Report(part, pictures, "\n".join(problems), stop, os.getpid())
         return {name: [value] for name, value in report._asdict().items()}
 
@@ -292,14 +292,10 @@ class PartCaptioner:
 
     def _captions(self, pictures):
         job = self._job
-        n_best = job.search.get("n_best", 1)
         found = self._model.generate_all(
             self._reader.sources(pictures), job.batch_size, **job.search
         )
-        return [
-            (picture, result if isinstance(result, ImageError) else result[:n_best])
-            for picture, (_, _, result) in zip(pictures, found, strict=True)
-        ]
+        return [(picture, result) for picture, (_, _, result) in zip(pictures, found, strict=True)]
 
 
 def _is_out_of_reach(error):

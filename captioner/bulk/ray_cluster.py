@@ -8,7 +8,7 @@ import socket
 import threading
 
 from captioner.backend import only_failures_heard
-from captioner.errors import CaptionerError
+from captioner.errors import CaptionerError, needs_extra, reason_of
 
 ACTOR_CPUS = 1  # one core captions most per core; memory for a model each is what it costs
 LOCAL_STORE = 2**28  # bytes of memory for Ray's objects on this machine: only models pass
@@ -30,10 +30,7 @@ def require_ray():
         import ray
         import ray.data
     except ImportError as error:
-        raise CaptionerError(
-            f"--engine ray needs ray ({error}); pip install 'captioner[ray]', or here: "
-            "pip install '.[ray]'"
-        ) from error
+        raise CaptionerError(needs_extra("--engine ray needs ray", "ray", error)) from error
     for handler in logging.getLogger("ray.data").handlers:
         if handler.name == "console":  # the other one writes Ray's logs
             handler.setLevel(logging.CRITICAL)
@@ -71,10 +68,10 @@ def connected(actors=None):
         with _own_signals(), only_failures_heard():
             ray.init(**({} if address else local), log_to_driver=False, logging_level=logging.ERROR)
     except Exception as error:  # every cause has a class of its own
-        message = f"Ray cannot be started ({first_line(error)})"
+        message = f"Ray cannot be started ({reason_of(error)})"
         if address:
             message = (
-                f"RAY_ADDRESS {address}: cannot be reached ({first_line(error)}); see whether the "
+                f"RAY_ADDRESS {address}: cannot be reached ({reason_of(error)}); see whether the "
                 "cluster runs, and has the same RAY_AUTH_MODE and token"
             )
         raise CaptionerError(message) from error
@@ -118,9 +115,3 @@ def room_for_actors(gpus=0):
     if gpus:
         room = min(room, resources.get("GPU", 0) // gpus)
     return int(room)
-
-
-def first_line(error):
-    """The first line of an error's message, or its class where it has none."""
-    lines = str(error).strip().splitlines()
-    return lines[0][:200] if lines else type(error).__name__

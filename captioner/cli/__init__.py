@@ -1,4 +1,7 @@
-"""The command line: parsing and printing only."""
+"""The command line: parsing and printing only, in one module for each command.
+
+It may import everything; nothing imports it.
+"""
 
 import argparse
 import contextlib
@@ -20,7 +23,6 @@ COMMANDS = {
     "compare": "measure rnn, lstm and gru side by side",
     "serve": "serve captions on a web page, and to scripts over HTTP",
     "tune": "search for the settings that suit a data set",
-    "join": "make one model of several that were trained on the same CNN",
     "export": "convert a captioner to a form that runs without Keras",
 }
 

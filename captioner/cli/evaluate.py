@@ -16,7 +16,7 @@ from tqdm import tqdm
 from captioner import metrics
 from captioner.cli.model_arguments import add_model_arguments, chosen_model
 from captioner.cli.search_arguments import add_search_arguments, search_settings
-from captioner.datasets import load_dataset
+from captioner.datasets import FORMATS, load_dataset
 from captioner.errors import require
 from captioner.output.evaluation import captions_of_model, captions_of_results, score_captions
 from captioner.output.evaluation_report import write_report
@@ -30,7 +30,10 @@ def add_arguments(parser):
     parser.add_argument("--data", required=True, help="annotation file, or folder of a data set")
     parser.add_argument("--images", help="folder of the pictures")
     parser.add_argument(
-        "--data-format", default="auto", help="format of the annotations (default: auto)"
+        "--data-format",
+        choices=FORMATS,
+        default="auto",
+        help="format of the annotations (default: auto)",
     )
     parser.add_argument("--split", help="train, val or test (default: test with --model, else all)")
     parser.add_argument("--results", metavar="FILE", help="captions in the COCO results format")

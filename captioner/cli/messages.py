@@ -6,7 +6,7 @@ import sys
 from tqdm import tqdm
 
 from captioner.bulk.progress import Listener
-from captioner.errors import CaptionerError
+from captioner.errors import CaptionerError, cannot_be
 
 
 def say(line):
@@ -62,4 +62,4 @@ def standard_output():
     except BrokenPipeError:  # the reader has seen enough
         raise
     except OSError as error:
-        raise CaptionerError(f"standard output: cannot be written ({error.strerror})") from error
+        raise CaptionerError(cannot_be("written", "standard output", error)) from error

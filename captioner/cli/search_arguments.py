@@ -1,56 +1,36 @@
-"""The flags of the search for a caption, shared by caption and evaluate."""
+"""The flags of the search for a caption, shared by caption, evaluate and alt."""
 
+import functools
+
+from captioner.decoding import METHODS, SETTINGS, check_settings
 from captioner.errors import CaptionerError
-from captioner.generation import SEARCH_SETTINGS
-
-SETTINGS = sorted(set.union({"method"}, *SEARCH_SETTINGS.values()))
+from captioner.lite_captioner import manifest_of
+from captioner.presets import DEFAULT_PRESET, exported_form
+from captioner.reranked import WEIGHT
 
 
 def add_search_arguments(parser):
-    """Adds the flags; a flag not given leaves the choice to the model."""
+    """Adds a flag for each setting; a flag that is not given leaves the choice to the model."""
     group = parser.add_argument_group(
         "search", "without these flags: the settings that worked best in validation"
     )
-    methods = ("greedy", "beam", "sample")
-    group.add_argument("--method", choices=methods, help="how words are chosen")
-    group.add_argument("--beam-size", type=int, metavar="N", help="hypotheses kept by beam search")
-    group.add_argument(
-        "--length-penalty",
-        type=float,
-        metavar="A",
-        help="beam: divide scores by length to this power (0: favour short captions)",
-    )
-    group.add_argument("--n-best", type=int, metavar="N", help="beam: captions per picture")
-    group.add_argument("--max-length", type=int, metavar="N", help="most words in a caption")
-    group.add_argument(
-        "--no-repeat-ngram",
-        type=int,
-        metavar="N",
-        help="never repeat the same N words in the same order; 0: allow it",
-    )
-    group.add_argument(
-        "--no-repeat-word",
-        action="store_true",
-        default=None,
-        help="never repeat a word that people hardly ever repeat in a caption",
-    )
-    group.add_argument(
-        "--repeat-word",
-        dest="no_repeat_word",
-        action="store_false",
-        default=None,
-        help="turn --no-repeat-word off, for models whose own settings include it",
-    )
-    group.add_argument(
-        "--temperature", type=float, metavar="T", help="sample: below 1 bolder, above 1 more varied"
-    )
-    group.add_argument("--top-k", type=int, metavar="K", help="sample: among the K best words")
-    group.add_argument(
-        "--top-p",
-        type=float,
-        metavar="P",
-        help="sample: among the best words that together have this probability",
-    )
+    for name, setting in SETTINGS.items():
+        flag = f"--{name.replace('_', '-')}"
+        if setting.kind is bool:
+            on, off = flag, flag.replace("--no-", "--")
+            group.add_argument(on, action="store_true", default=None, help=_help(setting))
+            group.add_argument(
+                off,
+                dest=name,
+                action="store_false",
+                default=None,
+                help=f"turn {on} off, for models whose own settings include it",
+            )
+        elif setting.choices:
+            group.add_argument(flag, choices=setting.choices, help=_help(setting))
+        else:
+            metavar = "N" if setting.kind is int else "X"
+            group.add_argument(flag, type=setting.kind, metavar=metavar, help=_help(setting))
     group.add_argument(
         "--rerank",
         metavar="NAME|FILE",
@@ -59,16 +39,43 @@ def add_search_arguments(parser):
     group.add_argument(
         "--rerank-weight",
         type=float,
-        metavar="W",
-        help="beam: how much --rerank counts, 0 to 1 (default: 0.5)",
+        metavar="X",
+        help=f"beam: how much --rerank counts, 0 to 1 (default: {WEIGHT})",
     )
-    group.add_argument("--seed", type=int, metavar="N", help="sample: same seed, same captions")
 
 
 def search_settings(options):
-    """The flags that were given, as arguments of `Captioner.generate`."""
+    """The flags that were given, as arguments of `Captioner.generate`.
+
+    Raises:
+        CaptionerError: A value is out of range.
+    """
     given = {name: getattr(options, name) for name in SETTINGS}
     settings = {name: value for name, value in given.items() if value is not None}
-    if settings.get("seed", 0) < 0:
-        raise CaptionerError(f"--seed {settings['seed']}: must be 0 or more")
+    check_settings(settings)
     return settings
+
+
+def _help(setting):
+    """What a setting does, for which methods, and what applies without it."""
+    methods = "" if setting.methods in ((), METHODS) else f"{', '.join(setting.methods)}: "
+    default = str(setting.default)
+    if setting.is_stored:
+        default = "the model's own"
+        if setting.name in _shipped():
+            default += f"; {DEFAULT_PRESET}: {_shown(_shipped()[setting.name])}"
+    return f"{methods}{setting.help} (default: {default})"
+
+
+def _shown(value):
+    return {True: "on", False: "off"}[value] if isinstance(value, bool) else value
+
+
+@functools.cache
+def _shipped():
+    """The search settings of the shipped captioner, read without Keras; {} without its folder."""
+    folder = exported_form(DEFAULT_PRESET)
+    try:
+        return manifest_of(folder)["generation"] if folder else {}
+    except CaptionerError:
+        return {}

@@ -3,11 +3,11 @@
   python -m captioner serve
   curl --data-binary @photo.jpg 'http://127.0.0.1:8000/caption?beam_size=5&n_best=3'
 
-It answers this machine only, unless --host says otherwise. Needs: pip install '.[web]'.
+It listens on this machine only, unless --host says otherwise. Needs: pip install '.[web]'.
 """
 
 from captioner.cli.model_arguments import add_model_arguments, chosen_model
-from captioner.errors import CaptionerError, require
+from captioner.errors import CaptionerError, needs_extra, require
 
 LOCAL_HOSTS = ("127.0.0.1", "localhost", "::1")
 
@@ -37,10 +37,8 @@ def run(options):
 
         from captioner.web.server import make_app
     except ImportError as error:
-        raise CaptionerError(
-            f"serve needs packages that are missing ({error}); pip install 'captioner[web]', or "
-            "here: pip install '.[web]'"
-        ) from error
+        need = "serve needs packages that are missing"
+        raise CaptionerError(needs_extra(need, "web", error)) from error
     model = chosen_model(options).open()
     app = make_app(
         model, options.batch_size, options.max_megabytes * 2**20, options.host in LOCAL_HOSTS

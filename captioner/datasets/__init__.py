@@ -1,4 +1,8 @@
-"""Captioned pictures from any of the usual files, all as a `CaptionDataset`."""
+"""Captioned pictures from any of the usual files, all as a `CaptionDataset`.
+
+There is one reader for each format. It may import the road only (the modules of `captioner`
+itself).
+"""
 
 import os
 import re
@@ -7,12 +11,10 @@ from captioner.datasets import coco, csv_file, flickr8k, karpathy, sidecar
 from captioner.datasets.caption_dataset import CaptionDataset
 from captioner.datasets.pictures import find_pictures
 from captioner.datasets.splits import canonical, select, split_in_file_name
-from captioner.errors import CaptionerError
+from captioner.errors import CaptionerError, require_choice
 from captioner.text_files import read_bytes, read_json
 
 __all__ = ["FORMATS", "CaptionDataset", "load_dataset"]
-
-FORMATS = ("auto", "coco", "karpathy", "flickr8k", "csv", "sidecar")
 
 _READERS = {
     "coco": coco.read,
@@ -21,6 +23,7 @@ _READERS = {
     "csv": csv_file.read,
     "sidecar": sidecar.read,
 }
+FORMATS = ("auto", *_READERS)
 _ANNOTATION_FILE = re.compile(
     r"captions.*\.json|dataset.*\.json|captions\.txt|.*\.csv|(?!.*lemma).*\.token(\.txt)?",
     re.IGNORECASE,
@@ -46,7 +49,7 @@ def load_dataset(path, images=None, split=None, format="auto", check_images=True
             or in one of the usual folders there (images, train2017, Flicker8k_Dataset ...).
         split: str or None. `"train"`, `"val"` (also `"dev"`, `"validation"`), `"test"`, or another
             that the source defines. Defaults to `None`, everything.
-        format: str. One of `FORMATS`. Defaults to `"auto"`, found out from names and contents.
+        format: str. One of `FORMATS`. Defaults to `"auto"`, detected by names and contents.
         check_images: bool. Whether to look for the pictures, skip up to 1 in 20 that are missing,
             and refuse more. Defaults to `True`.
 
@@ -91,8 +94,7 @@ def load_dataset(path, images=None, split=None, format="auto", check_images=True
 
 
 def _check_arguments(path, images, format):
-    if format not in FORMATS:
-        raise CaptionerError(f"format {format!r}: choose one of {', '.join(FORMATS)}")
+    require_choice("format", format, FORMATS)
     if not os.path.exists(path):
         raise CaptionerError(f"{path}: no such file or folder of captions")
     if images is not None and not os.path.isdir(images):
@@ -170,8 +172,8 @@ def _format_of_file(path):
             "split (images with sentences)"
         )
     if path.lower().endswith((".csv", ".tsv")):
-        return "csv"  # whose reader says what is wrong with the header
-    raise CaptionerError(f"{path}: no known kind of captions; name it with --format")
+        return "csv"  # its reader says what is wrong with the header
+    raise CaptionerError(f"{path}: captions in no known format; name the format with --format")
 
 
 def _sniff(path):
@@ -186,11 +188,11 @@ def _sniff(path):
 
 
 def _sniff_json(path):
-    """Looks for the telling key only; COCO's 90 MB are parsed later, and once."""
+    """Looks only for the key that tells the format; COCO's 90 MB are parsed later, once."""
     data = read_bytes(path)
     if b'"annotations"' in data:
         return "coco"
     if b'"sentences"' in data:
         return "karpathy"
-    read_json(path)  # a broken file is said to be broken, not passed over
+    read_json(path)  # a broken file is reported, not skipped
     return None

@@ -1,8 +1,9 @@
-"""What every reader gives back, and the checks that readers share."""
+"""What every reader returns, and the checks that readers share."""
 
 from typing import NamedTuple
 
 from captioner.errors import CaptionerError
+from captioner.text_files import KINDS
 
 
 class Record(NamedTuple):
@@ -49,13 +50,13 @@ def clean_caption(text):
     """The caption in one line: every run of white space is one space."""
     text = " ".join(text.split())
     if not text.isascii():
-        # JSON can spell half a character ("\ud83d"), which no file or screen would take later on.
+        # JSON can contain half a character ("\ud83d"), which no file or screen can take.
         text = text.encode("utf-8", "replace").decode("utf-8")
     return text
 
 
 def picture_name(name, path, place):
-    """A picture's file name, relative and with forward slashes; others are refused."""
+    """A picture's file name, relative and with forward slashes; any other name is refused."""
     parts = name.strip().replace("\\", "/").split("/")
     file = "/".join(part for part in parts if part not in ("", "."))
     is_absolute = parts[0] == "" or parts[0][1:2] == ":" or parts[0].endswith(":")
@@ -78,14 +79,11 @@ def keep_captioned(records, tally):
     return kept
 
 
-_KINDS = {dict: "an object", list: "a list", str: "a string", int: "a whole number"}
-
-
 def member(owner, key, kinds, path, place=""):
-    """`owner[key]` of a JSON document, or an error that says where it is not what it should be.
+    """`owner[key]` of a JSON document, or an error that says where it is missing or wrong.
 
     Args:
-        owner: what should be an object.
+        owner: object. It should be a dict.
         key: str.
         kinds: tuple of types.
         path: str. The file.
@@ -102,6 +100,5 @@ def member(owner, key, kinds, path, place=""):
 
 
 def _wrong_kind(value, kinds, path, place):
-    expected = " or ".join(_KINDS[kind] for kind in kinds)
-    got = "null" if value is None else type(value).__name__
-    return CaptionerError(f"{path}: {place}: expected {expected}, got {got}")
+    expected = " or ".join(KINDS[kind] for kind in kinds)
+    return CaptionerError(f"{path}: {place}: expected {expected}, got {KINDS[type(value)]}")

@@ -10,7 +10,7 @@ import os
 class CaptionDataset:
     """The pictures of a data set, or of one split of it, with their captions.
 
-    The lists run in step: entry n of each belongs to picture n.
+    Entry n of each list belongs to picture n.
 
     Args:
         image_ids: list of int or str. COCO's number where there is one, else the picture's file
@@ -20,8 +20,8 @@ class CaptionDataset:
             spaces.
         split: str or None. `"train"`, `"val"`, `"test"` or the source's own name; None for all.
         warnings: list of str. What was skipped or assumed in reading, one line each.
-        sets: list of str. Where pictures of several data sets are together, the name of the one
-            that each is from. Defaults to `""` for each.
+        sets: list of str. Where several data sets are joined, the name of the one that each picture
+            is from. Defaults to `""` for each.
 
     Example:
     >>> dataset = CaptionDataset(["a.jpg"], ["photos/a.jpg"], [["A dog.", "A dog runs."]])
@@ -47,10 +47,10 @@ class CaptionDataset:
         return dict(zip(self.image_ids, self.captions, strict=True))
 
     def fingerprint(self):
-        """What tells this data set from another: a dict of plain values.
+        """A dict of plain values by which this data set is recognised.
 
-        Other captions, ids, sizes of picture files or another order give another digest; where the
-        pictures lie, and when they were written, does not matter.
+        Different captions, ids, sizes of picture files or a different order give a different
+        digest; the folder of the pictures and the times of the files do not matter.
         """
         digest = hashlib.sha256()
         for image_id, path, captions in zip(

@@ -66,7 +66,7 @@ def read(path, split=None):
 
     Args:
         path: str.
-        split: str or None. What to note as the split of its pictures. Defaults to `None`.
+        split: str or None. The split to give its pictures. Defaults to `None`.
 
     Returns:
         Annotations, with COCO's image ids.

@@ -1,4 +1,4 @@
-"""CSV with a header: a column for the picture, one for the caption, and maybe one for the split."""
+"""CSV with a header: columns for the picture, the caption and, if there is one, the split."""
 
 import csv
 import io
@@ -22,7 +22,7 @@ SPLIT_COLUMNS = ("split",)
 
 
 def columns(header):
-    """Which columns are picture, caption and split: ints, None for one that is not there."""
+    """The places of the picture, the caption and the split: ints, None for one that is missing."""
     names = [name.strip().lower() for name in header]
     wanted = (PICTURE_COLUMNS, CAPTION_COLUMNS, SPLIT_COLUMNS)
     return [next((names.index(each) for each in known if each in names), None) for known in wanted]

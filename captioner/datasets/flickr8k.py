@@ -93,7 +93,7 @@ def _listed(path, captions):
         source, split = os.path.join(folder, name), canonical(found[1])
         files = _listed_files(source, captions)
         if captions.keys().isdisjoint(files):
-            continue  # some other text
+            continue  # a different kind of text
         for file in files:
             if listed.setdefault(file, split) != split:
                 raise CaptionerError(f"{source}: {file} is in {homes[file]} too; keep one")

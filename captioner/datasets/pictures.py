@@ -13,16 +13,16 @@ _PLAIN_FOLDERS += ["flickr30k-images", "flickr30k_images"]
 
 
 def find_pictures(records, roots, source, hint=None):
-    """Where the pictures of some records are.
+    """Finds the pictures of some records.
 
-    The pictures of one split are expected in one folder: that one of `roots` and their usual
-    subfolders which has most of them. A folder is listed once, which for COCO's 118,000 pictures is
-    far quicker than asking for each.
+    The pictures of one split are expected in one folder: the one of `roots` and their usual
+    subfolders that has most of them. Each folder is listed once: for COCO's 118,000 pictures that
+    is far quicker than to look for each.
 
     Args:
         records: list of Record.
         roots: list of str. Folders to look in.
-        source: str. What names the pictures, for messages.
+        source: str. The annotations, for messages.
         hint: str or None. The split of records that name none, where the annotation file's name
             tells it; then a folder of that name comes first. Defaults to `None`.
 
@@ -97,7 +97,7 @@ def _path(folder, name, listing):
 
 
 def _listing(folder):
-    """The names in a folder by their NFC form: disks and annotations may spell accents apart."""
+    """The names in a folder by their NFC form: a disk may encode accents in another way."""
     try:
         return {unicodedata.normalize("NFC", name): name for name in os.listdir(folder)}
     except OSError:

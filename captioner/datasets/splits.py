@@ -14,7 +14,7 @@ _IN_FILE_NAME = re.compile(r"(?<![a-z])(train|validation|val|dev|test)(?![a-z])"
 
 
 def canonical(name):
-    """The one name of a split; None for no name."""
+    """The standard name of a split; None for an empty one."""
     name = name.strip().lower()
     return ALIASES.get(name, name) or None
 
@@ -34,7 +34,7 @@ def require_split(split, splits, path):
 
 
 def select(annotations, split, path):
-    """The records of a split, and what should be said about it.
+    """The records of a split, and warnings about it.
 
     Args:
         annotations: Annotations.
@@ -71,7 +71,7 @@ def divide(files):
     their hash and cut, so that of 3 pictures or more each part gets one.
 
     Args:
-        files: iterable of str. Names, one picture under several ids has one name.
+        files: iterable of str. Names; a picture with several ids has one name.
 
     Returns:
         dict of file: split.

@@ -1,8 +1,8 @@
 """Exports a captioner to LiteRT, ONNX or TensorFlow's SavedModel, which run without Keras.
 
-All have the same three networks, `encode`, `start` and `step`, and a manifest with the words and
-the search settings. `captioner.lite_captioner` runs the form for LiteRT; `examples/` captions from
-each in thirty lines.
+Each form has the same three networks, `encode`, `start` and `step`, and a manifest with the words
+and the search settings. `captioner.lite_captioner` runs the form for LiteRT; `examples/` captions
+pictures from each form in thirty lines.
 """
 
 import json
@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from captioner import __version__
-from captioner.errors import require
+from captioner.errors import require, require_choice
 from captioner.exporting import litert as lite_export
 from captioner.exporting import onnx as onnx_export
 from captioner.exporting import saved_model as saved_model_export
@@ -28,13 +28,13 @@ def export(captioner, folder, storage=None, format="litert"):
 
     Args:
         captioner: Captioner.
-        folder: str. Where to. A folder that holds an older export is replaced, once the new one is
-            complete; any other that is not empty is left alone.
-        storage: How weights lie on disk. For LiteRT `"float16"`, or `"float32"` for twice the size:
-            it computes with float32 either way. `"int8"` has the weights of the CNN in bytes, and
-            computes with bytes where it can: quicker, but of the model before `everyday` every
-            fourth caption was another, CIDEr 0.002 and BLEU-4 0.004 lower (measured). The other
-            formats have `"float32"`. Defaults to `None`, the first of these.
+        folder: str. Where to. A folder that holds an older export is replaced once the new one is
+            complete; any other folder that is not empty is refused.
+        storage: str or None. How weights are stored. For LiteRT `"float16"`; `"float32"`, twice the
+            size, with the same computation in float32; or `"int8"`, the weights of the CNN in
+            bytes, and computation in bytes where possible: quicker, but captions change (of an
+            earlier model every fourth, CIDEr 0.002 and BLEU-4 0.004 lower: measured). The other
+            formats have `"float32"`. Defaults to `None`, the first that the format has.
         format: `"litert"`; `"onnx"`, which needs the package tf2onnx; or `"saved_model"`. Defaults
             to `"litert"`.
 
@@ -49,16 +49,16 @@ def export(captioner, folder, storage=None, format="litert"):
     folder = os.path.abspath(os.fspath(folder))
     backend = keras.backend.backend()
     require(backend == "tensorflow", f"exporting needs KERAS_BACKEND=tensorflow, not {backend}")
-    require(format in FORMATS, f"format {format!r}: choose one of {', '.join(FORMATS)}")
+    require_choice("format", format, FORMATS)
     storages = FORMATS[format].STORAGES
     storage = storage or storages[0]
     require(
         storage in storages,
-        f"storage {storage!r}: {format} has {', '.join(storages)}; choose of these",
+        f"storage {storage!r}: {format} has {', '.join(storages)}; choose one of these",
     )
     if os.path.exists(folder) and not is_exported(folder):
         is_empty = os.path.isdir(folder) and not os.listdir(folder)
-        require(is_empty, f"{folder}: exists and is no exported captioner; give another folder")
+        require(is_empty, f"{folder}: exists and is not an exported captioner; give another folder")
     os.makedirs(os.path.dirname(folder), exist_ok=True)
     with replacing_folder(folder) as unfinished:
         checksums = FORMATS[format].write(_functions(captioner), captioner, unfinished, storage)
@@ -81,7 +81,7 @@ def _manifest(captioner, format, checksums):
 
 
 def _functions(captioner):
-    """The networks by name: each a function of named tensors to such, and the tensors it takes."""
+    """The networks by name: each a function from named tensors to named tensors, and its inputs."""
     decoder, size = captioner.decoder, captioner.picture_size
     blank = np.zeros((1, *captioner.image_shape), "float32")
     context, state = captioner.start(blank)  # for their shapes

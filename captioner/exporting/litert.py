@@ -4,7 +4,7 @@ import os
 
 import tensorflow as tf
 
-from captioner.errors import CaptionerError
+from captioner.errors import CaptionerError, reason_of
 from captioner.lite_captioner import checksum_of
 
 STORAGES = ("float16", "float32", "int8")
@@ -14,8 +14,8 @@ def write(functions, captioner, folder, storage):
     """Writes the networks.
 
     Args:
-        functions: dict from name to (function of named tensors to a dict of such, dict from name to
-            TensorSpec).
+        functions: dict from name to (function from named tensors to a dict of tensors, dict from
+            name to TensorSpec).
         captioner: Captioner, whose weights they use.
         folder: str. Where to.
         storage: str. Of `STORAGES`.
@@ -28,7 +28,7 @@ def write(functions, captioner, folder, storage):
     """
     checksums = {}
     for name, (function, signature) in functions.items():
-        # The decoder is quick as it is, and its logits are what is compared.
+        # The decoder is quick as it is, and the search compares its numbers.
         kind = "float16" if storage == "int8" and name != "encode" else storage
         content = _convert(function, signature, captioner, kind)
         path = os.path.join(folder, f"{name}.tflite")
@@ -51,5 +51,5 @@ def _convert(function, signature, captioner, storage):
     try:
         return converter.convert()
     except Exception as error:  # MLIR's own, and whatever TensorFlow raises
-        reason = str(error).strip().split("\n")[0][:200]
-        raise CaptionerError(f"the model cannot be converted for LiteRT ({reason})") from error
+        line = f"the model cannot be converted for LiteRT ({reason_of(error)})"
+        raise CaptionerError(line) from error

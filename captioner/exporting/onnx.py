@@ -6,17 +6,17 @@ import os
 import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-from captioner.errors import CaptionerError
+from captioner.errors import CaptionerError, needs_extra, reason_of
 from captioner.lite_captioner import checksum_of
 
 STORAGES = ("float32",)
-OPSET = 17  # of 2022: what runs ONNX today knows it
+OPSET = 17  # of 2022; the runtimes of today know it
 
 
 def write(functions, captioner, folder, storage):
     """Writes the networks; arguments, result and errors as in `captioner.exporting.litert.write`.
 
-    No output may be called like an input there, so those of `step` are `new_state_0` and so on.
+    In ONNX no output may have the name of an input, so `step` returns `new_state_0` and so on.
     """
     convert = _tf2onnx()
     checksums = {}
@@ -34,8 +34,8 @@ def write(functions, captioner, folder, storage):
                 output_path=path,
             )
         except Exception as error:  # the converter's own, and whatever TensorFlow raises
-            reason = str(error).strip().split("\n")[0][:200]
-            raise CaptionerError(f"the model cannot be converted for ONNX ({reason})") from error
+            line = f"the model cannot be converted for ONNX ({reason_of(error)})"
+            raise CaptionerError(line) from error
         checksums[name] = checksum_of(path)
     return checksums
 
@@ -43,7 +43,7 @@ def write(functions, captioner, folder, storage):
 def _frozen(function, signature):
     """The graph of a function with its weights in it, and the names of its output tensors.
 
-    Not by `tf2onnx.convert.from_function`, which takes constants that are no variables, such as
+    Not by `tf2onnx.convert.from_function`, which takes constants that are not variables, such as
     the mean that EfficientNet subtracts, for inputs.
     """
     traced = tf.function(lambda **tensors: renamed(function(**tensors), signature))
@@ -55,7 +55,7 @@ def _frozen(function, signature):
 
 
 def renamed(outputs, inputs):
-    """The outputs, those called like an input as `new_...`."""
+    """The outputs; one that has the name of an input is called `new_...`."""
     return {f"new_{name}" if name in inputs else name: each for name, each in outputs.items()}
 
 
@@ -63,9 +63,7 @@ def _tf2onnx():
     try:
         import tf2onnx
     except ImportError as error:
-        raise CaptionerError(
-            f"exporting to ONNX needs tf2onnx ({error}); pip install 'captioner[export]', or here: "
-            "pip install '.[export]'"
-        ) from error
+        need = "exporting to ONNX needs tf2onnx"
+        raise CaptionerError(needs_extra(need, "export", error)) from error
     logging.getLogger("tf2onnx").setLevel(logging.ERROR)
     return tf2onnx.convert

@@ -1,6 +1,7 @@
 """Caption metrics: BLEU, ROUGE-L and CIDEr-D equal to coco-caption's, without Java.
 
-METEOR and SPICE need Java and the optional package pycocoevalcap.
+METEOR and SPICE need Java and the optional package pycocoevalcap. It may import the road only (the
+modules of `captioner` itself).
 
 Example:
 >>> from captioner import metrics

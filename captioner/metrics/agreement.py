@@ -7,8 +7,8 @@ from captioner.metrics.scores import score
 def agreement(references, metrics=("bleu", "rouge", "cider")):
     """Scores of people's own captions: each is left out in turn and scored against the others.
 
-    What a captioner can be expected to reach, as far as these metrics can tell. People have one
-    reference less than a captioner has.
+    What a captioner can be expected to reach, as far as these metrics can tell. A person has one
+    reference fewer than a captioner.
 
     Args:
         references: dict from image id to list of str. Pictures with one caption only do not count.

@@ -10,8 +10,8 @@ _NO_NGRAMS = 1e-9
 def bleu(references, captions):
     """BLEU-1 to BLEU-4 of a set of captions.
 
-    As coco-caption has it. In two cases others, such as nltk's `corpus_bleu`, do otherwise: a
-    caption of fewer than n words adds nothing to the n-grams (nltk counts one), and where no
+    As coco-caption computes it. Other programs, such as nltk's `corpus_bleu`, differ in two cases:
+    a caption of fewer than n words adds nothing to the n-grams (nltk counts one), and where no
     n-gram matches at all the precision is not 0 but 1e-15 / number of n-grams, so that the BLEU-4
     of a few captions without a common 4-gram is not 0 but somewhere below 1e-4.
 

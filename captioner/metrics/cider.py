@@ -1,4 +1,4 @@
-"""CIDEr-D: how much a caption says of what people say of its picture, and of few others.
+"""CIDEr-D: how far a caption says what people say of its picture, and of few other pictures.
 
 N-grams are numbered and compared as arrays, so that a batch of sampled captions is scored in a
 small part of a training step.
@@ -14,7 +14,7 @@ _SPAN = 2**32  # a * _SPAN + b is one number for a pair of numbers below it
 
 
 class NGramFrequencies:
-    """For each n-gram, n = 1 to 4, in the references of how many images it occurs.
+    """In the references of how many images each n-gram occurs, n = 1 to 4.
 
     Args:
         references: list (images) of lists of token lists. A token is any hashable value, a word or
@@ -55,8 +55,8 @@ class NGramFrequencies:
     def _number(self, captions, learn=False):
         """Yields, for each order, the caption and the number of every n-gram.
 
-        An n-gram is known by the number of its first n - 1 words and its last word. Those of other
-        texts than the references have numbers that hold within one call.
+        An n-gram is identified by the number of its first n - 1 words and its last word. N-grams
+        that no reference has get numbers that hold within one call.
         """
         rows = _repeated([len(caption) for caption in captions])
         words = self._words if learn else self._words.copy()
@@ -82,8 +82,8 @@ class CiderD:
     Args:
         references: dict from image id to list of token lists.
         frequencies: NGramFrequencies or None. Those of another set, such as the training split.
-            Defaults to `None`, those of `references`; a single image then scores 0, for each of
-            its words is in every image.
+            Defaults to `None`, those of `references`; a single image then scores 0, because
+            each of its words is in every image.
 
     Reference:
         Vedantam et al. 2015, CIDEr: Consensus-based Image Description Evaluation, section 5.
@@ -132,7 +132,7 @@ def _repeated(times):
 
 
 def _places(keys, known):
-    """The places of `keys` in the sorted `known`; equal numbers from len(known) on for others."""
+    """The places of `keys` in the sorted `known`; for other keys numbers from len(known) on."""
     distinct, which = np.unique(keys, return_inverse=True)
     places = np.searchsorted(known, distinct)
     is_known = np.append(known, -1)[places] == distinct

@@ -6,7 +6,7 @@ from captioner.metrics.ptb_tokenizer import tokenize_ptb
 
 
 def diversity(captions, training_captions):
-    """Statistics that tell a captioner from one that says the same of everything.
+    """Statistics that show whether a captioner says the same of everything.
 
     Captions are compared by their tokens, so case and punctuation make no difference.
 

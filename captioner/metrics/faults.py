@@ -20,7 +20,7 @@ _TELLING_APART = _listed(
     "another other others one each second third first two three four different same own both more "
     "several many its his her their"
 )
-# Words without content, which part noun phrases from each other.
+# Words without content, which separate noun phrases.
 _FUNCTION_WORDS = _ARTICLES | _TELLING_APART | _listed(
     "of in on at by to with and or for from into onto over under above below behind beside besides "
     "between near next up down out off about around through along across against inside outside "
@@ -160,7 +160,7 @@ def _is_verb(word):
 
 
 def _is_told_apart(words, first, second):
-    """Whether a noun said again is plainly another thing, or plainly goes back to the first."""
+    """Whether a noun said again clearly means another thing, or clearly refers to the first."""
     (announced, own), (announced_again, own_again) = (
         _phrase(words, place) for place in (first, second)
     )

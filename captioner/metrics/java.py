@@ -1,4 +1,4 @@
-"""METEOR and SPICE: run by pycocoevalcap where Java is, "n/a" with the reason elsewhere."""
+"""METEOR and SPICE: run by pycocoevalcap where Java is installed, else "n/a" with the reason."""
 
 import importlib.util
 import os
@@ -30,8 +30,8 @@ def meteor(references, captions):
 def spice(references, captions):
     """SPICE of a set of captions; as `meteor`.
 
-    pycocoevalcap fetches 384 MB of language models when they are not there. Here that counts as
-    missing.
+    pycocoevalcap would download 384 MB of language models that are missing; here SPICE is "n/a"
+    then.
     """
     reason = _missing() or _missing_models()
     if reason:
@@ -57,15 +57,16 @@ def _missing_models():
 
 
 def _run(scorer, references, captions):
-    """The score of one of pycocoevalcap's Java scorers. It is one of several metrics, so what goes
-    wrong in it is told in its place, and the others still count.
+    """The score of one of pycocoevalcap's Java scorers.
+
+    A failure is reported in place of the score, so that the other metrics still count.
     """
     references = {n: [_line(tokens) for tokens in texts] for n, texts in enumerate(references)}
     captions = {n: [_line(tokens)] for n, tokens in enumerate(captions)}
     with _english_numbers():
         try:
             return float(scorer().compute_score(references, captions)[0])
-        except Exception as error:  # whatever a foreign program and its pipes come up with
+        except Exception as error:  # an external program and its pipes can fail in any way
             return f"n/a ({scorer.__name__} stopped: {type(error).__name__}: {error})"
 
 

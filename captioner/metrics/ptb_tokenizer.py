@@ -2,12 +2,12 @@
 
 coco-caption cuts captions with `PTBTokenizer -preserveLines -lowerCase` of Stanford CoreNLP 3.4.1
 and then drops a list of punctuation. Scores can only be compared when the tokens are the same, so
-the rules below imitate that program. They were found by asking it: about real captions, about all
-short strings of ASCII signs, about every character of the Basic Multilingual Plane, and about
-random mixtures of hard cases.
+the rules below imitate that program. They were found by running it: on real captions, on all short
+strings of ASCII signs, on every character of the Basic Multilingual Plane, and on random mixtures
+of hard cases.
 
-It is a lexer: at each place the rule that reads furthest wins, what it looks at beyond its token
-included; of two that read equally far the earlier wins.
+It is a lexer: at each place the rule that reads furthest wins, including what it reads beyond its
+token; of two rules that read equally far the earlier wins.
 
 Known to differ: letters added to Unicode after 6.0, which that program drops and these rules keep;
 and the very last caption of a run, where it reads a final `'ll` as a quote and `ll`.
@@ -257,7 +257,7 @@ def tokenize_lines(captions):
 @lru_cache(maxsize=2**16)
 def _lex_chunk(chunk):
     """The tokens of a text without blanks; captions repeat themselves, so they are kept."""
-    if _ONE_WORD.fullmatch(chunk):  # what follows would say the same, ten times slower
+    if _ONE_WORD.fullmatch(chunk):  # the rules would give the same, ten times slower
         return [chunk.lower()]
     return _lex(f"{chunk}\n\n", len(chunk))
 

@@ -3,7 +3,7 @@
 import json
 
 from captioner.errors import CaptionerError
-from captioner.text_files import read_json, replace_text
+from captioner.text_files import KINDS, read_json, replace_text
 
 
 def load_results(path):
@@ -30,7 +30,7 @@ def load_results(path):
     if not isinstance(entries, list):
         raise CaptionerError(
             f'{path}: a list of {{"image_id": ..., "caption": ...}} is expected, '
-            f"not {_kind(entries)}; is this a COCO results file?"
+            f"not {KINDS[type(entries)]}; is this a COCO results file?"
         )
     captions = {}
     for number, entry in enumerate(entries):
@@ -63,7 +63,9 @@ def save_results(path, captions):
 def _read_entry(path, number, entry):
     where = f"{path}: entry {number}"
     if not isinstance(entry, dict):
-        raise CaptionerError(f"{where} is {_kind(entry)}, not an object with image_id and caption")
+        raise CaptionerError(
+            f"{where} is {KINDS[type(entry)]}, not an object with image_id and caption"
+        )
     missing = [key for key in ("image_id", "caption") if key not in entry]
     if missing:
         raise CaptionerError(
@@ -71,15 +73,9 @@ def _read_entry(path, number, entry):
         )
     name, caption = entry["image_id"], entry["caption"]
     if not isinstance(name, int | str) or isinstance(name, bool):
-        raise CaptionerError(f"{where}: image_id is {_kind(name)}, not a number or a text")
+        raise CaptionerError(
+            f"{where}: image_id is {KINDS[type(name)]}, not a whole number or a string"
+        )
     if not isinstance(caption, str):
-        raise CaptionerError(f"{where}: caption is {_kind(caption)}, not a text")
+        raise CaptionerError(f"{where}: caption is {KINDS[type(caption)]}, not a string")
     return name, caption
-
-
-def _kind(value):
-    """What a JSON value is, in words."""
-    names = {dict: "an object", list: "a list", str: "a text", bool: "true or false"}
-    if value is None:
-        return "null"
-    return names.get(type(value), "a number")

@@ -4,7 +4,7 @@ _BETA = 1.2  # coco-caption's: recall weighs more than precision
 
 
 def rouge_l(references, caption):
-    """ROUGE-L of one caption, as coco-caption has it.
+    """ROUGE-L of one caption, as coco-caption computes it.
 
     The best precision and the best recall, which may come from different references, in one
     F-score with beta 1.2. An empty text counts as one empty word.

@@ -24,8 +24,8 @@ def score(references, captions, metrics=("bleu", "rouge", "cider")):
 
     Returns:
         dict from `"BLEU-1"` to `"BLEU-4"`, `"ROUGE-L"`, `"CIDEr"`, `"METEOR"`, `"SPICE"`, in this
-        order, those asked for, to float: between 0 and 1, CIDEr between 0 and 10. Where METEOR or
-        SPICE cannot run the value is a str that says why, such as `"n/a (needs Java)"`.
+        order, those of `metrics`, to float: between 0 and 1, CIDEr between 0 and 10. Where METEOR
+        or SPICE cannot run, the value is a str that says why, such as `"n/a (needs Java)"`.
 
     Raises:
         CaptionerError: The ids differ, an image has no reference, or a metric is unknown.

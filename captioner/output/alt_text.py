@@ -12,7 +12,7 @@ from string import Formatter
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
-from captioner.errors import CaptionerError, require
+from captioner.errors import CaptionerError, cannot_be, require
 from captioner.images import ImageError, describe
 from captioner.models import opened
 from captioner.text_files import replacing_text
@@ -78,7 +78,7 @@ def read_page(path):
         with open(path, **_ENCODING) as file:
             text = file.read()
     except OSError as error:
-        raise CaptionerError(f"{path}: cannot be read ({error.strerror})") from error
+        raise CaptionerError(cannot_be("read", path, error)) from error
     return Page(path, text, find_gaps(text, path.lower().endswith(MARKDOWN)))
 
 

@@ -3,7 +3,8 @@
 import itertools
 import os
 
-from captioner.errors import CaptionerError, require
+from captioner.errors import CaptionerError, cannot_be, require
+from captioner.files import replacing
 from captioner.images import read_image
 
 SHOWN = 448  # pixels of the longer side of the picture under each word
@@ -30,7 +31,7 @@ class AttentionMaps:
         try:
             os.makedirs(folder, exist_ok=True)
         except OSError as error:
-            raise CaptionerError(f"{folder}: cannot be made ({error.strerror})") from error
+            raise CaptionerError(cannot_be("made", folder, error)) from error
 
     def write(self, picture, caption):
         """Writes where a `Caption` looked.
@@ -49,9 +50,10 @@ class AttentionMaps:
         path = os.path.join(self._folder, self._name(picture) + ".png")
         figure = reports.attention(read_image(picture, SHOWN), caption)
         try:
-            figure.savefig(path)
+            with replacing(path) as unfinished:
+                figure.savefig(unfinished, format="png")
         except OSError as error:
-            raise CaptionerError(f"{path}: cannot be written ({error.strerror})") from error
+            raise CaptionerError(cannot_be("written", path, error)) from error
 
     def _name(self, picture):
         stem = os.path.splitext(os.path.basename(picture))[0]

@@ -28,7 +28,7 @@ def captions_of_model(model, dataset, batch_size=32, **search):
     for number, _, result in opened(model).generate_all(dataset.image_paths, batch_size, **search):
         if isinstance(result, ImageError):
             raise result
-        yield dataset.image_ids[number], result[: search.get("n_best", 1)]
+        yield dataset.image_ids[number], result
 
 
 def captions_of_results(path, dataset):

@@ -4,7 +4,7 @@ import csv
 import os
 
 from captioner import metrics
-from captioner.errors import CaptionerError
+from captioner.errors import CaptionerError, cannot_be
 from captioner.output.gallery import Gallery
 from captioner.text_files import replacing_text
 
@@ -36,7 +36,7 @@ def write_report(folder, dataset, captions, scores, with_faults=False):
     try:
         os.makedirs(folder, exist_ok=True)
     except OSError as error:
-        raise CaptionerError(f"{folder}: cannot be written ({error.strerror})") from error
+        raise CaptionerError(cannot_be("written", folder, error)) from error
     _write_page(os.path.join(folder, PAGE), dataset, captions, each_scores, scores)
     _write_table(os.path.join(folder, TABLE), texts, each_scores, with_faults)
 

@@ -7,7 +7,7 @@ import contextlib
 import os
 import shutil
 
-from captioner.errors import CaptionerError
+from captioner.errors import CaptionerError, cannot_be, needs_extra, reason_of
 from captioner.files import replacing
 from captioner.images import describe
 
@@ -56,14 +56,13 @@ def write_description(picture, text, overwrite=False):
                 _describe(image, text, overwrite, shown)
             os.utime(copy, ns=(times.st_atime_ns, times.st_mtime_ns))
     except OSError as error:
-        raise MetadataError(f"{shown}: cannot be written ({error.strerror})") from error
+        raise MetadataError(cannot_be("written", shown, error)) from error
     except UnicodeDecodeError as error:
         raise MetadataError(
             f"{shown}: has metadata that are not UTF-8; they stay as they are"
         ) from error
     except RuntimeError as error:  # Exiv2's own
-        reason = str(error).strip().split("\n")[0][:160]
-        raise MetadataError(f"{shown}: takes no description ({reason})") from error
+        raise MetadataError(f"{shown}: takes no description ({reason_of(error)})") from error
 
 
 def _describe(image, text, overwrite, shown):
@@ -90,8 +89,7 @@ def read_description(picture):
         with open(picture, "rb") as file, require_exiv2().ImageData(file.read()) as image:
             return _description(image)
     except (OSError, RuntimeError, UnicodeDecodeError) as error:
-        reason = str(error).strip().split("\n")[0][:160]
-        raise MetadataError(f"{describe(picture)}: cannot be read ({reason})") from error
+        raise MetadataError(cannot_be("read", describe(picture), error)) from error
 
 
 def _description(image):
@@ -115,8 +113,6 @@ def require_exiv2():
     try:
         import pyexiv2
     except ImportError as error:
-        raise CaptionerError(
-            f"--write-metadata needs pyexiv2 ({error}); pip install 'captioner[metadata]', or "
-            "here: pip install '.[metadata]'"
-        ) from error
+        need = "--write-metadata needs pyexiv2"
+        raise CaptionerError(needs_extra(need, "metadata", error)) from error
     return pyexiv2

@@ -1,7 +1,7 @@
 """Figures of what a captioner does: curves, gates, attention, beam trees, pictures with captions.
 
-Each function returns a `matplotlib.figure.Figure`, which a notebook shows by itself and
-`figure.savefig(path)` writes; no window and no global state of matplotlib's is touched.
+Each function returns a `matplotlib.figure.Figure`. A notebook shows it, and `figure.savefig(path)`
+writes it to a file. No window is opened, and matplotlib's global state is not touched.
 """
 
 import itertools
@@ -11,30 +11,32 @@ import textwrap
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, FancyBboxPatch
+from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
 from captioner.errors import require
 
 SHOWN_UNITS = 40  # of a layer, in a figure of all its gates
+TREE_STEP = 1.15  # inches from one word of a beam tree to the next
 
 
 def learning_curves(history):
     """Loss and scores over the epochs of a run.
 
     Args:
-        history: list of dict, the lines of a run's history.csv. Losses that are `""` are left out.
+        history: list of dict. The rows of a run's history.csv. Losses that are `""` are left out.
 
     Returns:
         Figure.
     """
     figure = Figure(figsize=(9, 3.5))
     loss, score = figure.subplots(1, 2)
-    # By hand: a layout that matplotlib works out is drawn twice, and this is after every epoch.
+    # Fixed margins: matplotlib's own layout draws a figure twice, and this one is drawn each epoch.
     figure.subplots_adjust(left=0.07, right=0.985, top=0.9, bottom=0.14, wspace=0.16)
     epochs = [int(row["epoch"]) for row in history]
 
     def values(name):
-        # A stage that learns from rewards has no such loss in training.
+        # Training with rewards has no such loss.
         return [math.nan if row[name] == "" else float(row[name]) for row in history]
 
     loss.plot(epochs, values("train_loss"), "o-", markersize=3, label="training")
@@ -48,20 +50,26 @@ def learning_curves(history):
     score.legend()
     for axes in (loss, score):
         axes.grid(alpha=0.3)
+        _whole_numbers(axes.xaxis)
         for before, row in itertools.pairwise(history):
             if before["stage"] != row["stage"]:
                 axes.axvline(int(row["epoch"]) - 0.5, color="gray", linestyle=":")
     return figure
 
 
+def _whole_numbers(axis):
+    """Puts the ticks of an axis that counts something at whole numbers."""
+    axis.set_major_locator(MaxNLocator("auto", integer=True))
+
+
 def comparison(rows):
-    """The cells side by side, a panel for each thing measured, bars for each implementation.
+    """The cells side by side, with a panel for each measurement and bars for each implementation.
 
     Args:
-        rows: list of dict, of `captioner.study.comparison.compare`.
+        rows: list of dict, from `captioner.study.comparison.compare`.
 
     Returns:
-        Figure. Lines on the bars of CIDEr reach one standard deviation up and down.
+        Figure. The lines on the bars of CIDEr reach one standard deviation up and down.
     """
     panels = {
         "words/s in training": lambda row: row["words_per_second"],
@@ -84,17 +92,18 @@ def comparison(rows):
         axes.set_xticks(range(len(cells)), cells)
         axes.set_title(title, fontsize=10)
         axes.grid(axis="y", alpha=0.3)
+    _whole_numbers(axes.yaxis)  # of the last panel, which counts words
     axes.legend()
     return figure
 
 
 def pictures(images, captions, columns=5):
-    """Pictures with a text above each.
+    """Pictures, each with a text above it.
 
     Args:
         images: list of PIL images or arrays (height, width, 3).
-        captions: list of str, as many.
-        columns: int. Pictures in a row. Defaults to `5`.
+        captions: list of str, one for each picture.
+        columns: int. Pictures per row. Defaults to `5`.
 
     Returns:
         Figure.
@@ -119,14 +128,14 @@ def _wrapped(text, width=26):
 
 
 def over_time(values, words, title="", limits=(-1.0, 1.0)):
-    """What each unit is at each word, as colours.
+    """The value of each unit at each word, as colours.
 
     Args:
         values: array (time, units).
         words: list (time) of str.
         title: str. Defaults to `""`.
-        limits: (float, float). The values of the two ends of the colours. Defaults to those of
-            tanh, `(-1.0, 1.0)`.
+        limits: (float, float). The values at the two ends of the colour scale. Defaults to those
+            of tanh, `(-1.0, 1.0)`.
 
     Returns:
         Figure.
@@ -140,16 +149,16 @@ def over_time(values, words, title="", limits=(-1.0, 1.0)):
 
 
 def gates(trace, words):
-    """The gates of a recurrence while it reads or writes words: a panel for each.
+    """The gates of a recurrence while it reads or writes words, with a panel for each gate.
 
     Args:
-        trace: dict of arrays (1, time, units), of `ImageRNN.trace` or one layer of
-            `Decoder.trace`. Gates are between 0 and 1; the candidate, being a tanh, is left out.
-        words: list (time) of str, the words read.
+        trace: dict of arrays (1, time, units), from `ImageRNN.trace` or for one layer from
+            `Decoder.trace`. Gates are between 0 and 1; the candidate, a tanh, is left out.
+        words: list (time) of str. The words read.
 
     Returns:
-        Figure: above the mean of all units with their middle half, below the units one by one,
-        those first that change most.
+        Figure: at the top the mean of all units, with the range of their middle half; below, the
+        units that change most, one by one, in order of change.
     """
     names = [name for name in trace if name.endswith("_gate")]
     require(names, "gates: a plain RNN has none")
@@ -178,21 +187,22 @@ def _colours(figure, axes, values, words, limits):
     )  # fmt: skip
     is_tight = len(words) > 6 and max(map(len, words)) > 2
     axes.set_xticks(range(len(words)), words, rotation=90 if is_tight else 0)
+    _whole_numbers(axes.yaxis)
     figure.colorbar(drawn, ax=axes, pad=0.01)
 
 
 def lstm_step(trace, time, unit=0, word=""):
-    """One step of one unit of an LSTM as a drawing, with the numbers of a real forward pass.
+    """A drawing of one step of one LSTM unit, with the numbers of a real forward pass.
 
     Args:
-        trace: dict of arrays (1, time, units), of `ImageRNN.trace` of an LSTM.
-        time: int. Which step.
-        unit: int. Which unit. Defaults to `0`.
-        word: str. What x_t is, for the drawing. Defaults to `""`.
+        trace: dict of arrays (1, time, units), from `ImageRNN.trace` of an LSTM.
+        time: int. The step.
+        unit: int. The unit. Defaults to `0`.
+        word: str. The word that x_t is the vector of, for the drawing. Defaults to `""`.
 
     Returns:
-        Figure: from left to right the memory c_{t-1} through the forget gate and the sum to c_t,
-        below it the gates with what they see, to the right h_t.
+        Figure: from left to right the memory, from c_{t-1} through the forget gate and the sum to
+        c_t; below it the gates and their inputs; on the right h_t.
 
     Reference: the document, figure 1 and equations (6) to (10).
     """
@@ -200,6 +210,9 @@ def lstm_step(trace, time, unit=0, word=""):
 
     def at(name, step):
         return 0.0 if step < 0 else float(np.asarray(trace[name])[0, step, unit])
+
+    def signed(number):
+        return f"{round(number, 2) + 0.0:+.2f}"  # + 0.0 turns -0.0 into 0.0
 
     value = {name: at(name, time) for name in trace if name != "image"}
     before = {name: at(name, time - 1) for name in ("hidden", "memory")}
@@ -228,33 +241,33 @@ def lstm_step(trace, time, unit=0, word=""):
     box(3.4, "input_gate", "σ", "(7)")
     box(5.2, "candidate", "tanh", "(8)")
     box(7.0, "output_gate", "σ", "(9)")
-    axes.plot([0.6, 7.0], [0.55, 0.55], color="0.35", lw=1.2)  # what the gates see
-    seen = f"$h_{{t-1}}$ = {before['hidden']:+.2f}, …\n$x_t$ = {word or '…'}\n$image_t$"
+    axes.plot([0.6, 7.0], [0.55, 0.55], color="0.35", lw=1.2)  # the inputs of the gates
+    seen = f"$h_{{t-1}}$ = {signed(before['hidden'])}, …\n$x_t$ = {word or '…'}\n$image_t$"
     axes.text(0.45, 0.5, seen, ha="right", va="center", fontsize=9)
     for x in (1.6, 3.4, 5.2, 7.0):
         axes.plot([x, x], [0.55, 0.65], color="0.35", lw=1.2)
 
-    memory = 4.3  # the height of the line along which the memory goes
-    axes.text(0.35, memory, f"$c_{{t-1}}$\n{before['memory']:+.2f}", ha="right", va="center")
+    memory = 4.3  # height of the line for the memory
+    axes.text(0.35, memory, f"$c_{{t-1}}$\n{signed(before['memory'])}", ha="right", va="center")
     arrow((0.45, memory), (1.38, memory))
     knot(1.6, memory, "×")
     arrow((1.6, 2.15), (1.6, memory - 0.22))
     arrow((1.82, memory), (4.08, memory))
-    axes.text(2.9, memory + 0.15, f"{value['forget_gate'] * before['memory']:+.2f}", ha="center")
+    axes.text(2.9, memory + 0.15, f"{signed(value['forget_gate'] * before['memory'])}", ha="center")
     knot(4.3, memory, "+")
     knot(4.3, 3.1, "×")
     arrow((3.4, 2.15), (4.12, 2.95))
     arrow((5.2, 2.15), (4.48, 2.95))
     arrow((4.3, 3.32), (4.3, memory - 0.22))
-    axes.text(4.4, 3.6, f"{value['input_gate'] * value['candidate']:+.2f}", ha="left")
+    axes.text(4.4, 3.6, f"{signed(value['input_gate'] * value['candidate'])}", ha="left")
     arrow((4.52, memory), (9.3, memory))
-    axes.text(9.4, memory, f"$c_t$\n{value['memory']:+.2f}", va="center")
+    axes.text(9.4, memory, f"$c_t$\n{signed(value['memory'])}", va="center")
     arrow((7.9, memory), (7.9, 3.42))
-    axes.text(8.0, 3.75, f"tanh {np.tanh(value['memory']):+.2f}", ha="left")
+    axes.text(8.0, 3.75, f"tanh {signed(np.tanh(value['memory']))}", ha="left")
     knot(7.9, 3.2, "×")
     arrow((7.0, 2.15), (7.72, 3.03))
     arrow((8.12, 3.2), (9.3, 3.2))
-    axes.text(9.4, 3.2, f"$h_t$ (10)\n{value['hidden']:+.2f}", va="center")
+    axes.text(9.4, 3.2, f"$h_t$ (10)\n{signed(value['hidden'])}", va="center")
     axes.set_title(f"unit {unit}, step {time + 1}" + (f", reading “{word}”" if word else ""))
     return figure
 
@@ -264,14 +277,14 @@ def attention(image, caption, columns=5):
 
     Args:
         image: PIL image or array (height, width, 3).
-        caption: Caption with `attention`, of `generate(return_details=True)`.
-        columns: int. Words in a row. Defaults to `5`.
+        caption: Caption with `attention`, from `generate(return_details=True)`.
+        columns: int. Words per row. Defaults to `5`.
 
     Returns:
-        Figure: the picture once for each word, dark where it did not look.
+        Figure: the picture once for each word, dark where the captioner did not look.
 
     Raises:
-        CaptionerError: The caption does not say where it looked.
+        CaptionerError: The caption has no attention.
     """
     require(caption.attention is not None, "attention: this captioner has none, or was not asked")
     image = np.asarray(image)
@@ -293,44 +306,55 @@ def attention(image, caption, columns=5):
 
 
 def beam_tree(nodes):
-    """A beam search as a tree, from left to right; the best caption is drawn heavily.
+    """A beam search as a tree, from left to right. The best caption is drawn in bold.
 
     Args:
         nodes: list of Node, from `captioner.study.beam_tree.beam_tree`.
 
     Returns:
-        Figure. Below each word is its probability, given those before it; behind an end its place.
+        Figure. Below each word is its probability, given the words before it. After an end is the
+        place of its caption.
     """
     heights = _heights(nodes)
     best = _ancestors(nodes, next(n for n, node in enumerate(nodes) if node.rank == 0))
     depth = max(node.depth for node in nodes)
-    figure = Figure(figsize=(1.25 * depth + 1.5, 0.42 * len(set(heights)) + 0.8))
+    left, right = -0.5, depth + 0.9
+    low, high = min(heights) - 0.8, max(heights) + 0.4
+    figure = Figure(figsize=(TREE_STEP * (right - left), 0.52 * (high - low)))
     axes = figure.add_axes((0, 0, 1, 1))
     axes.axis("off")
     for number, node in enumerate(nodes):
         strong = number in best
+        height = heights[number]
+        look = {"color": "black" if strong else "0.3", "weight": "bold" if strong else "normal"}
+        axes.text(node.depth, height, node.word, ha="center", va="center", fontsize=11, **look)
+        if node.rank >= 0:
+            place = node.depth + _half_width(node.word)
+            axes.text(place, height, f"no. {node.rank + 1}", va="center", fontsize=11, **look)
         if node.parent >= 0:
-            start = nodes[node.parent].depth, heights[node.parent]
+            before = nodes[node.parent]
             axes.plot(
-                [start[0] + 0.42, node.depth - 0.42], [start[1], heights[number]],
+                [before.depth + _half_width(before.word), node.depth - _half_width(node.word)],
+                [heights[node.parent], height],
                 color="C0" if strong else "0.7", lw=2 if strong else 0.8,
             )  # fmt: skip
-        place = f"  no. {node.rank + 1}" if node.rank >= 0 else ""
-        axes.text(
-            node.depth, heights[number], node.word + place, ha="center", va="center", fontsize=9,
-            color="black" if strong else "0.35", weight="bold" if strong else "normal",
-        )  # fmt: skip
-        if node.parent >= 0:
-            axes.text(
-                node.depth, heights[number] - 0.34, f"{math.exp(node.log_prob):.2f}", ha="center",
-                va="center", fontsize=7, color="0.45",
-            )  # fmt: skip
-    axes.set(xlim=(-0.6, depth + 0.8), ylim=(min(heights) - 0.8, max(heights) + 0.6))
+            probability = _probability(math.exp(node.log_prob))
+            axes.text(node.depth, height - 0.4, probability, ha="center", va="center", color="0.3")
+    axes.set(xlim=(left, right), ylim=(low, high))
     return figure
 
 
+def _half_width(word):
+    """About half the width of a bold word of a beam tree, with a margin, in steps."""
+    return min(0.045 * len(word) + 0.06, 0.46)
+
+
+def _probability(value):
+    return "<0.01" if value < 0.005 else f"{value:.2f}"
+
+
 def _heights(nodes):
-    """A line for each leaf, in the order of the tree; a parent in the middle of its children."""
+    """The height of each node: a line for each leaf, in tree order; parents amid their children."""
     children = [[] for _ in nodes]
     for number, node in enumerate(nodes[1:], 1):
         children[node.parent].append(number)
@@ -347,7 +371,7 @@ def _heights(nodes):
 
 
 def _ancestors(nodes, number):
-    """The numbers of a node and of all before it."""
+    """The numbers of a node and of all its ancestors."""
     found = set()
     while number >= 0:
         found.add(number)

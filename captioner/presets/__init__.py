@@ -1,4 +1,7 @@
-"""The shipped captioners, each in two forms: NAME.keras, and NAME.litert for LiteRT."""
+"""The shipped captioners, each in two forms: NAME.keras, and NAME.litert for LiteRT.
+
+It belongs to the road: it may import modules of `captioner` itself, and any module may import it.
+"""
 
 import os
 import warnings
@@ -12,12 +15,12 @@ REPLACED = {"flickr8k": "everyday"}  # the name of a former model -> the one use
 
 
 def current_name(name):
-    """The name as given; for that of a former model the name of its successor, with a warning."""
+    """The name as given; for a model that has been replaced its successor's, with a warning."""
     name = os.fspath(name)
     if _is_there(name) or name not in REPLACED:
         return name
     successor = REPLACED[name]
-    # Always from this line: Python shows a warning once for each line that gives it.
+    # Always from this line: Python shows a warning once for each line that raises it.
     warnings.warn(
         f"{name}: this model has been replaced by {successor}, which is used instead",
         ReplacedModelWarning,
@@ -55,5 +58,5 @@ def exported_form(name):
 
 
 def _is_there(name):
-    """Whether it is a model's own file or exported folder, which go before shipped names."""
+    """Whether it is a file or an exported folder, which take precedence over shipped names."""
     return os.path.isfile(name) or is_exported(name)

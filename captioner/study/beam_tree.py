@@ -1,4 +1,4 @@
-"""What beam search looked at: its hypotheses as a tree, to be drawn."""
+"""The hypotheses of a beam search as a tree, to be drawn."""
 
 from typing import NamedTuple
 
@@ -13,11 +13,11 @@ class Node(NamedTuple):
 
     Attributes:
         word: str. `"<start>"` at the root, `"<end>"` where a caption ends.
-        parent: int. Place in the list of the node it comes after; -1 at the root.
+        parent: int. Place in the list of the node before it; -1 at the root.
         depth: int. Number of words before it, the root's 0.
         log_prob: float. Of the word, given those before it.
         total: float. Sum of the log-probabilities up to it.
-        rank: int. At an end, the place of its caption in the n-best list, 0 the best; else -1.
+        rank: int. At an end, the place of its caption in the n-best list, 0 for the best; else -1.
     """
 
     word: str
@@ -51,16 +51,16 @@ def beam_tree(captioner, image, **settings):
     search = captioner.search_arguments(search)
     step, state = captioner.searchable(image)
     recorder = _Recorder(step)
-    search["n_best"] = search["beam_size"]  # all captions that were finished
+    search["n_best"] = search["beam_size"]  # all finished captions
     [found] = decoding.beam(recorder, [np.zeros(1, np.int64), *state], **search)
     return recorder.tree(found, captioner.vocabulary)
 
 
 class _Recorder:
-    """A step that writes down which row goes on from which.
+    """A step that records which row each row continues.
 
-    A search hands each row the state of the row it goes on from; the first array of this state is
-    the number of that row's node.
+    A search gives each row the state of the row it continues; the first array of this state is the
+    number of that row's node.
     """
 
     def __init__(self, step):
@@ -79,7 +79,7 @@ class _Recorder:
         """The nodes of rows that hold a hypothesis, and the ends of the finished ones."""
         places, nodes = {}, []
         for number, (word, parent, _) in enumerate(self._nodes):
-            # A row whose last word is the end only fills up the beam.
+            # A row whose last word is the end only fills the beam.
             if word == START or (word != END and parent in places):
                 places[number] = len(nodes)
                 nodes.append(self._node(word, parent, places, nodes, vocabulary))

@@ -18,11 +18,12 @@ from keras import ops
 from captioner import metrics
 from captioner.cells import CELLS
 from captioner.datasets import load_dataset
-from captioner.errors import CaptionerError, require
+from captioner.errors import require
+from captioner.files import replacing
 from captioner.output import reports
 from captioner.study import long_memory
 from captioner.study.gradients import gradient_norms
-from captioner.text_files import replace_text
+from captioner.text_files import read_json, replace_text
 from captioner.training.batches import EncodedCaptions
 from captioner.training.config import TrainConfig
 from captioner.training.features import cached_features
@@ -65,7 +66,7 @@ class Plan:
     settings: dict = field(default_factory=dict)
 
     def quick(self):
-        """The same in two minutes for a small data set: one seed, smaller, less practised."""
+        """A plan of two minutes for the same small data set: one seed, fewer units and steps."""
         return replace(
             self, epochs=3, units=128, seeds=(0,), distances=(10,), memory_steps=100,
             gradient_distance=10, pictures=150, settings={"picture_size": 224, **self.settings},
@@ -75,7 +76,7 @@ class Plan:
 def compare(plan, folder, log=print, progress=True):
     """Measures every cell with both implementations, and writes the tables.
 
-    What has been measured is kept in the folder; called again, it goes on with the rest.
+    What has been measured is kept in the folder; called again, it continues with the rest.
 
     Args:
         plan: Plan.
@@ -101,7 +102,8 @@ def compare(plan, folder, log=print, progress=True):
                 row = _measure(plan, cell, implementation, encoder, folder, progress)
                 stored.add({"cell": cell, "implementation": implementation, **row})
     replace_text(os.path.join(folder, FILES[1]), f"{as_markdown(stored.rows)}\n")
-    reports.comparison(stored.rows).savefig(os.path.join(folder, FILES[2]), dpi=110)
+    with replacing(os.path.join(folder, FILES[2])) as unfinished:
+        reports.comparison(stored.rows).savefig(unfinished, dpi=110, format="png")
     return stored.rows
 
 
@@ -113,10 +115,9 @@ class _Stored:
         self._plan = json.loads(json.dumps(asdict(plan)))
         self.rows = []
         if os.path.exists(path):
-            with open(path, encoding="utf-8") as file:
-                found = json.load(file)
-            if found["plan"] != self._plan:
-                raise CaptionerError(f"{path}: another comparison; give another --out")
+            found = read_json(path)
+            is_same = isinstance(found, dict) and found.get("plan") == self._plan
+            require(is_same, f"{path}: holds a different comparison; give another --out")
             self.rows = found["rows"]
 
     def has(self, cell, implementation):
@@ -191,7 +192,7 @@ def _milliseconds_a_caption(model, features, search):
 
 
 def _remembering(plan, settings):
-    """How far back it remembers, and what is left of the gradient, before and after practice."""
+    """How far back it remembers, and what is left of the gradient before and after practice."""
     longest, accuracies, ratios, knows = 0, {}, {}, True
     for distance in plan.distances:
         model = long_memory.practise(distance, steps=plan.memory_steps, **settings)
@@ -202,7 +203,7 @@ def _remembering(plan, settings):
             fresh = long_memory.practise(distance, steps=0, **settings)
             ratios = {"gradient_ratio_fresh": _gradient_ratio(fresh, distance),
                       "gradient_ratio_practised": _gradient_ratio(model, distance)}  # fmt: skip
-        if not knows and ratios:  # the longer ones would not be remembered either
+        if not knows and ratios:  # longer distances would not be remembered either
             break
     return {"longest_distance": longest, "accuracy": accuracies, **ratios}
 

@@ -1,6 +1,6 @@
 """How far back a recurrence learns: gradients over time, by hand and by the backend.
 
-For looking at, in notebooks and in `python -m captioner compare`; training itself does not need it.
+For notebooks and `python -m captioner compare`; training does not use it.
 """
 
 import numpy as np
@@ -12,8 +12,8 @@ def gradient_norms(layer, words, image, seed=0):
     """How much the last hidden state depends on the input of each step.
 
     The norm of the gradient of v·h_T by x_t, where v is a random direction for each row: the mean
-    over the rows. Where it falls towards 0 with the distance T - t the gradient vanishes, and what
-    was read there cannot be learned from; where it grows, it explodes. TensorFlow only.
+    over the rows. Where it falls towards 0 with the distance T - t the gradient vanishes, and
+    nothing can be learned from what was read there; where it grows, it explodes. TensorFlow only.
 
     Args:
         layer: ImageRNN, of either implementation.

@@ -17,12 +17,12 @@ class SequenceLabeller(keras.Model):
         embedding: int. Size of a word's vector. Defaults to `32`.
         cell: `"rnn"`, `"lstm"` or `"gru"`. Defaults to `"lstm"`.
         implementation: `"custom"` or `"keras"`. Defaults to `"custom"`.
-        each_word: bool. A label for each word (N to N) or one for the text, read off the last
+        each_word: bool. A label for each word (N to N) or one for the text, from the last
             hidden state (N to 1). Defaults to `False`.
         seed: int or None. Of the weights. Defaults to `None`.
 
     Call arguments:
-        words: int tensor (batch, time), padded behind.
+        words: int tensor (batch, time), padded at the end.
 
     Returns:
         Logits, tensor (batch, labels) or (batch, time, labels).

@@ -1,13 +1,13 @@
-"""The long-memory task: one word among others that look the same has to be known at the end.
+"""The long-memory task: a word has to be known at the end, many similar words later.
 
-A text is a mark, a word, and then as many more words as the distance says; which word stood behind
-the mark? All are drawn from the same four, so what is to be remembered has to be kept from what is
-to be ignored by when it came: a gate can close, while a plain recurrence goes on adding. Guessing
-is right in 1 of 4.
+A text is a mark, a word, and then as many more words as the distance says; which word came after
+the mark? All are drawn from the same four, so only the time at which a word came tells whether to
+remember it: a gate can close, while a plain recurrence continues to add. A guess is right in one
+case of four.
 
-Reference: the document, sections 1.1 and 4; Hochreiter & Schmidhuber 1997, section 5.2, where the
-distracting words are others than those to remember (which a plain recurrence, starting from an
-orthogonal w_hh as here, learns as well as the others: measured).
+Reference: the document, sections 1.1 and 4; Hochreiter & Schmidhuber 1997, section 5.2. There the
+distracting words are different from those to remember, and a plain recurrence that starts from an
+orthogonal w_hh, as here, learns the task as well as the gated cells (measured).
 """
 
 import keras
@@ -19,18 +19,18 @@ from captioner.study.labeller import SequenceLabeller
 WORDS = 4  # numbers 1 to 4; 0 is padding
 MARK = 5
 BATCH = 64
-REMEMBERED = 0.95  # accuracy from which on we say so
+REMEMBERED = 0.95  # accuracy from which a distance counts as remembered
 
 
 def examples(distance, count, seed=0, up_to=False):
     """Texts and labels of the task.
 
     Args:
-        distance: int. Words behind the one to remember.
+        distance: int. Words after the one to remember.
         count: int. Number of texts.
         seed: int. Defaults to `0`.
-        up_to: bool. Whether the texts have any number of words up to the distance, one at least,
-            and padding behind; who practises on such learns more easily. Defaults to `False`.
+        up_to: bool. Whether the texts have any number of words up to the distance, at least one,
+            and padding at the end; networks learn more easily from these. Defaults to `False`.
 
     Returns:
         (words (count, distance + 2), labels (count,)), int arrays.

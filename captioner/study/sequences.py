@@ -14,7 +14,7 @@ def padded(texts, vocabulary):
         vocabulary: Vocabulary.
 
     Returns:
-        int array (texts, time), 0 behind the shorter ones.
+        int array (texts, time), 0 after the shorter ones.
 
     Example:
     >>> padded(["a dog", "a"], captioner.Vocabulary(["a", "dog"]))
@@ -26,7 +26,7 @@ def padded(texts, vocabulary):
 
 
 def next_words(texts, vocabulary):
-    """Word ids, and at every word the id of the one that comes next, the end behind the last.
+    """Word ids, and at every word the id of the next one, or of the end after the last.
 
     Args:
         texts, vocabulary: as `padded` takes them.

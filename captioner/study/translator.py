@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from captioner.decoder import Decoder
-from captioner.decoding import BEAM_SIZE
+from captioner.decoding import stored_settings
 from captioner.generation import Generation
 from captioner.study.labeller import SequenceLabeller
 from captioner.study.sequences import padded
@@ -12,19 +12,19 @@ from captioner.training.batches import EncodedCaptions
 
 
 class Translator(Generation, keras.Model):
-    """Turns texts into others of any length; what the encoder read takes the picture's place.
+    """Turns texts into texts of any length: the decoder sees a text's vector, not a picture's.
 
-    For learning from, not for keeping: it is not made to be saved.
+    It is for learning how such models work, and cannot be saved.
 
     Args:
-        vocabulary: Vocabulary of both texts.
+        vocabulary: Vocabulary. Of both texts.
         units: int. Size of both hidden states, and of the vector between them. Defaults to `128`.
         embedding: int. Size of a word's vector. Defaults to `32`.
         cell: `"rnn"`, `"lstm"` or `"gru"`. Defaults to `"lstm"`.
         seed: int or None. Of the weights. Defaults to `None`.
 
     Call arguments:
-        inputs: dict with `source`, int (batch, time), padded behind, and `words`, int
+        inputs: dict with `source`, int (batch, time), padded at the end, and `words`, int
             (batch, time), the start id first.
 
     Returns:
@@ -49,10 +49,7 @@ class Translator(Generation, keras.Model):
         self.decoder = Decoder(
             len(vocabulary), units, units=units, embedding=embedding, image_units=0, cell=cell
         )
-        self.generation = {
-            "method": "greedy", "max_length": 30, "no_repeat_ngram": 0, "beam_size": BEAM_SIZE,
-            "length_penalty": 1.0,
-        }  # fmt: skip
+        self.generation = stored_settings({"method": "greedy"})
 
     def call(self, inputs):
         return self.decoder(inputs["words"], self.encoder(inputs["source"]))
@@ -61,7 +58,7 @@ class Translator(Generation, keras.Model):
         """What `fit` takes.
 
         Args:
-            pairs: list of (str, str), each a text and what it is to become.
+            pairs: list of (str, str), each a text and what it should become.
 
         Returns:
             (inputs as `call` takes them, targets (pairs, time)).
@@ -72,7 +69,7 @@ class Translator(Generation, keras.Model):
         return {"source": padded(sources, self.vocabulary), "words": words}, targets
 
     def translate(self, texts, **settings):
-        """What the texts become.
+        """The texts that the model turns these texts into.
 
         Args:
             texts: list of str.
@@ -80,7 +77,7 @@ class Translator(Generation, keras.Model):
                 greedy search.
 
         Returns:
-            list of str, the best of each.
+            list of str, the best for each.
         """
         found = self.decode(self.encode(texts), **self.search_settings(settings))
         return [best.text for best, *_ in found]

@@ -13,7 +13,7 @@ from statistics import mean
 
 import numpy as np
 
-from captioner.errors import CaptionerError, require
+from captioner.errors import CaptionerError, needs_extra, require
 from captioner.text_files import replace_text
 from captioner.training.config import AS_BEFORE, SEARCH_SPACE, TrainConfig
 from captioner.training.run import train
@@ -25,9 +25,9 @@ STARTUP_TRIALS = 5  # before the first is cut short
 def tune(config, folder, trials=20, folds=0, log=print, progress=True):
     """Searches for the settings with the best validation CIDEr.
 
-    Each trial is a run of train.py in a folder of its own. One that after an epoch is worse than
-    the median of the others at that epoch is cut short. Everything tried is kept in the folder;
-    called again, the search goes on until there are `trials` of them.
+    Each trial is a run of train.py in a folder of its own. A trial that after an epoch is worse
+    than the median of the other trials at that epoch is cut short. All trials are kept in the
+    folder; called again, the search continues until there are `trials` of them.
 
     Args:
         config: TrainConfig. The settings that are not searched; `out` is not used.
@@ -40,8 +40,8 @@ def tune(config, folder, trials=20, folds=0, log=print, progress=True):
         progress: bool. Whether training shows progress bars. Defaults to `True`.
 
     Returns:
-        dict: the best settings found. `best.json` in the folder has them with the others, for
-        `train.py --config`; `trials.csv` has all that were tried.
+        dict: the best settings found. `best.json` in the folder has them with all other settings,
+        for `train.py --config`; `trials.csv` has all trials.
 
     Raises:
         CaptionerError: Optuna is missing, or the settings or data cannot be used.
@@ -52,7 +52,7 @@ def tune(config, folder, trials=20, folds=0, log=print, progress=True):
     os.makedirs(folder, exist_ok=True)
     study = _open_study(optuna, folder, config, folds)
     data = _folds(config, folds) if folds else [None]
-    while (count := len(_told(study))) < trials:
+    while (count := len(_ended(study))) < trials:
         trial = study.ask()
         settings = {name: _suggest(trial, name) for name in SEARCH_SPACE}
         log(f"trial {count + 1} of {trials}: {_shown(settings)}")
@@ -78,7 +78,7 @@ def _optuna():
     try:
         import optuna
     except ImportError as error:
-        raise CaptionerError("tune needs Optuna; pip install 'captioner[tune]'") from error
+        raise CaptionerError(needs_extra("tune needs Optuna", "tune", error)) from error
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     return optuna
 
@@ -96,17 +96,17 @@ def _open_study(optuna, folder, config, folds):
         load_if_exists=True,
         pruner=optuna.pruners.MedianPruner(STARTUP_TRIALS),
     )
-    # A search that goes on must not draw the same settings once more.
+    # A search that continues must not draw the same settings again.
     study.sampler = optuna.samplers.TPESampler(seed=config.seed + len(study.trials))
     fixed = {**dataclasses.asdict(config), "folds": folds, "out": "", "cache": ""}
     fixed = {name: value for name, value in fixed.items() if name not in SEARCH_SPACE}
-    # What an older search lacks is as it was then.
+    # Settings that an older search lacks had these values then.
     before = dataclasses.asdict(TrainConfig(**AS_BEFORE))
     known = {**before, **study.user_attrs.get("fixed", fixed)}
     changed = [name for name in fixed if known[name] != fixed[name]]
     require(
         not changed,
-        f"{folder}: holds a search with another {', '.join(changed)}; give another --out",
+        f"{folder}: holds a search with a different {', '.join(changed)}; give another --out",
     )
     study.set_user_attr("fixed", fixed)
     for trial in study.get_trials(states=[optuna.trial.TrialState.RUNNING]):  # it was killed
@@ -115,13 +115,13 @@ def _open_study(optuna, folder, config, folds):
     return study
 
 
-def _told(study):
+def _ended(study):
     """The trials that came to an end."""
     return [trial for trial in study.get_trials() if trial.state.name in ("COMPLETE", "PRUNED")]
 
 
 def _run_name(trial):
-    """The run folder of a trial; one that was killed goes on in the folder it had."""
+    """The run folder of a trial; one that was killed continues in the folder it had."""
     return trial.user_attrs.get("folder", f"trial-{trial.number}")
 
 
@@ -138,7 +138,7 @@ def _run(config, settings, trial, folder, number, data, optuna, progress):
     cache = config.cache or os.path.join(folder, "features")
 
     def after_epoch(row):
-        if number == 0:  # the first fold decides whether there are others
+        if number == 0:  # the first fold decides whether the other folds are run
             trial.report(row["CIDEr"], row["epoch"])
             if trial.should_prune():
                 raise optuna.TrialPruned
@@ -178,7 +178,7 @@ def _write_trials(study, path):
             "state": trial.state.name.lower(),
             **trial.params,
         }
-        for trial in sorted(_told(study), key=lambda each: -(each.value or 0))
+        for trial in sorted(_ended(study), key=lambda each: -(each.value or 0))
     ]
     table = io.StringIO(newline="")
     writer = csv.DictWriter(table, ["trial", "CIDEr", "state", *SEARCH_SPACE])

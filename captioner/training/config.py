@@ -3,16 +3,22 @@
 import dataclasses
 import json
 import math
+import operator
 import sys
 import typing
 
-from captioner.errors import CaptionerError
+from captioner.datasets import FORMATS
+from captioner.decoder_settings import DECODER_SETTINGS, DecoderSettings, setting
+from captioner.errors import CaptionerError, require_choice
 from captioner.text_files import read_json
 
-
-def _setting(default, help_text, choices=None):
-    return dataclasses.field(default=default, metadata={"help": help_text, "choices": choices})
-
+# How a range is checked, and what an error says of it.
+_LIMITS = {
+    "least": (operator.ge, "{} or more"),
+    "above": (operator.gt, "above {}"),
+    "most": (operator.le, "at most {}"),
+    "below": (operator.lt, "below {}"),
+}
 
 WEIGHTS_TOLERANCE = 0.001  # of the sum of `data_weights`, which people round
 
@@ -30,212 +36,203 @@ SEARCH_SPACE = {
 
 
 @dataclasses.dataclass
-class TrainConfig:
-    """The settings of `captioner.train`.
+class InputSettings:
+    """What a run learns from, where it goes, and its CNN."""
 
-    Example:
-    >>> config = TrainConfig(data="data/shapes", out="runs/shapes", units=256)
-    """
-
-    data: str | list[str] = _setting(
+    data: str | list[str] = setting(
         "",
         "annotation file, or folder of a data set; given several, training learns from all and "
         "validates on each",
     )
-    data_weights: list[float] = _setting(
+    data_weights: list[float] = setting(
         (),
         "share of each data set in the training captions, summing to 1: a small set is used "
         "several times in an epoch, of a large one each epoch takes another part; empty: every "
         "caption is used once",
     )
-    images: str | list[str] = _setting(
+    images: str | list[str] = setting(
         "",
         "folder of the pictures, one for each data set; empty: search beside the annotations",
     )
-    format: str = _setting(
+    format: str = setting(
         "auto",
         "format of the annotations",
-        ("auto", "coco", "karpathy", "flickr8k", "csv", "sidecar"),
+        choices=FORMATS,
     )
-    more_data: str = _setting(
+    more_data: str = setting(
         "",
         "another data set whose train split is added to that of the first --data; its format is "
         "detected",
     )
-    out: str = _setting("", "run folder to create, e.g. runs/mine")
+    out: str = setting("", "run folder to create, e.g. runs/mine")
 
-    encoder: str = _setting("efficientnet_v2_b0", "the CNN: a name of captioner.encoder.BACKBONES")
-    encoder_weights: str = _setting(
+    encoder: str = setting("efficientnet_v2_b0", "the CNN: a name of captioner.encoder.BACKBONES")
+    encoder_weights: str = setting(
         "preset",
         "where its weights come from: preset (the shipped model's), imagenet (downloaded by "
         "Keras), none (random), a weights file, or a captioner's .keras file",
     )
-    picture_size: int = _setting(
+    picture_size: int = setting(
         0,
         "height and width in pixels at which the CNN sees pictures; 0: the size it was made for, "
         "or that of the model of --init-from",
+        least=0,
     )
-    fine_tune_from: str = _setting(
+    fine_tune_from: str = setting(
         "none", "train the CNN too, starting at this layer: a layer's name, all, or none"
     )
 
-    cell: str = _setting("lstm", "recurrent cell", ("rnn", "lstm", "gru"))
-    implementation: str = _setting(
-        "custom", "our own loop, or Keras' recurrent layers", ("custom", "keras")
-    )
-    layers: int = _setting(1, "number of stacked recurrent layers")
-    units: int = _setting(512, "size of the hidden state")
-    embedding: int = _setting(256, "size of a word's vector")
-    image_units: int = _setting(512, "size of the picture's vector; 0: the CNN's own size")
 
-    direction: str = _setting(
+def _in_a_run(name, default):
+    """A setting of the decoder with the default of a run."""
+    metadata = DECODER_SETTINGS[name].metadata
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+@dataclasses.dataclass
+class TrainConfig(DecoderSettings, InputSettings):
+    """The settings of `captioner.train`; those of the inputs come first, then the decoder's.
+
+    Example:
+    >>> config = TrainConfig(data="data/shapes", out="runs/shapes", units=256)
+    """
+
+    # A decoder alone is a layer, and drops nothing; a run begins with what suits most data.
+    attention_penalty: float = _in_a_run("attention_penalty", 1.0)
+    dropout: float = _in_a_run("dropout", 0.5)
+    word_dropout: float = _in_a_run("word_dropout", 0.2)
+    image_dropout: float = _in_a_run("image_dropout", 0.2)
+    seed: int = _in_a_run("seed", 0)
+
+    direction: str = setting(
         "forward",
         "order in which words are written; a backward model re-ranks (caption.py --rerank)",
-        ("forward", "backward"),
+        choices=("forward", "backward"),
     )
 
-    attention: str = _setting(
-        "none",
-        "what the recurrence sees: none, one vector of the whole picture; additive, the regions "
-        "that it looks at for each word",
-        ("none", "additive"),
-    )
-    attention_units: int = _setting(
-        256, "size of the vectors in which regions and hidden state are compared"
-    )
-    attention_penalty: float = _setting(
-        1.0, "weight of the loss for regions that a caption does not look at"
+    label_smoothing: float = setting(
+        0.1, "share of each target spread over all words", least=0, below=1
     )
 
-    dropout: float = _setting(0.5, "share of the recurrent layers' output that is dropped")
-    word_dropout: float = _setting(0.2, "share of the word vectors that is dropped")
-    image_dropout: float = _setting(0.2, "share of the picture's vector that is dropped")
-    recurrent_dropout: float = _setting(
-        0.0, "share of the hidden state that is dropped in the recurrence"
-    )
-    l2: float = _setting(0.0, "weight in the loss of the squared recurrent matrices")
-    label_smoothing: float = _setting(0.1, "share of each target spread over all words")
-
-    scheduled_sampling: float = _setting(
+    scheduled_sampling: float = setting(
         0.0,
         "share of the input words that are replaced, by the end, with the model's own predictions",
+        least=0,
+        below=1,
     )
-    ema: float = _setting(
-        0.0, "momentum of the moving average of the weights, which is kept; 0: no averaging"
+    ema: float = setting(
+        0.0,
+        "momentum of the moving average of the weights, which is kept; 0: no averaging",
+        least=0,
+        below=1,
     )
-    init_from: str = _setting(
+    init_from: str = setting(
         "", "captioner to start from: its words, sizes and CNN are used, and new words are added"
     )
 
-    text: str | list[str] = _setting(
+    text: str | list[str] = setting(
         "", "text files of captions without pictures, one per line, to learn from too"
     )
-    text_epochs: int = _setting(
-        2, "passes over the captions of --text before everything else, without any picture"
+    text_epochs: int = setting(
+        2, "passes over the captions of --text before everything else, without any picture", least=0
     )
-    text_weight: float = _setting(
+    text_weight: float = setting(
         0.5,
         "weight of the captions of --text in the loss of --epochs, and of --self-critical with "
         "--teacher-weight: each step uses as many as there are captions with pictures, each with a "
         "vector imagined from its words; 0: use them in --text-epochs only",
+        least=0,
     )
-    imagined_noise: float = _setting(
+    imagined_noise: float = setting(
         0.6,
         "random distance of imagined vectors from what their words predict; 1: as far as the "
         "vectors of real pictures, 0: none",
+        least=0,
     )
-    epochs: int = _setting(15, "passes over the captions with the CNN frozen")
-    batch_size: int = _setting(128, "captions per step")
-    learning_rate: float = _setting(2e-3, "largest step of Adam")
-    fine_tune_epochs: int = _setting(6, "passes over the pictures in which the CNN learns too")
-    fine_tune_batch_size: int = _setting(
-        16, "pictures per step in those passes, each with all its captions"
+    epochs: int = setting(15, "passes over the captions with the CNN frozen", least=0)
+    batch_size: int = setting(128, "captions per step", least=1)
+    learning_rate: float = setting(2e-3, "largest step of Adam", least=0)
+    fine_tune_epochs: int = setting(
+        6, "passes over the pictures in which the CNN learns too", least=0
     )
-    fine_tune_learning_rate: float = _setting(
-        3e-4, "largest step of Adam for the decoder, while the CNN learns"
+    fine_tune_batch_size: int = setting(
+        16, "pictures per step in those passes, each with all its captions", least=1
     )
-    encoder_learning_rate: float = _setting(1e-4, "largest step of Adam for the CNN")
-    self_critical: int = _setting(
-        0, "last passes over the pictures, with the CIDEr-D of sampled captions as reward"
+    fine_tune_learning_rate: float = setting(
+        3e-4, "largest step of Adam for the decoder, while the CNN learns", least=0
     )
-    self_critical_learning_rate: float = _setting(
-        1e-4, "largest step of Adam in --self-critical passes"
+    encoder_learning_rate: float = setting(1e-4, "largest step of Adam for the CNN", least=0)
+    self_critical: int = setting(
+        0, "last passes over the pictures, with the CIDEr-D of sampled captions as reward", least=0
     )
-    teacher_weight: float = _setting(
-        0.0, "weight of the loss of people's captions in --self-critical passes, beside the rewards"
+    self_critical_learning_rate: float = setting(
+        1e-4, "largest step of Adam in --self-critical passes", least=0
     )
-    word_targets: int = _setting(
+    teacher_weight: float = setting(
+        0.0,
+        "weight of the loss of people's captions in --self-critical passes, beside the rewards",
+        least=0,
+    )
+    word_targets: int = setting(
         1000,
         "number of most frequent words; while the CNN learns, it also predicts the share of a "
         "picture's captions that contain each of them; 0: none",
+        least=0,
     )
-    word_weight: float = _setting(0.1, "weight of --word-targets in the loss")
-    augment: bool = _setting(
-        True, "crop, mirror and recolour pictures at random while the CNN learns", (True, False)
+    word_weight: float = setting(0.1, "weight of --word-targets in the loss", least=0)
+    augment: bool = setting(
+        True,
+        "crop, mirror and recolour pictures at random while the CNN learns",
+        choices=(True, False),
     )
-    smallest_crop: float = _setting(
+    smallest_crop: float = setting(
         0.6,
         "share of the height and of the width that the smallest random crop keeps; 1: no cropping",
+        above=0,
+        most=1,
     )
-    views: int = _setting(
+    views: int = setting(
         1,
         "randomly changed versions of each training picture, which the epochs with a frozen CNN "
         "use in turn; the first is the picture itself",
+        least=1,
     )
-    schedule: str = _setting(
+    schedule: str = setting(
         "cosine",
         "learning rate after the warm-up; plateau halves it after 2 epochs without a better score",
-        ("cosine", "plateau", "constant"),
+        choices=("cosine", "plateau", "constant"),
     )
-    warmup: float = _setting(0.05, "share of the steps over which the learning rate rises")
-    clip_norm: float = _setting(5.0, "largest norm of all gradients together")
-    patience: int = _setting(5, "epochs without a better score before stopping; 0: never stop")
-    validation_pictures: int = _setting(
-        1000, "pictures of each data set captioned after each epoch to choose the best model"
+    warmup: float = setting(
+        0.05, "share of the steps over which the learning rate rises", least=0, below=1
+    )
+    clip_norm: float = setting(5.0, "largest norm of all gradients together", least=0)
+    patience: int = setting(
+        5, "epochs without a better score before stopping; 0: never stop", least=0
+    )
+    validation_pictures: int = setting(
+        1000,
+        "pictures of each data set captioned after each epoch to choose the best model",
+        least=1,
     )
 
-    min_count: int = _setting(5, "words seen less often in training are left out of the vocabulary")
-    max_length: int = _setting(40, "words of a caption that training uses, at most")
-    seed: int = _setting(0, "seed of all random numbers")
-    distribute: str = _setting(
+    min_count: int = setting(
+        5, "words seen less often in training are left out of the vocabulary", least=1
+    )
+    max_length: int = setting(40, "words of a caption that training uses, at most", least=1)
+    distribute: str = setting(
         "none",
         "where to train: none, on one device; mirrored, on all GPUs of this machine; multiworker, "
         "in the processes that TF_CONFIG lists; each takes --batch-size captions of every batch",
-        ("none", "mirrored", "multiworker"),
+        choices=("none", "mirrored", "multiworker"),
     )
-    cache: str = _setting("", "folder of cached CNN features; empty: ~/.cache/captioner")
+    cache: str = setting("", "folder of cached CNN features; empty: ~/.cache/captioner")
 
     def __post_init__(self):
         for field in dataclasses.fields(self):
             value = _converted(getattr(self, field.name), field)
+            _require_in_range(value, field)
             setattr(self, field.name, value)
-        self._check_ranges()
         self._check_data_sets()
-
-    def _check_ranges(self):
-        at_least = {"layers": 1, "units": 1, "embedding": 1, "image_units": 0, "epochs": 0,
-                    "text_epochs": 0,
-                    "batch_size": 1, "fine_tune_epochs": 0, "fine_tune_batch_size": 1,
-                    "patience": 0, "attention_units": 1, "attention_penalty": 0,
-                    "validation_pictures": 1, "min_count": 1, "picture_size": 0, "max_length": 1,
-                    "seed": 0, "views": 1, "l2": 0, "clip_norm": 0, "learning_rate": 0,
-                    "self_critical": 0, "teacher_weight": 0, "text_weight": 0,
-                    "imagined_noise": 0, "word_targets": 0, "word_weight": 0,
-                    "self_critical_learning_rate": 0, "fine_tune_learning_rate": 0,
-                    "encoder_learning_rate": 0}  # fmt: skip
-        for name, least in at_least.items():
-            if not getattr(self, name) >= least:
-                raise CaptionerError(f"{flag(name)} {getattr(self, name)}: must be {least} or more")
-        for name in ("dropout", "word_dropout", "image_dropout", "recurrent_dropout",
-                     "label_smoothing", "warmup", "scheduled_sampling", "ema"):  # fmt: skip
-            if not 0 <= getattr(self, name) < 1:
-                raise CaptionerError(
-                    f"{flag(name)} {getattr(self, name)}: must be at least 0 and below 1"
-                )
-        if not 0 < self.smallest_crop <= 1:
-            raise CaptionerError(
-                f"--smallest-crop {self.smallest_crop}: must be above 0 and at most 1"
-            )
 
     def _check_data_sets(self):
         sets, folders, weights = as_list(self.data), as_list(self.images), self.data_weights
@@ -347,6 +344,13 @@ def _shown(values):
     return " ".join(f"{value:g}" for value in values)
 
 
+def _require_in_range(value, field):
+    found = {name: field.metadata[name] for name in _LIMITS if field.metadata[name] is not None}
+    if not all(_LIMITS[name][0](value, limit) for name, limit in found.items()):
+        wanted = " and ".join(_LIMITS[name][1].format(limit) for name, limit in found.items())
+        raise CaptionerError(f"{flag(field.name)} {value}: must be {wanted}")
+
+
 def _converted(value, field):
     """The value as its type, so that 1 serves for 1.0, or a clear error.
 
@@ -374,8 +378,6 @@ def _converted_one(value, field):
         kinds = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
         raise CaptionerError(f"{flag(field.name)} {value!r}: must be {kinds[wanted]}")
     choices = field.metadata["choices"]
-    if choices and value not in choices:
-        raise CaptionerError(
-            f"{flag(field.name)} {value!r}: choose one of {', '.join(map(str, choices))}"
-        )
+    if choices:
+        require_choice(flag(field.name), value, choices)
     return value

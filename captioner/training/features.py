@@ -9,8 +9,8 @@ import numpy as np
 from filelock import FileLock
 from tqdm import tqdm
 
-from captioner.errors import CaptionerError
-from captioner.files import put_in_place
+from captioner.errors import CaptionerError, reason_of
+from captioner.files import put_in_place, replace_bytes
 from captioner.images import ImageError, read_images
 
 MOST_UNREADABLE = 0.05  # a larger share of pictures that cannot be read is an error
@@ -56,7 +56,7 @@ def cached_features(captioner, paths, folder=None, batch_size=32, progress=True,
     except OSError as error:
         raise CaptionerError(
             f"{folder}: the features of {len(paths)} pictures cannot be written "
-            f"({error.strerror or error}); make room, or name another folder by --cache"
+            f"({reason_of(error)}); make room, or name another folder by --cache"
         ) from error
     features, unreadable = stored
     if len(unreadable) > max(1, MOST_UNREADABLE * len(paths)):
@@ -176,9 +176,7 @@ class _FeatureFile:
 
 def _write_state(path, state):
     """Notes how far the features have come, once they are on disk."""
-    with open(path + ".new", "w", encoding="utf-8") as file:
-        json.dump(state, file)
-    put_in_place(path + ".new", path)
+    replace_bytes(path, json.dumps(state).encode())
 
 
 def _read_state(path):

@@ -13,7 +13,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from captioner.captioner import load
-from captioner.errors import CaptionerError, require
+from captioner.errors import CaptionerError, cannot_be, differences, require
 from captioner.files import UNFINISHED, replace_bytes, replacing, sweep
 from captioner.training.config import TrainConfig, read_run_settings
 
@@ -93,9 +93,8 @@ class RunFolder:
                 "one"
             ) from error
         except OSError as error:
-            raise CaptionerError(
-                f"{self.path}: cannot be written ({error.strerror}); give another --out"
-            ) from error
+            line = cannot_be("written", self.path, error)
+            raise CaptionerError(f"{line}; give another --out") from error
         try:
             if os.path.exists(self._config):
                 self._compare(config)
@@ -145,10 +144,11 @@ class RunFolder:
         except CaptionerError:
             raise
         except OSError as error:
-            reason = os.strerror(error.errno) if error.errno else str(error).split("\n")[0][:160]
+            # HDF5's own words for a full disk take many lines.
+            reason = os.strerror(error.errno) if error.errno else error
+            line = cannot_be("written", path, reason)
             raise CaptionerError(
-                f"{path}: cannot be written ({reason}); the last finished epoch is kept; go on "
-                "with --resume"
+                f"{line}; the last finished epoch is kept; continue it with --resume"
             ) from error
 
     def _replace(self, path, content):
@@ -182,11 +182,9 @@ class RunFolder:
 
     def _compare(self, config):
         old = TrainConfig(**read_run_settings(self._config))
-        changed = [
-            f"{name} was {value!r}, is {getattr(config, name)!r}"
-            for name, value in vars(old).items()
-            if value != getattr(config, name) and name not in FREE_TO_CHANGE
-        ]
+        kept = [name for name in vars(old) if name not in FREE_TO_CHANGE]
+        was, now = ({name: getattr(each, name) for name in kept} for each in (old, config))
+        changed = differences(was, now)
         if changed:
             raise CaptionerError(
                 f"{self.path}: cannot resume with other settings: {'; '.join(changed)}"

@@ -2,6 +2,7 @@
 
 from captioner.captioner import Captioner, load
 from captioner.decoder import Decoder
+from captioner.decoder_settings import ARCHITECTURE, CHANGEABLE, DECODER_SETTINGS
 from captioner.encoder import Encoder
 from captioner.errors import require
 from captioner.presets import DEFAULT_PRESET
@@ -18,9 +19,9 @@ def new_captioner(config, training, encoder=None):
     if config.init_from:
         source = load(config.init_from)
         require(
-            isinstance(source, Captioner) and isinstance(source.decoder, Decoder),
-            f"--init-from {config.init_from}: exported and joined models do not learn; give the "
-            ".keras file that training wrote",
+            isinstance(source, Captioner),
+            f"--init-from {config.init_from}: exported models do not learn; give the .keras file "
+            "that training wrote",
         )
         config.adopt(_architecture(source), config.init_from)
         config.picture_size = config.picture_size or source.picture_size
@@ -28,25 +29,8 @@ def new_captioner(config, training, encoder=None):
         return extended(source, vocabulary, config)
     vocabulary = Vocabulary.build(captions, config.min_count, direction=config.direction)
     encoder = encoder or new_encoder(config)
-    decoder = Decoder(
-        vocabulary_size=len(vocabulary),
-        image_features=encoder.channels,
-        units=config.units,
-        embedding=config.embedding,
-        image_units=config.image_units,
-        cell=config.cell,
-        implementation=config.implementation,
-        layers=config.layers,
-        word_dropout=config.word_dropout,
-        image_dropout=config.image_dropout,
-        recurrent_dropout=config.recurrent_dropout,
-        dropout=config.dropout,
-        l2=config.l2,
-        seed=config.seed,
-        attention=config.attention,
-        attention_units=config.attention_units,
-        attention_penalty=config.attention_penalty,
-    )
+    settings = {name: getattr(config, name) for name in DECODER_SETTINGS}
+    decoder = Decoder(len(vocabulary), encoder.channels, **settings)
     return Captioner(encoder, decoder, vocabulary)
 
 
@@ -56,13 +40,11 @@ def extended(source, vocabulary, config):
     Args:
         source: Captioner. Its CNN's weights and the sizes of its decoder are taken.
         vocabulary: Vocabulary. Those of its words that the source lacks come after the source's.
-        config: TrainConfig. Its dropouts, L2, implementation, seed and size of pictures are taken.
+        config: TrainConfig. What may change of the decoder and the size of pictures are taken.
     """
     known = source.vocabulary
     made = known.extended(vocabulary)
-    taken = ("implementation", "word_dropout", "image_dropout", "recurrent_dropout", "dropout",
-             "l2", "seed", "attention_penalty")  # fmt: skip
-    settings = source.decoder.get_config() | {name: getattr(config, name) for name in taken}
+    settings = source.decoder.get_config() | {name: getattr(config, name) for name in CHANGEABLE}
     decoder = Decoder.from_config(settings | {"vocabulary_size": len(known)})
     decoder.copy_weights_from(source.decoder)
     if len(made) > len(known):
@@ -74,9 +56,8 @@ def extended(source, vocabulary, config):
 def _architecture(captioner):
     """The settings that a captioner settles for whoever goes on with it."""
     decoder = captioner.decoder.get_config()
-    names = ("cell", "layers", "units", "embedding", "image_units", "attention", "attention_units")
     return {
-        **{name: decoder[name] for name in names},
+        **{name: decoder[name] for name in ARCHITECTURE},
         "encoder": captioner.encoder.backbone,
         "encoder_weights": TrainConfig.encoder_weights,
         "direction": captioner.vocabulary.direction,

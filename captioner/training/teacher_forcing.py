@@ -4,7 +4,6 @@ import keras
 import numpy as np
 from keras import ops
 
-from captioner.decoder import unseen
 from captioner.training.distribution import mean_over_replicas
 from captioner.vocabulary import PAD, START, UNKNOWN
 
@@ -166,6 +165,24 @@ def word_loss(targets, logits, label_smoothing=0.0, weights=None):
         losses = losses * weights[:, None]
     count = mean_over_replicas(ops.sum(mask))
     return ops.sum(losses * mask) / ops.maximum(count, TINY)
+
+
+def unseen(weights, mask):
+    """How far the attention of each region, summed over a caption, is from 1: squared, mean.
+
+    Args:
+        weights: tensor (batch, time, regions).
+        mask: bool tensor (batch, time), False where a caption is padding. A caption that is nothing
+            else does not count.
+
+    Reference: Xu et al. 2015, equation (14), the doubly stochastic term.
+    """
+    mask = ops.cast(mask, weights.dtype)
+    is_caption = ops.max(mask, axis=1)
+    looked = ops.sum(weights * mask[..., None], axis=1)  # (batch, regions)
+    each = ops.mean(ops.square(1.0 - looked), axis=1)
+    captions = mean_over_replicas(ops.sum(is_caption))
+    return ops.sum(each * is_caption) / ops.maximum(captions, TINY)
 
 
 def forbid(logits):

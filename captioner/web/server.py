@@ -1,6 +1,6 @@
 """Captions over HTTP: a page to drop a photo on, and POST /caption for scripts.
 
-Requests that come while the captioner is at work wait, and are captioned together as one batch.
+Requests that arrive while the captioner is busy wait, and are captioned together as one batch.
 """
 
 import asyncio
@@ -19,15 +19,15 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from captioner import __version__
-from captioner.errors import CaptionerError
-from captioner.generation import SEARCH_SETTINGS, SWITCHES, picture_numbers
+from captioner.decoding import SETTINGS
+from captioner.errors import CaptionerError, require
+from captioner.generation import picture_numbers
 from captioner.images import ImageError, read_image
 from captioner.output.gallery import as_bytes
 
-MOST_BYTES = 20 * 2**20  # of a picture sent
-MOST_WAITING = 64  # pictures; more are turned away
-BATCH_SIZE = 4  # the CNN is at some pictures while the captions of others are searched
-LARGEST = {"beam_size": 20, "n_best": 20, "max_length": 60}  # what strangers may ask for
+MOST_BYTES = 20 * 2**20  # of a picture file
+MOST_WAITING = 64  # pictures; more are refused
+BATCH_SIZE = 4  # small: the CNN encodes the next pictures while these are captioned
 SWITCH_VALUES = {"true": True, "1": True, "false": False, "0": False}
 LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]", "testserver")
 
@@ -42,9 +42,9 @@ def make_app(model, batch_size=BATCH_SIZE, most_bytes=MOST_BYTES, only_local=Tru
     Args:
         model: Captioner, Ensemble or LiteCaptioner.
         batch_size: int. Most pictures captioned at a time. Defaults to `4`.
-        most_bytes: int. Largest picture file taken. Defaults to 20 MiB.
-        only_local: bool. Whether requests must be addressed to this machine by its local names, so
-            that no page of the web can reach it through a visitor's browser. Defaults to `True`.
+        most_bytes: int. Largest picture file accepted. Defaults to 20 MiB.
+        only_local: bool. Whether requests must address this machine by one of its local names, so
+            that no web page can reach it through a visitor's browser. Defaults to `True`.
 
     Returns:
         FastAPI application: `GET /` the page, `POST /caption` (the picture file as the body, search
@@ -61,7 +61,7 @@ def make_app(model, batch_size=BATCH_SIZE, most_bytes=MOST_BYTES, only_local=Tru
         yield
         batches.stop()
 
-    # Without the pages of FastAPI's own, which load scripts from elsewhere.
+    # Without FastAPI's own pages, which load scripts from other sites.
     app = FastAPI(title="captioner", lifespan=lifespan, docs_url=None, redoc_url=None,
                   openapi_url=None)  # fmt: skip
     if only_local:
@@ -81,7 +81,7 @@ def make_app(model, batch_size=BATCH_SIZE, most_bytes=MOST_BYTES, only_local=Tru
         """Captions the picture file that is the body; the query has the search settings."""
         origin = request.headers.get("origin")
         if origin and urlsplit(origin).netloc != request.headers.get("host"):
-            return _refusal(403, "asked by a page of another site")
+            return _refusal(403, "the request comes from a page of another site")
         try:
             if batches.waiting >= MOST_WAITING:
                 raise BusyError
@@ -91,7 +91,7 @@ def make_app(model, batch_size=BATCH_SIZE, most_bytes=MOST_BYTES, only_local=Tru
             pixels = await run_in_threadpool(read_image, content, size)
             captions = await batches.caption(pixels, settings)
         except _TooLargeError:
-            return _refusal(413, f"a picture may have {most_bytes // 2**20} MiB at most")
+            return _refusal(413, f"a picture file may have {most_bytes // 2**20} MiB at most")
         except BusyError:
             return _refusal(503, "too many pictures are waiting; try again in a moment")
         except CaptionerError as error:
@@ -108,34 +108,30 @@ def settings_of(query):
         query: mapping from name to str.
 
     Raises:
-        CaptionerError: A name is unknown, or a value is no number or too large for a server.
+        CaptionerError: A name is unknown, or a value is wrong or too large for a server.
     """
-    kinds = {"method": str, "length_penalty": float, "temperature": float, "top_p": float}
-    known = set.union({"method"}, *SEARCH_SETTINGS.values())
     settings = {}
     for name, text in query.items():
-        if name not in known:
-            raise CaptionerError(f"{name}: no such setting; known: {', '.join(sorted(known))}")
-        if name in SWITCHES:
-            if text not in SWITCH_VALUES:
-                raise CaptionerError(f"{name} {text!r}: must be true or false")
-            settings[name] = SWITCH_VALUES[text]
-            continue
-        kind = kinds.get(name, int)
-        try:
-            settings[name] = kind(text)
-        except ValueError as error:
-            raise CaptionerError(f"{name} {text!r}: must be a number") from error
-        if settings[name] > LARGEST.get(name, settings[name]):
-            raise CaptionerError(f"{name} {text}: must be {LARGEST[name]} or less")
+        require(name in SETTINGS, f"{name}: no such setting; known: {', '.join(sorted(SETTINGS))}")
+        setting = SETTINGS[name]
+        settings[name] = _value(text, setting.kind)
+        setting.check(settings[name], setting.http_most)
     return settings
 
 
-class Batches:
-    """Captions pictures in two threads, those that wait together as one batch.
+def _value(text, kind):
+    """What a text in a query means; the text itself, which no check accepts, if that is nothing."""
+    try:
+        return SWITCH_VALUES[text] if kind is bool else kind(text)
+    except (KeyError, ValueError):
+        return text
 
-    While the captions of a batch are searched, which keeps one core busy, the CNN is at the next
-    one; as in `Generation.generate_all`, but pictures come when they come.
+
+class Batches:
+    """Captions pictures in two threads; pictures that wait at the same time make a batch.
+
+    While the captions of a batch are searched, which keeps one core busy, the CNN encodes the next
+    one; as in `Generation.generate_all`, but pictures arrive at any time.
 
     Args:
         model: Captioner, Ensemble or LiteCaptioner.
@@ -166,21 +162,20 @@ class Batches:
         return self._jobs.qsize()
 
     async def caption(self, pixels, settings):
-        """The captions of one picture, a list of `Caption`, best first.
+        """The captions of one picture, a list of n_best `Caption`, best first.
 
         Raises:
             BusyError: Too many pictures wait.
             CaptionerError: The settings cannot be used.
         """
-        # Told before it waits, and so that one wrong request does not spoil a batch.
+        # Checked before the picture waits, so that one wrong request does not spoil a batch.
         search = self._model.search_settings(settings)
         job = _Job(pixels, search, Future())
         try:
             self._jobs.put_nowait(job)
         except queue.Full as error:
             raise BusyError from error
-        captions = await asyncio.wrap_future(job.future)
-        return captions[: settings.get("n_best", 1)]
+        return await asyncio.wrap_future(job.future)
 
     def _encode(self):
         for batch in self._batches():
@@ -195,8 +190,8 @@ class Batches:
         self._encoded.put(None)
 
     def _batches(self):
-        """Jobs that wait and want the same search, up to a batch of them at a time, until None."""
-        others = deque()  # that came meanwhile, and want another search
+        """Batches of waiting jobs with the same search, until None is in the queue."""
+        others = deque()  # jobs that wait for a different search
         ending = False
         while others or not ending:
             batch = [others.popleft() if others else self._jobs.get()]
@@ -229,7 +224,7 @@ class Batches:
 
 
 def _fail(jobs, error):
-    """Whoever waits must not wait for ever."""
+    """Reports an error to all who wait for these jobs, so that nobody waits for ever."""
     for job in jobs:
         if not job.future.done():
             job.future.set_exception(error)
@@ -240,8 +235,8 @@ class _Job:
 
     Args:
         pixels: array (size, size, 3).
-        search: dict. Of `Generation.search_settings`; jobs with equal ones are captioned together.
-        future: Future, of its captions.
+        search: dict. From `Generation.search_settings`; jobs with the same search share a batch.
+        future: Future. Of its captions.
     """
 
     def __init__(self, pixels, search, future):
@@ -269,7 +264,7 @@ def _refusal(status, reason):
 
 
 def _answer(captions):
-    """What is sent of some `Caption`, best first."""
+    """What is sent for a list of `Caption`, best first."""
     entries = []
     for each in captions:
         entry = {

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from captioner.bulk.ray_cluster import connected, first_line, require_ray, room_for_actors
+from captioner.bulk.ray_cluster import connected, require_ray, room_for_actors
 from tests.bulk.conftest import ray
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:ray")
@@ -34,16 +34,3 @@ def test_a_ray_that_runs_already_is_used_and_left_running(cluster):
     with connected():
         assert require_ray().is_initialized()
     assert require_ray().is_initialized()
-
-
-@pytest.mark.parametrize(
-    ("error", "line"),
-    [
-        (ValueError("one\ntwo"), "one"),
-        (ValueError("\n  two"), "two"),
-        (ValueError(""), "ValueError"),
-        (ValueError("x" * 300), "x" * 200),
-    ],
-)
-def test_the_first_line_of_an_error(error, line):
-    assert first_line(error) == line

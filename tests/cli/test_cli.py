@@ -18,7 +18,7 @@ from captioner.errors import CaptionerError, CaptionerWarning
         (["caption", "nowhere.jpg"], "no pictures to caption"),
         (["caption", "{photos}", "--model", "nonsense"], "nonsense: no such model"),
         (["caption", "{photos}", "--model", "{photos}/a.png"], "cannot be opened as a captioner"),
-        (["caption", "{photos}", "--model", "{model}", "--top-p", "2"], "no meaning with method"),
+        (["caption", "{photos}", "--model", "{model}", "--top-p", "0.5"], "no meaning with method"),
         (["train", "--data", "nowhere", "--out", "x"], "nowhere: no such file or folder"),
         (["train", "--units", "0"], "--units 0: must be 1 or more"),
         (["train", "--config", "nowhere.json"], "nowhere.json: cannot be read"),

@@ -112,15 +112,27 @@ def change(document, *keys, to):
 @pytest.mark.parametrize(
     ("keys", "to", "message"),
     [
-        (["annotations", 1, "caption"], 5, r"annotations\[1\].caption: expected a string, got int"),
+        (
+            ["annotations", 1, "caption"],
+            5,
+            r"annotations\[1\].caption: expected a string, got a whole number",
+        ),
         (["annotations", 0, "caption"], None, r"annotations\[0\].caption: missing"),
-        (["annotations", 1], [], r"annotations\[1\]: expected an object, got list"),
+        (["annotations", 1], [], r"annotations\[1\]: expected an object, got a list"),
         (["annotations", 1, "image_id"], 99, r"annotations\[1\].image_id: no entry .* has id 99"),
-        (["annotations", 1, "image_id"], True, r"expected a whole number or a string, got bool"),
+        (
+            ["annotations", 1, "image_id"],
+            True,
+            r"expected a whole number or a string, got true or false",
+        ),
         (["annotations", 1, "id"], 100, r"annotations\[1\]: id 100 is that of annotations\[0\]"),
-        (["images", 1, "file_name"], 3, r"images\[1\].file_name: expected a string, got int"),
+        (
+            ["images", 1, "file_name"],
+            3,
+            r"images\[1\].file_name: expected a string, got a whole number",
+        ),
         (["images", 1, "id"], 1, r"images\[1\]: image id 1 was given to a.jpg before, now to b"),
-        (["images"], {}, r"images: expected a list, got dict"),
+        (["images"], {}, r"images: expected a list, got an object"),
         (["images"], None, r"images: missing"),
         (["images", 1, "file_name"], "../b.jpg", r"images\[1\]: picture '../b.jpg': must be"),
         (["images", 1, "file_name"], "/b.jpg", r"images\[1\]: picture '/b.jpg': must be"),

@@ -70,8 +70,8 @@ def test_harmless_faults_are_counted(tmp_path):
         ({"cocoid": 1001}, r"images\[1\]: id 1001 was given to val2014/1.jpg before"),
         ({"filename": "1.jpg"}, r"images\[1\]: val2014/1.jpg is in split val, but in train before"),
         ({"sentences": [{"raw": None}]}, r"images\[1\].sentences\[0\].raw: .* string, got null"),
-        ({"sentences": ["a"]}, r"images\[1\].sentences\[0\]: expected an object, got str"),
-        ({"split": 3}, r"images\[1\].split: expected a string, got int"),
+        ({"sentences": ["a"]}, r"images\[1\].sentences\[0\]: expected an object, got a string"),
+        ({"split": 3}, r"images\[1\].split: expected a string, got a whole number"),
         ({"filepath": "../x"}, r"images\[1\]: picture '../x/2.jpg': must be"),
     ],
 )

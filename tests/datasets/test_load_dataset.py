@@ -1,7 +1,8 @@
 import pytest
 
-from captioner.datasets import CaptionDataset, load_dataset
+from captioner.datasets import FORMATS, CaptionDataset, load_dataset
 from captioner.errors import CaptionerError
+from captioner.training.config import TrainConfig
 from tests.datasets import coco_document, touch, write_json
 
 CAPTIONS = {"a.jpg": ["Two dogs."], "b.jpg": ["Un café.", "一只猫"]}
@@ -122,7 +123,7 @@ def test_a_folder_without_captions(tmp_path):
         ),
         ("captions_train.json", '{"info": {}}', "captions_train.json: neither COCO captions"),
         ("x.csv", "picture;words\n", "x.csv: line 1: expected the header image,caption"),
-        ("x.token.txt", "a.jpg one", "x.token.txt: no known kind of captions"),
+        ("x.token.txt", "a.jpg one", "x.token.txt: captions in no known format"),
     ],
 )
 def test_a_folder_whose_captions_are_broken(tmp_path, name, text, message):
@@ -138,7 +139,7 @@ def test_a_folder_whose_captions_are_broken(tmp_path, name, text, message):
         ("x.json", '{"images": [', "x.json: line 1, column 13: broken JSON"),
         ("x.json", "[" * 100000, "x.json: broken JSON"),
         ("x.csv", "a,b\n1,2\n", "line 1: expected the header image,caption, got 'a,b'"),
-        ("x.txt", "some text", "x.txt: no known kind of captions; name it with --format"),
+        ("x.txt", "some text", "x.txt: captions in no known format; name the format with --format"),
         ("x.csv", "image,caption\n", "x.csv: no picture with a caption"),
     ],
 )
@@ -152,6 +153,12 @@ def test_a_split_without_captions(tmp_path):
     (tmp_path / "x.csv").write_text("image,caption,split\na.jpg,one,train\nb.jpg,,val\n")
     with pytest.raises(CaptionerError, match=r"x.csv: no picture with a caption in val$"):
         load_dataset(tmp_path / "x.csv", split="val")
+
+
+def test_every_format_is_explained():
+    for format in FORMATS[1:]:
+        assert f"- {format}: " in load_dataset.__doc__
+    assert FORMATS[0] == TrainConfig().format == "auto"
 
 
 def test_wrong_arguments(tmp_path):

@@ -1,6 +1,7 @@
 """The figures: each is drawn from what the library gives, and shows what it is given."""
 
 import io
+import math
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from captioner import reports
 from captioner.errors import CaptionerError
 from captioner.generation import Caption
 from captioner.recurrent import ImageRNN
-from captioner.study.beam_tree import beam_tree
+from captioner.study.beam_tree import Node, beam_tree
 
 WORDS = ["<start>", "a", "dog"]
 
@@ -77,7 +78,30 @@ def test_a_beam_tree_names_every_word_and_the_place_of_each_end(tiny_captioner):
     nodes = beam_tree(tiny_captioner, image, beam_size=2, max_length=4)
     texts = drawn(reports.beam_tree(nodes))
     for node in nodes:
-        assert (f"{node.word}  no. {node.rank + 1}" if node.rank >= 0 else node.word) in texts
+        assert node.word in texts
+        assert node.rank < 0 or f"no. {node.rank + 1}" in texts
+        assert node.parent < 0 or f"{math.exp(node.log_prob):.2f}" in texts
+
+
+def test_a_small_probability_in_a_beam_tree_is_not_rounded_to_nothing():
+    nodes = [
+        Node("<start>", -1, 0, 0.0, 0.0),
+        Node("dog", 0, 1, -9.0, -9.0),
+        Node("<end>", 1, 2, -0.1, -9.1, 0),
+    ]
+    texts = drawn(reports.beam_tree(nodes))
+    assert "<0.01" in texts
+    assert "0.90" in texts
+
+
+def test_axes_that_count_have_ticks_at_whole_numbers_only():
+    row = {"stage": "features", "train_loss": 3.0, "val_loss": 2.0, "CIDEr": 0.1, "BLEU-4": 0.2}
+    curves = reports.learning_curves([{**row, "epoch": epoch} for epoch in (1, 2, 3)])
+    states = reports.over_time(np.zeros((4, 8)), list("hola"))
+    for axis in (curves.axes[0].xaxis, curves.axes[1].xaxis, states.axes[0].yaxis):
+        ticks = axis.get_majorticklocs()
+        assert len(ticks) > 2
+        assert all(tick == round(tick) for tick in ticks)
 
 
 def test_pictures_stand_under_their_captions():

@@ -48,7 +48,7 @@ def test_a_comparison_is_measured_once_written_and_drawn(plan, tmp_path, monkeyp
     monkeypatch.setattr(comparison, "_measure", None)  # would fail if it were called again
     again = comparison.compare(plan, str(out), log=lambda line: None)
     assert again[0]["CIDEr"] == row["CIDEr"]
-    with pytest.raises(CaptionerError, match="another comparison; give another --out"):
+    with pytest.raises(CaptionerError, match="a different comparison; give another --out"):
         comparison.compare(plan.quick(), str(out))
 
 

@@ -44,7 +44,7 @@ def test_a_search_is_kept_and_goes_on(config, tmp_path):
     written = TrainConfig.from_file(str(out / "best.json"))
     assert (written.units, written.dropout) == (best["units"], best["dropout"])
     assert (written.embedding, written.out) == (SMALL["embedding"], "")
-    with pytest.raises(CaptionerError, match="another embedding; give another --out"):
+    with pytest.raises(CaptionerError, match="a different embedding; give another --out"):
         tune(TrainConfig(**{**vars(config), "embedding": 9}), str(out), trials=2)
 
 
@@ -124,7 +124,9 @@ def test_a_search_of_before_goes_on_as_it_began(config, tmp_path):
     newer = ("smallest_crop", "text_weight", "word_targets", "imagined_noise", "data_weights")
     fixed = study.user_attrs["fixed"]
     study.set_user_attr("fixed", {name: fixed[name] for name in fixed if name not in newer})
-    with pytest.raises(CaptionerError, match="another text_weight, word_targets, smallest_crop;"):
+    with pytest.raises(
+        CaptionerError, match="a different text_weight, word_targets, smallest_crop;"
+    ):
         _open_study(optuna, str(tmp_path), config, 0)
     assert _open_study(optuna, str(tmp_path), before, 0).user_attrs["fixed"] == fixed
 

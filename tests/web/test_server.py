@@ -10,6 +10,7 @@ import threading
 import time
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
+from html.parser import HTMLParser
 
 import keras
 import numpy as np
@@ -20,7 +21,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import Select
 
 from captioner import Captioner, Decoder, Encoder, Vocabulary
-from captioner.cli import main
+from captioner.decoding import METHODS, SETTINGS
 from captioner.errors import CaptionerError
 from captioner.presets import DEFAULT_PRESET
 from captioner.web import server as web
@@ -77,16 +78,23 @@ def test_where_it_looked():
         ("", encoded(photo(), "PNG")[:100], 400, "cannot be read"),
         ("", encoded(Image.new("1", (20000, 20000)), "PNG"), 400, "megapixels"),
         ("", bytes(2**20 + 1), 413, "1 MiB at most"),
-        ("?beam_size=many", encoded(photo(), "PNG"), 400, "beam_size 'many': must be a number"),
+        (
+            "?beam_size=many",
+            encoded(photo(), "PNG"),
+            400,
+            "beam size 'many': must be a whole",
+        ),
         ("?beam_size=100000", encoded(photo(), "PNG"), 400, "must be 20 or less"),
         ("?beam_size=0", encoded(photo(), "PNG"), 400, "beam size 0"),
         ("?no_repeat_word=perhaps", encoded(photo(), "PNG"), 400, "must be true or false"),
         ("?colour=red", encoded(photo(), "PNG"), 400, "no such setting"),
         ("?method=greedy&n_best=3", encoded(photo(), "PNG"), 400, "has no meaning with method"),
         ("?length_penalty=nan", encoded(photo(), "PNG"), 400, "length penalty nan: must be"),
-        ("?length_penalty=1e308", encoded(photo(), "PNG"), 400, "must be a number from -10"),
+        ("?length_penalty=1e308", encoded(photo(), "PNG"), 400, "must be from -10 to 10"),
         ("?method=sample&temperature=1e-300", encoded(photo(), "PNG"), 400, "temperature"),
-        ("?method=sample&seed=-1", encoded(photo(), "PNG"), 400, "seed"),
+        ("?method=sample&seed=-1", encoded(photo(), "PNG"), 400, "seed -1: must be 0 or more"),
+        ("?n_best=3&beam_size=2", encoded(photo(), "PNG"), 400, "must be at most the beam size, 2"),
+        ("?method=magic", encoded(photo(), "PNG"), 400, "no such method; choose greedy, beam"),
     ],
 )
 def test_refusals(client, query, content, status, message):
@@ -180,6 +188,48 @@ def test_settings():
         settings_of({"__class__": "x"})
 
 
+@pytest.mark.parametrize("name", SETTINGS)
+def test_every_setting_is_a_parameter(name):
+    setting = SETTINGS[name]
+    assert settings_of({name: str(setting.default).lower()}) == {name: setting.default}
+    if setting.http_most:
+        assert settings_of({name: str(setting.http_most)}) == {name: setting.http_most}
+        with pytest.raises(CaptionerError, match=f"must be {setting.http_most} or less"):
+            settings_of({name: str(setting.http_most + 1)})
+
+
+class Inputs(HTMLParser):
+    """The attributes of the inputs of a page, and the options of its lists."""
+
+    def __init__(self):
+        super().__init__()
+        self.inputs, self.options, self._is_option = [], [], False
+
+    def handle_starttag(self, tag, attributes):
+        if tag == "input":
+            self.inputs.append(dict(attributes))
+        self._is_option = tag == "option"
+
+    def handle_data(self, data):
+        if self._is_option:
+            self.options.append(data)
+        self._is_option = False
+
+
+def test_the_page_offers_what_the_server_accepts(client):
+    page = Inputs()
+    page.feed(client.get("/").text)
+    assert sorted(page.options) == sorted(METHODS)
+    numbers = [each for each in page.inputs if each["type"] == "number"]
+    assert {"beam_size", "temperature"} <= {each["name"] for each in numbers}
+    for each in numbers:
+        for end in ("min", "max", "value"):
+            if end in each:
+                settings_of({each["name"]: each[end]})
+        if most := SETTINGS[each["name"]].http_most:
+            assert each["max"] == str(most)
+
+
 def free_port():
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
@@ -228,21 +278,6 @@ def test_in_a_browser(served, browser, tmp_path):
     browser.find_element(By.ID, "file").send_keys(str(tmp_path / "text.jpg"))
     until(lambda: "not a picture" in browser.find_element(By.ID, "error").text)
     assert caption.text == ""
-
-
-@pytest.mark.parametrize(
-    ("flags", "message"),
-    [(["--port", "99999"], "must be 0 to 65535"), (["--batch-size", "0"], "must be 1 or more")],
-)
-def test_wrong_flags(capsys, flags, message):
-    assert main(["serve", *flags]) == 2
-    assert message in capsys.readouterr().err
-
-
-def test_without_the_packages_it_says_what_to_install(monkeypatch, capsys):
-    monkeypatch.setitem(sys.modules, "uvicorn", None)
-    assert main(["serve"]) == 2
-    assert "pip install '.[web]'" in capsys.readouterr().err
 
 
 def test_bytes_are_read_like_files(tmp_path):
