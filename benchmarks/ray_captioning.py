@@ -16,12 +16,14 @@ import tempfile
 import time
 from statistics import median
 
+from captioner.bulk.model_files import ModelFiles
 from captioner.bulk.object_stores import ObjectStores
+from captioner.bulk.part_formats import FORMATS
 from captioner.bulk.parts_folder import PartsFolder
-from captioner.bulk.ray_captioning import Job, ModelFiles, caption_parts, connected
-from captioner.cli.models import load_models
-from captioner.cli.ray_engine import FORMATS
+from captioner.bulk.ray_actors import Job, caption_parts
+from captioner.bulk.ray_cluster import connected
 from captioner.lite_captioner import LiteCaptioner
+from captioner.models import ModelChoice
 from captioner.presets import DEFAULT_PRESET, exported_form
 
 PART_SIZE = 100
@@ -36,12 +38,12 @@ def without_ray(model, paths):
 def by_actors(actors, paths):
     with tempfile.TemporaryDirectory() as output:
         folder = PartsFolder(output, ObjectStores(), "jsonl")
-        plan = folder.begin({}, paths, PART_SIZE, parts=1, problems=[])
+        plan = folder.begin({}, paths, PART_SIZE, parts=1)
         job = Job(
             folder=output,
             ending="jsonl",
             options={},
-            open_model=load_models,
+            choice=ModelChoice(),
             models=[ModelFiles.of(DEFAULT_PRESET)],
             backward=None,
             search={},

@@ -30,6 +30,7 @@ _HOME = {
     "train": "captioner.training.run",
 }
 _MODULES = {
+    "bulk": "captioner.bulk",
     "datasets": "captioner.datasets",
     "decoding": "captioner.decoding",
     "gradients": "captioner.study.gradients",

@@ -1,4 +1,4 @@
-"""The exception for mistakes that the user can fix, the warning, and the lines that they say."""
+"""The exception for mistakes that the user can fix, the warnings, and the lines that they say."""
 
 LONGEST = 800  # characters of a message
 
@@ -26,7 +26,11 @@ class CaptionerError(ValueError):
         super().__init__(message)
 
 
-class ReplacedModelWarning(UserWarning):
+class CaptionerWarning(UserWarning):
+    """What the user should know, in one line; the command line prints it as a note."""
+
+
+class ReplacedModelWarning(CaptionerWarning):
     """A model was named that has been replaced; its successor is used instead."""
 
 

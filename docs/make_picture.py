@@ -9,7 +9,7 @@ from pathlib import Path
 from PIL import Image
 
 from captioner import reports
-from captioner.cli.models import load_models
+from captioner.models import load_models
 from captioner.presets import DEFAULT_PRESET
 
 SAMPLES = Path(__file__).parent.parent / "data" / "samples"

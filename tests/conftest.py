@@ -81,6 +81,14 @@ def make_captioner():
 
 
 @pytest.fixture
+def model(tiny_captioner, tmp_path):
+    """The file of `tiny_captioner`."""
+    path = tmp_path / "model.keras"
+    tiny_captioner.save(path)
+    return str(path)
+
+
+@pytest.fixture
 def photos(tmp_path):
     """A folder with three small pictures."""
     folder = tmp_path / "photos"

@@ -11,10 +11,10 @@ import pytest
 
 from captioner import Captioner, CaptionerError, Decoder, Encoder, Ensemble, Vocabulary, load
 from captioner.cli import main
-from captioner.cli.models import load_models
 from captioner.exporting.formats import export
 from captioner.images import read_image
 from captioner.lite_captioner import MANIFEST, LiteCaptioner
+from captioner.models import load_models
 
 WORDS = ["a", "dog", "runs", "été", "犬"]
 

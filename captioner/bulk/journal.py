@@ -1,4 +1,4 @@
-"""What a killed `caption --output FILE` has done, so that `--resume` goes on from there."""
+"""What a killed run that writes one file has done, so that a later one continues from there."""
 
 import contextlib
 import json
@@ -22,17 +22,23 @@ class Journal:
     """`FILE.part`, beside the output: one line of JSON for every picture that has its captions.
 
     Lines are only added at the end, so a process killed at any moment leaves whole lines, and at
-    most one broken line that is cut off on opening. The output itself is written from it when all
-    is done, whatever its format.
+    most one broken line, which is cut off on opening. The output itself, whatever its format, is
+    written from the journal when all is done.
 
     Args:
         output: str. The file that the captions are for.
         settings: dict. What the captions depend on, as JSON has it: the models, the search.
-        resume: bool. Whether to go on with a journal that is there.
+        resume: bool. Whether to continue a journal that is there.
 
     Raises:
         CaptionerError: There is a journal and no `resume`; or it has other settings, or is not one;
             or it cannot be written.
+
+    Example:
+    >>> journal = Journal("captions.csv", {"beam_size": 3}, resume=True)
+    >>> journal.add("a.jpg", [Caption("a dog", -0.5, ("a", "dog"), (-0.2, -0.1, -0.2))])
+    >>> journal.captions("a.jpg")[0].text
+    'a dog'
     """
 
     def __init__(self, output, settings, resume):
@@ -58,7 +64,7 @@ class Journal:
         exists = os.path.exists(self.path)
         require(
             resume or not exists,
-            f"{self.path}: an unfinished run is there; go on with it by --resume, or delete the "
+            f"{self.path}: an unfinished run is there; continue it with --resume, or delete the "
             "file",
         )
         try:
@@ -94,9 +100,9 @@ class Journal:
         ]
 
     def close(self):
-        """Leaves the file for a later run to go on with, if there is anything to go on from."""
+        """Leaves the file for a later run, if there is anything to continue from."""
         if not self._file.closed:
-            with contextlib.suppress(OSError):  # of a full disk, which has been told of
+            with contextlib.suppress(OSError):  # a full disk, which was reported before
                 self._file.close()
             if not self._places and not self._is_short_of_room:
                 os.remove(self.path)

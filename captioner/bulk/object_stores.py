@@ -1,7 +1,7 @@
 """Pictures in object stores: S3, Google Cloud Storage, Azure and HDFS, through pyarrow.
 
-A picture there is called by its URI, `s3://bucket/folder/photo.jpg`. What comes after the bucket is
-the object's key as it is spelled: nothing in it stands for something else, neither `%20` nor `+`.
+The name of a picture there is its URI, `s3://bucket/folder/photo.jpg`. What comes after the bucket
+is the object's key exactly as spelled: `%20` is three characters, and `+` is a plus.
 """
 
 import errno
@@ -26,7 +26,7 @@ def is_uri(text):
 
 
 def local_path(name):
-    """The path that a `file://` URI, or a path, stands for; None for what is in an object store."""
+    """The path of a `file://` URI, or of a path; None for what is in an object store."""
     if name.startswith(FILE):
         return name[len(FILE) :]
     return None if is_uri(name) else name
@@ -36,8 +36,8 @@ class ObjectStores:
     """The file systems that URIs lead to, each connected to once.
 
     Args:
-        options: dict. What pyarrow is to be told of a bucket, by its `scheme://bucket`; a URI's
-            options have the form `endpoint_override=localhost:9000&scheme=http`. Defaults to `{}`.
+        options: dict from `scheme://bucket` to str. What pyarrow takes at the end of a URI, such as
+            `endpoint_override=localhost:9000&scheme=http`. Defaults to `{}`.
 
     Example:
     >>> stores = ObjectStores()
@@ -56,7 +56,7 @@ class ObjectStores:
             uri: str.
 
         Returns:
-            str: the URI without them; what is no URI, as it is.
+            str: the URI without them; anything else as it is.
 
         Raises:
             CaptionerError: They differ from those given for the bucket before; or there is a
@@ -107,17 +107,17 @@ class ObjectStores:
             raise CaptionerError(cannot_be("opened", bucket, reason_of(error))) from error
         return system, base.rstrip("/")
 
-    def pictures_below(self, uri, problems):
-        """The pictures a URI stands for: itself, or all below it with a picture's ending.
+    def pictures_below(self, uri):
+        """The picture of a URI: itself, or all below it with a picture's ending.
 
         Hidden ones are left out, as `find_images` does; one folder's names are in memory at a time.
 
         Args:
             uri: str.
-            problems: list of str, to which a line is added where nothing was found.
 
         Yields:
-            str: their URIs, those of a folder in the order of their names.
+            str: their URIs, those of a folder in the order of their names; a `CaptionerError` in
+            their place where there are none.
 
         Raises:
             CaptionerError: A folder cannot be listed.
@@ -133,28 +133,23 @@ class ObjectStores:
             return
         while folders:
             selector = pyarrow_fs.FileSelector(folders.pop(), allow_not_found=True)
-            found = sorted(
-                (
-                    each
-                    for each in _information(system, bucket, selector)
-                    if not each.base_name.startswith(".")
-                ),
-                key=lambda each: each.base_name,
-            )
-            for each in found:
+            found = _information(system, bucket, selector)
+            shown = [each for each in found if not each.base_name.startswith(".")]
+            shown.sort(key=lambda each: each.base_name)
+            for each in shown:
                 if each.type == pyarrow_fs.FileType.File and is_picture(each.base_name):
                     count += 1
                     yield bucket + each.path[base:]
-            below = [each.path for each in found if each.type == pyarrow_fs.FileType.Directory]
+            below = [each.path for each in shown if each.type == pyarrow_fs.FileType.Directory]
             folders += reversed(below)
         if not count:
             is_missing = itself.type == pyarrow_fs.FileType.NotFound
             reason = "no such file or folder" if is_missing else "folder holds no pictures"
-            problems.append(f"{describe(uri)}: {reason}")
+            yield CaptionerError(f"{describe(uri)}: {reason}")
 
 
 class PictureReader:
-    """Makes of names what `read_image` takes: of a path itself, of a URI an `ObjectPicture`.
+    """Turns names into what `read_image` takes: a path stays, a URI becomes an `ObjectPicture`.
 
     Args:
         stores: ObjectStores.
@@ -165,7 +160,7 @@ class PictureReader:
         self._threads = ThreadPoolExecutor(READERS)
 
     def sources(self, names):
-        """Yields a source for each name; the reading of objects begins at once."""
+        """Yields a source for each name; objects are read from then on."""
         for name in names:
             path = local_path(name)
             if path is None:
@@ -177,8 +172,8 @@ class PictureReader:
 class ObjectPicture:
     """A picture file in an object store, on its way from there.
 
-    Large ones are read only when they are asked for, and one at a time: those that are under way
-    must fit the memory together.
+    Large ones are read only when they are needed, and one at a time: those that are under way must
+    fit into memory together.
 
     Attributes:
         name: str. Its URI.
@@ -198,7 +193,7 @@ class ObjectPicture:
             OSError: It cannot be fetched.
             ImageError: It is too large.
         """
-        future, self._content = self._content, None  # who holds the picture need not hold its bytes
+        future, self._content = self._content, None  # the picture may be kept, its bytes not
         content = future.result()
         if content is None:
             with self._one_large:

@@ -1,12 +1,12 @@
-"""The folder of a captioning run that is done in parts, on a disk or in an object store.
+"""The folder of a captioning run in parts, on a disk or in an object store.
 
     settings.json              what the captions depend on, and where in the list each part begins
     pictures.txt               the list of all pictures, a JSON string a line
-    captions/part-00000042.*   the captions of a part; it is there: the part is done
+    captions/part-00000042.*   the captions of a part, which is done once this file is there
     errors/part-00000042.txt   a line for each of its pictures that failed; only where one did
 
-Every file appears whole, so whoever is killed leaves nothing that has to be mended, and a part that
-is done twice is the same as done once.
+Every file appears whole, so a killed process leaves nothing to repair, and a part that is done
+twice is the same as one done once.
 """
 
 import contextlib
@@ -37,7 +37,7 @@ class Plan(NamedTuple):
         part_size: int. How many are a part.
         places: list of int. The byte of pictures.txt at which each part begins, and its end.
         directory: str or None. What relative paths start from; None where there are none.
-        problems: list of str. A line for each argument that stood for no picture.
+        problems: list of str. A line for each argument that named no picture.
     """
 
     settings: dict
@@ -70,11 +70,14 @@ class PartsFolder:
         self.name = name
         self._ending = ending
         path = local_path(name)
-        self._files = _StoredFiles(name, stores) if path is None else _LocalFiles(path)
+        if path is not None:
+            self._files = _LocalFiles(path)
+        else:
+            self._files = _Files(*stores.open(name.rstrip("/")), name.rstrip("/"))
 
     @contextlib.contextmanager
     def held(self):
-        """Keeps other processes out, on a disk; of an object store nobody can be kept out."""
+        """Keeps other processes out, on a disk; in an object store nothing can."""
         with self._files.held():
             yield
 
@@ -83,7 +86,7 @@ class PartsFolder:
 
         Args:
             settings: dict. What the captions depend on, as JSON has it.
-            resume: bool. Whether to go on with it.
+            resume: bool. Whether to continue it.
 
         Returns:
             Plan, or None where there is no run yet.
@@ -92,15 +95,15 @@ class PartsFolder:
             CaptionerError: There is one and no `resume`; or it has other settings; or there is
                 something else.
         """
-        found = set(self._files.names(""))
+        found = {name for name in self._files.names("") if not name.startswith(UNFINISHED)}
         if SETTINGS not in found:
-            # The list alone is of a run that was killed before it began.
+            # The list alone is what a run leaves that was killed before it began.
             is_free = found <= {LIST, LOCK, CAPTIONS, ERRORS} and not self._files.names(CAPTIONS)
             require(is_free, f"{self.name}: folder is not empty; give another --output")
             return None
         require(
             resume,
-            f"{self.name}: holds a run already; go on with it by --resume, or give another "
+            f"{self.name}: holds a run already; continue it with --resume, or give another "
             "--output",
         )
         try:
@@ -124,25 +127,34 @@ class PartsFolder:
             "give those it had, or another --output",
         )
 
-    def begin(self, settings, pictures, part_size, parts, problems):
+    def begin(self, settings, pictures, part_size, parts):
         """Lists the pictures, and plans the run.
 
         Args:
             settings: dict. As for `open`.
-            pictures: iterable of str. Paths and URIs.
+            pictures: iterable of str, paths and URIs, and of `CaptionerError`, problems of the
+                plan; as from `pictures_of`.
             part_size, parts: int. As for `ListIndex`.
-            problems: list of str. As in `Plan`; complete when `pictures` ends.
 
         Returns:
             Plan.
 
         Raises:
-            CaptionerError: A manifest is broken, a folder cannot be listed, or nothing be written.
+            CaptionerError: A manifest is broken, a folder cannot be listed, or nothing can be
+                written.
         """
-        index = ListIndex(part_size, parts)
+        index, problems = ListIndex(part_size, parts), []
+
+        def named():
+            for each in pictures:
+                if isinstance(each, CaptionerError):
+                    problems.append(str(each))
+                else:
+                    yield each
+
         try:
             self._files.make()
-            self._files.write_lines(LIST, index.lines(pictures))
+            self._files.write_lines(LIST, index.lines(named()))
             places = index.close()
             directory = os.getcwd() if index.has_relative else None
             plan = Plan(settings, index.pictures, index.part_size, places, directory, problems)
@@ -154,7 +166,7 @@ class PartsFolder:
         return plan
 
     def abandon(self):
-        """Leaves nothing of a run that did nothing."""
+        """Removes the traces of a run that did nothing."""
         if not self._files.names(CAPTIONS):
             self._files.remove(SETTINGS)
             self._files.remove(LIST)
@@ -210,20 +222,102 @@ def _marked(names, parts, ending):
     return marks
 
 
-class _LocalFiles:
-    """Files below a folder of this machine, or of a disk that several share."""
+class _Files:
+    """Files below a folder, through pyarrow: objects whose keys begin as the folder's URI does.
+
+    Args:
+        system: pyarrow.fs.FileSystem.
+        path: str. Of the folder in that file system.
+        shown: str. What messages call the folder.
+    """
+
+    def __init__(self, system, path, shown):
+        self._system, self._path, self._shown = system, path.rstrip("/"), shown
+        self._writes_whole = system.type_name in WHOLE_WRITES
+
+    @contextlib.contextmanager
+    def held(self):
+        yield
+
+    def make(self):
+        if not self._writes_whole:
+            with _in_one_line(self._shown):
+                for folder in (CAPTIONS, ERRORS):
+                    self._system.create_dir(self._of(folder))
+
+    def names(self, folder):
+        selector = require_pyarrow("fs").FileSelector(self._of(folder), allow_not_found=True)
+        with _in_one_line(self._shown, "read"):
+            return [each.base_name for each in self._system.get_file_info(selector)]
+
+    def exists(self, name):
+        with _in_one_line(self._shown, "read"):
+            [found] = self._system.get_file_info([self._of(name)])
+        return found.type == require_pyarrow("fs").FileType.File
+
+    def read(self, name, start=0, end=None):
+        path = self._of(name)
+        with (
+            _in_one_line(f"{self._shown}/{name}", "read"),
+            self._system.open_input_file(path) as file,
+        ):
+            file.seek(start)
+            return file.read(None if end is None else end - start)
+
+    def write(self, name, content):
+        self.write_lines(name, [content])
+
+    def write_lines(self, name, lines):
+        target = self._of(name)
+        folder = target.rpartition("/")[0]
+        written = target if self._writes_whole else f"{folder}/{UNFINISHED}{uuid.uuid4().hex}"
+        with _in_one_line(f"{self._shown}/{name}"):
+            try:
+                with self._system.open_output_stream(written) as file:
+                    for line in lines:
+                        file.write(line)
+                if not self._writes_whole:
+                    self._system.move(written, target)
+            except BaseException:
+                if not self._writes_whole:
+                    self._delete(written)
+                raise
+
+    def remove(self, name):
+        self._delete(self._of(name))
+
+    def _delete(self, path):
+        with contextlib.suppress(Exception):  # pyarrow has many kinds
+            self._system.delete_file(path)
+
+    def _of(self, name):
+        return f"{self._path}/{name}".rstrip("/")
+
+
+class _LocalFiles(_Files):
+    """Files on a disk of this machine, or on one that several machines share.
+
+    What pyarrow lacks is done here: keeping a second process out, and putting a file on disk before
+    it has its name, so that it is whole even after a power cut.
+
+    Args:
+        path: str.
+    """
 
     def __init__(self, path):
-        self._path = os.path.abspath(path)
+        path = os.path.abspath(path)
+        super().__init__(require_pyarrow("fs").LocalFileSystem(), path, path)
 
     @contextlib.contextmanager
     def held(self):
         is_new = not os.path.isdir(self._path)
-        if is_new and os.path.exists(self._path):
-            raise CaptionerError(f"{self._path}: is a file; give another --output")
+        require(
+            not (is_new and os.path.exists(self._path)),
+            f"{self._path}: is a file; give another --output",
+        )
         self.make()
         lock = FileLock(self._of(LOCK))
-        with _telling(self._path):
+        with _in_one_line(self._path):
             try:
                 lock.acquire(timeout=0)  # the system releases it if the process is killed
             except Timeout as error:
@@ -232,7 +326,7 @@ class _LocalFiles:
                     "wait"
                 ) from error
         try:
-            with _telling(self._path, "read"):
+            with _in_one_line(self._path, "read"):
                 for folder in ("", CAPTIONS, ERRORS):
                     sweep(self._of(folder))
             yield
@@ -243,100 +337,15 @@ class _LocalFiles:
                 with contextlib.suppress(OSError):  # it holds something
                     os.rmdir(self._of(folder))
 
-    def make(self):
-        with _telling(self._path):
-            for folder in (CAPTIONS, ERRORS):
-                os.makedirs(self._of(folder), exist_ok=True)
-
-    def names(self, folder):
-        with _telling(self._path, "read"), contextlib.suppress(FileNotFoundError):
-            return os.listdir(self._of(folder))
-        return []
-
-    def exists(self, name):
-        return os.path.exists(self._of(name))
-
-    def read(self, name, start=0, end=None):
-        with _telling(self._of(name), "read"), open(self._of(name), "rb") as file:
-            file.seek(start)
-            return file.read(-1 if end is None else end - start)
-
-    def write(self, name, content):
-        self.write_lines(name, [content])
-
     def write_lines(self, name, lines):
         target = self._of(name)
-        with _telling(target), replacing(target) as unfinished, open(unfinished, "wb") as file:
+        with _in_one_line(target), replacing(target) as unfinished, open(unfinished, "wb") as file:
             file.writelines(lines)
-
-    def remove(self, name):
-        with contextlib.suppress(OSError):
-            os.remove(self._of(name))
-
-    def _of(self, name):
-        return os.path.join(self._path, name)
-
-
-class _StoredFiles:
-    """Objects whose keys begin as the folder's URI does."""
-
-    def __init__(self, uri, stores):
-        self._uri = uri.rstrip("/")
-        self._system, path = stores.open(self._uri)
-        self._path = path.rstrip("/")
-
-    @contextlib.contextmanager
-    def held(self):
-        yield
-
-    def make(self):
-        if self._system.type_name not in WHOLE_WRITES:
-            with _telling(self._uri):
-                for folder in (CAPTIONS, ERRORS):
-                    self._system.create_dir(self._of(folder))
-
-    def names(self, folder):
-        selector = require_pyarrow("fs").FileSelector(self._of(folder), allow_not_found=True)
-        with _telling(self._uri, "read"):
-            return [each.base_name for each in self._system.get_file_info(selector)]
-
-    def exists(self, name):
-        with _telling(self._uri, "read"):
-            [found] = self._system.get_file_info([self._of(name)])
-        return found.type == require_pyarrow("fs").FileType.File
-
-    def read(self, name, start=0, end=None):
-        path = self._of(name)
-        with _telling(f"{self._uri}/{name}", "read"), self._system.open_input_file(path) as file:
-            file.seek(start)
-            return file.read(None if end is None else end - start)
-
-    def write(self, name, content):
-        self.write_lines(name, [content])
-
-    def write_lines(self, name, lines):
-        target = self._of(name)
-        is_whole = self._system.type_name in WHOLE_WRITES
-        folder = target.rpartition("/")[0]
-        written = target if is_whole else f"{folder}/{UNFINISHED}{uuid.uuid4().hex}"
-        with _telling(f"{self._uri}/{name}"):
-            with self._system.open_output_stream(written) as file:
-                for line in lines:
-                    file.write(line)
-            if not is_whole:
-                self._system.move(written, target)
-
-    def remove(self, name):
-        with contextlib.suppress(Exception):  # of which pyarrow has many kinds
-            self._system.delete_file(self._of(name))
-
-    def _of(self, name):
-        return f"{self._path}/{name}".rstrip("/")
 
 
 @contextlib.contextmanager
-def _telling(name, what="written"):
-    """Tells in one line what a disk or an object store refuses."""
+def _in_one_line(name, what="written"):
+    """Says in one line what a disk or an object store refuses."""
     try:
         yield
     except CaptionerError:
@@ -345,5 +354,6 @@ def _telling(name, what="written"):
         is_pyarrows = type(error).__module__.startswith("pyarrow")  # it has many kinds
         if not is_pyarrows and not isinstance(error, (OSError, UnicodeError)):
             raise
-        reason = getattr(error, "strerror", None) or reason_of(error)
+        number = getattr(error, "errno", None)
+        reason = os.strerror(number) if number else reason_of(error)
         raise CaptionerError(cannot_be(what, name, reason)) from error

@@ -1,6 +1,6 @@
-"""Lists of pictures: those people give, as manifests, and the one that a run is cut into parts by.
+"""Lists of pictures: the manifests that people give, and the list that a run cuts into parts.
 
-All are read and written line by line, for they may have a billion lines.
+All are read and written line by line, because they may have a billion lines.
 """
 
 import csv
@@ -18,29 +18,33 @@ ENDINGS = (".txt", ".csv", ".jsonl", ".parquet")
 BUFFER = 2**20  # bytes that are read at once
 
 
-def pictures_of(paths, manifests, stores, problems):
-    """The pictures that the arguments of a command stand for, one after the other.
+def pictures_of(paths, manifests, stores):
+    """The pictures that the arguments of a command name, one after the other.
 
     Args:
         paths: list of str. As `find_images` takes them, and URIs of pictures or folders.
         manifests: list of str. Files that name pictures, see `read_manifest`.
         stores: ObjectStores, which has the URIs' options.
-        problems: list of str, to which a line is added for each argument that gave none.
 
     Yields:
-        str: paths and URIs. What is in `paths` and in no object store comes once.
+        str: paths and URIs; a `CaptionerError` for each argument that named no picture. A local
+        picture that several `paths` name comes once.
 
     Raises:
         CaptionerError: A manifest is broken, or an object store cannot be listed.
+
+    Example:
+    >>> list(pictures_of(["data/samples/cat.jpg", "nothing.jpg"], [], ObjectStores()))
+    ['data/samples/cat.jpg', CaptionerError('nothing.jpg: no such file or folder')]
     """
     given = set()
     for argument in paths:
         path = local_path(argument)
         if path is None:
-            yield from stores.pictures_below(argument, problems)
+            yield from stores.pictures_below(argument)
             continue
         found, missing = find_images([path])
-        problems += missing
+        yield from map(CaptionerError, missing)
         scheme = FILE if argument.startswith(FILE) else ""
         for each in dict.fromkeys(found):
             if each not in given:
@@ -149,12 +153,12 @@ def _column(name, columns):
 
 
 class ListIndex:
-    """Where the parts of a list begin, found out while it is written.
+    """Where the parts of a list begin, found while the list is written.
 
     Args:
         part_size: int. Pictures in a part.
-        parts: int. How many there should be at least: where they would be fewer, they are made
-            smaller, so that all who work on them have something to do.
+        parts: int. How many there should be at least: where there would be fewer, they are made
+            smaller, so that every process has some.
     """
 
     def __init__(self, part_size, parts):

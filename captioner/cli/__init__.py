@@ -13,7 +13,7 @@ import threading
 import warnings
 
 from captioner import __version__
-from captioner.errors import CaptionerError, ReplacedModelWarning
+from captioner.errors import CaptionerError, CaptionerWarning
 
 COMMANDS = {
     "caption": "write captions for pictures",
@@ -28,7 +28,7 @@ COMMANDS = {
 
 
 class Terminated(KeyboardInterrupt):
-    """The process was told to end: all is left as if by Ctrl-C."""
+    """The process received SIGTERM: everything is left as after Ctrl-C."""
 
 
 def main(arguments=None):
@@ -39,14 +39,14 @@ def main(arguments=None):
 
     Returns:
         Exit status: 0 done, 1 some pictures failed, 2 wrong usage or data, 130 interrupted, 143
-        told to end (SIGTERM).
+        ended by SIGTERM.
     """
     parser = _parser()
     arguments = sys.argv[1:] if arguments is None else arguments
     options = None
     try:
         options = parser.parse_args(arguments)
-        with _ending_on_sigterm(), _replaced_models_noted():
+        with _ending_on_sigterm(), _warnings_as_notes():
             return options.run(options)
     except CaptionerError as error:
         print(f"captioner: error: {error}", file=sys.stderr)
@@ -54,12 +54,12 @@ def main(arguments=None):
     except MemoryError:
         print(
             f"captioner: error: not enough memory; give a smaller --batch-size or --beam-size"
-            f"{_how_to_go_on(options)}",
+            f"{_how_to_continue(options)}",
             file=sys.stderr,
         )
         return 2
     except KeyboardInterrupt as interrupt:
-        print(f"captioner: interrupted{_how_to_go_on(options)}", file=sys.stderr)
+        print(f"captioner: interrupted{_how_to_continue(options)}", file=sys.stderr)
         return 143 if isinstance(interrupt, Terminated) else 130
     except BrokenPipeError:  # the reader, head for example, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -82,15 +82,15 @@ def _ending_on_sigterm():
 
 
 @contextlib.contextmanager
-def _replaced_models_noted():
-    """Says that a former model has been replaced in the words of a note, not of Python."""
+def _warnings_as_notes():
+    """Prints our warnings as notes, without the line of code that Python would add."""
     before = warnings.showwarning
 
-    def show(message, category, *others, **more):
-        if issubclass(category, ReplacedModelWarning):
+    def show(message, category, *rest, **more):
+        if issubclass(category, CaptionerWarning):
             print(f"note: {message}", file=sys.stderr)
         else:
-            before(message, category, *others, **more)
+            before(message, category, *rest, **more)
 
     warnings.showwarning = show
     try:
@@ -99,9 +99,9 @@ def _replaced_models_noted():
         warnings.showwarning = before
 
 
-def _how_to_go_on(options):
+def _how_to_continue(options):
     leaves_something = any(getattr(options, name, None) for name in ("out", "output", "sidecar"))
-    return "; go on with --resume" if leaves_something and hasattr(options, "resume") else ""
+    return "; continue with --resume" if leaves_something and hasattr(options, "resume") else ""
 
 
 def _parser():

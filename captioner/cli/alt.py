@@ -9,18 +9,14 @@ and so does everything else in the file. Exit status: 0 no text is missing any m
 are (one line each on standard error), 2 wrong usage.
 """
 
-import os
 import sys
-from string import Formatter
 
-from captioner.cli.models import add_model_arguments, load_models, model_names
+from captioner.cli.messages import complain
+from captioner.cli.model_arguments import add_model_arguments, chosen_model
 from captioner.cli.search_arguments import add_search_arguments, search_settings
-from captioner.errors import CaptionerError, cannot_be, require
-from captioner.images import ImageError, describe
-from captioner.output.alt_text import fill, find_gaps, local_path
-from captioner.text_files import replacing_text
-
-MARKDOWN = (".md", ".markdown", ".mdown", ".mkd")
+from captioner.errors import require
+from captioner.images import describe
+from captioner.output.alt_text import alternative_texts, read_page, require_template, write_page
 
 
 def add_arguments(parser):
@@ -42,85 +38,32 @@ def add_arguments(parser):
 
 def run(options):
     settings = search_settings(options)
-    _check(options)
-    pages = {page: _read(page) for page in dict.fromkeys(options.pages)}
-    gaps = {page: find_gaps(text, page.lower().endswith(MARKDOWN)) for page, text in pages.items()}
-    if not any(gaps.values()):
-        print("no alternative text is missing", file=sys.stderr)
-        if options.output:
-            for page, text in pages.items():
-                _write(page, text, [], {}, options)
-        return 0
-    files, missing = _files_of(gaps)
-    captions = {}
-    if files:
-        model = load_models(
-            model_names(options), options.runtime, options.rerank, options.rerank_weight
-        )
-        paths = list(dict.fromkeys(files.values()))
-        for _, path, result in model.generate_all(paths, options.batch_size, **settings):
-            if isinstance(result, ImageError):
-                missing.append(str(result))
-            else:
-                captions[path] = options.template.format(caption=result[0].text)
-    for line in missing:
-        print(f"captioner: {line}", file=sys.stderr)
-    for page, text in pages.items():
-        texts = {
-            source: captions[path]
-            for (owner, source), path in files.items()
-            if owner == page and path in captions
-        }
-        _write(page, text, gaps[page], texts, options)
-    return 1 if missing else 0
-
-
-def _check(options):
-    try:
-        parts = [part[1:] for part in Formatter().parse(options.template) if part[1] is not None]
-    except ValueError:
-        parts = []
-    require(
-        parts and all(part == ("caption", "", None) for part in parts),
-        f"--template {options.template!r}: must have {{caption}} in it, and no other braces",
-    )
+    require_template(options.template)
     require(
         not options.output or len(options.pages) == 1,
         f"--output {options.output}: is for one page; {len(options.pages)} were given",
     )
+    pages = [read_page(path) for path in dict.fromkeys(options.pages)]
+    if not any(page.gaps for page in pages):
+        print("no alternative text is missing", file=sys.stderr)
+        if options.output:
+            _write(pages[0], {}, options)
+        return 0
+    texts, missing = alternative_texts(
+        chosen_model(options), pages, options.template, options.batch_size, **settings
+    )
+    for line in missing:
+        complain(line)
+    for page, found in zip(pages, texts, strict=True):
+        _write(page, found, options)
+    return 1 if missing else 0
 
 
-def _read(page):
-    try:
-        # Whatever the encoding: other bytes are written as they were.
-        with open(page, encoding="utf-8", errors="surrogateescape", newline="") as file:
-            return file.read()
-    except OSError as error:
-        raise CaptionerError(cannot_be("read", page, error)) from error
-
-
-def _files_of(gaps):
-    """The picture file of each (page, source), and a line for each that is no file here."""
-    files, missing = {}, []
-    for page, found in gaps.items():
-        for gap in found:
-            path = local_path(gap.source)
-            if path is None:
-                missing.append(f"{page}: {describe(gap.source[:80])}: is no file beside the page")
-            else:
-                files[page, gap.source] = os.path.join(os.path.dirname(page), path)
-    return files, missing
-
-
-def _write(page, text, gaps, texts, options):
+def _write(page, texts, options):
     if options.dry_run:
-        for source, caption in texts.items():
-            print(f"{page}\t{describe(source)}\t{caption}")
+        for source, text in texts.items():
+            print(f"{page.path}\t{describe(source)}\t{text}")
         return
-    path = options.output or page
-    filled_text = fill(text, gaps, texts)
-    if options.output or filled_text != text:
-        with replacing_text(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
-            file.write(filled_text)
-    filled = sum(gap.source in texts for gap in gaps)
-    print(f"{path}: {filled} of {len(gaps)} missing texts written", file=sys.stderr)
+    filled = write_page(page, texts, options.output)
+    written = options.output or page.path
+    print(f"{written}: {filled} of {len(page.gaps)} missing texts written", file=sys.stderr)

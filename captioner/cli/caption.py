@@ -14,23 +14,19 @@ is a folder of files, written by all cores of this machine or a cluster.
 
 import contextlib
 import os
-import sys
 
-from tqdm import tqdm
-
-from captioner.bulk.journal import Journal, is_unfinished
-from captioner.bulk.object_stores import ObjectStores, is_uri
-from captioner.bulk.picture_lists import read_manifest
-from captioner.cli.messages import complain, say
-from captioner.cli.models import add_model_arguments, load_models, model_names
+from captioner.bulk.local_captioning import CaptionOptions, caption_files
+from captioner.bulk.part_formats import FORMATS as PART_FORMATS
+from captioner.bulk.ray_captioning import RayOptions, caption_with_ray
+from captioner.cli.messages import Progress, complain, say, standard_output
+from captioner.cli.model_arguments import add_model_arguments, chosen_model
 from captioner.cli.search_arguments import add_search_arguments, search_settings
-from captioner.errors import CaptionerError, require
-from captioner.images import ImageError, describe, find_images
-from captioner.output.attention_maps import AttentionMaps
-from captioner.output.picture_metadata import MetadataError, require_exiv2, write_description
-from captioner.output.sidecars import SidecarError, has_sidecar, sidecar_of, write_sidecar
-from captioner.output.writers import WRITERS, open_output
+from captioner.errors import require
+from captioner.output.writers import WRITERS
 from captioner.presets import DEFAULT_PRESET
+
+ONLY_LOCAL = ("sidecar", "write_metadata", "overwrite", "attention_maps")
+ONLY_RAY = ("actors", "actor_gpus", "part_size")
 
 
 def add_arguments(parser):
@@ -55,7 +51,7 @@ def add_arguments(parser):
     )
     parser.add_argument(
         "--format",
-        choices=sorted([*WRITERS, "parquet"]),
+        choices=sorted({*WRITERS, *PART_FORMATS}),
         help="output format (default: text); with --engine ray jsonl (its default) or parquet",
     )
     parser.add_argument(
@@ -128,170 +124,67 @@ def _add_ray_arguments(parser):
 
 def run(options):
     require(options.paths or options.manifest, "no pictures named; give PATH, or --manifest FILE")
-    if options.engine == "ray":
-        from captioner.cli import ray_engine
+    caption = _caption_with_ray if options.engine == "ray" else _caption_here
+    with Progress() as progress:
+        outcome = caption(options, progress)
+    if outcome.missing:
+        complain(
+            f"{outcome.missing} of {outcome.pictures} pictures are not done; continue with --resume"
+        )
+    return 0 if outcome.all_captioned else 1
 
-        return ray_engine.run(options)
-    _require_local(options)
-    settings = search_settings(options)
-    _require_resumable(options)
-    paths, problems = _find(options)
-    for problem in problems:
-        complain(problem)
-    if not paths:
-        raise CaptionerError("no pictures to caption")
-    if options.sidecar:
-        paths, refused = _with_free_sidecars(paths, options)
-        problems += refused
-    if not paths:
-        return 1 if problems else 0
-    model = load_models(
-        model_names(options), options.runtime, options.rerank, options.rerank_weight
+
+def _caption_here(options, progress):
+    _refuse(options, ONLY_RAY, "ray")
+    require(
+        not options.resume or options.output or options.sidecar,
+        "--resume: continues a file; give --output or --sidecar",
     )
-    caption = _caption_to_file if options.output else _caption_to_stdout
-    return 1 if caption(model, paths, settings, options, problems) else 0
-
-
-def _require_local(options):
-    for name in ("actors", "actor_gpus", "part_size"):
-        require(not getattr(options, name), f"--{name.replace('_', '-')}: is for --engine ray")
-    options.format = options.format or "text"
-    require(options.format in WRITERS, f"--format {options.format}: is for --engine ray")
-
-
-def _find(options):
-    """The pictures, and one line for each argument that gave none."""
-    paths, problems = find_images(options.paths)
-    for manifest in options.manifest:
-        paths += read_manifest(manifest, ObjectStores())
-    for path in (*options.paths, *options.manifest, *paths):
-        require(not is_uri(path), f"{describe(path)}: URIs are for --engine ray")
-    return paths, problems
-
-
-def _require_resumable(options):
-    if options.resume and not (options.output or options.sidecar):
-        raise CaptionerError("--resume: goes on with a file; give --output or --sidecar")
-    if options.overwrite and not (options.sidecar or options.write_metadata):
-        raise CaptionerError("--overwrite: is for --sidecar and --write-metadata; give one")
-    if options.write_metadata:
-        require_exiv2()
-    if options.output and os.path.exists(options.output) and not os.path.isfile(options.output):
-        raise CaptionerError(f"--output {options.output}: is no regular file; give another")
-
-
-def _caption_to_stdout(model, paths, settings, options, problems):
-    with open_output(None) as file:
-        writer = WRITERS[options.format](file, with_scores=options.scores)
-        problems += _caption(model, paths, settings, options, writer.write)
-        writer.close(problems)
-    return problems
-
-
-def _caption_to_file(model, paths, settings, options, problems):
-    """Captions each picture once, into the journal, and writes the output when all is done."""
-    if options.resume and os.path.exists(options.output) and not is_unfinished(options.output):
+    chosen = CaptionOptions(
+        options.format or "text",
+        options.scores,
+        options.resume,
+        options.sidecar,
+        options.write_metadata,
+        options.overwrite,
+        options.attention_maps,
+        options.batch_size,
+        search_settings(options),
+    )
+    sink = contextlib.nullcontext(options.output) if options.output else standard_output()
+    with sink as output:
+        outcome = caption_files(
+            chosen_model(options), options.paths, output, chosen, options.manifest, progress
+        )
+    if outcome.was_complete:
         say(f"{options.output}: is complete; without --resume it is written anew")
-        return problems
-    paths = list(dict.fromkeys(paths))
-    journal = Journal(options.output, _what_captions_depend_on(options, settings), options.resume)
-    with contextlib.closing(journal):
-        todo = [path for path in paths if path not in journal]
-        if len(todo) < len(paths):
-            say(f"going on after {len(paths) - len(todo)} of {len(paths)} pictures")
-        problems += _caption(model, todo, settings, options, journal.add)
-        with open_output(options.output) as file:
-            writer = WRITERS[options.format](file, with_scores=options.scores)
-            for path in paths:
-                if path in journal:
-                    writer.write(path, journal.captions(path))
-            writer.close(problems)
-        journal.remove()
-    return problems
+    return outcome
 
 
-def _what_captions_depend_on(options, settings):
-    asked = ("rerank", "rerank_weight", "sidecar", "write_metadata", "attention_maps")
-    models = model_names(options)
-    files = [*models, options.rerank]
-    return {
-        "model": models,
-        **{name: getattr(options, name) for name in asked},
-        **settings,
-        "files": [_change_of(path) for path in files if path],
-    }
+def _caption_with_ray(options, progress):
+    _refuse(options, ONLY_LOCAL, "local")
+    require(options.output, "--engine ray: needs --output, a folder for the captions")
+    chosen = RayOptions(
+        options.format or "jsonl",
+        options.scores,
+        options.resume,
+        options.batch_size,
+        search_settings(options),
+        options.actors,
+        options.actor_gpus,
+        options.part_size,
+    )
+    # Ray prints its own affairs there, such as processes that end as they should.
+    with open(os.devnull, "w", encoding="utf-8") as nowhere, contextlib.redirect_stdout(nowhere):
+        outcome = caption_with_ray(
+            chosen_model(options), options.paths, options.output, chosen, options.manifest, progress
+        )
+    if outcome.was_complete:
+        say(f"{options.output}: is complete")
+    return outcome
 
 
-def _change_of(path):
-    """What tells whether a model file is still the same one; None for a shipped model."""
-    if not os.path.exists(path):
-        return None
-    status = os.stat(path)
-    return [status.st_size, status.st_mtime_ns]
-
-
-def _caption(model, paths, settings, options, write):
-    """Captions pictures, and gives `write` each path with its captions; returns what failed."""
-    problems = []
-    wants_attention = options.format == "html" or bool(options.attention_maps)
-    search = {**settings, "with_attention": wants_attention}
-    maps = AttentionMaps(options.attention_maps) if options.attention_maps else None
-    quiet = len(paths) == 1 or not sys.stderr.isatty()
-    with tqdm(total=len(paths), unit="picture", disable=quiet, leave=False) as bar:
-        for _, path, result in model.generate_all(paths, options.batch_size, **search):
-            try:
-                if isinstance(result, ImageError):
-                    raise result
-                if maps:
-                    maps.write(path, result[0])
-                # What says that a picture is done comes last: a killed run does the rest again.
-                problems += _leave_beside(path, result, options)
-                write(path, result)
-            except ImageError as problem:
-                complain(problem)
-                problems.append(str(problem))
-            bar.update()
-    return problems
-
-
-def _leave_beside(path, captions, options):
-    """Writes the caption into the picture and beside it, as asked; returns what failed."""
-    problems = []
-    try:
-        if options.write_metadata:
-            write_description(path, captions[0].text, options.overwrite)
-    except MetadataError as problem:
-        problems.append(str(problem))
-    try:
-        if options.sidecar and (options.overwrite or not has_sidecar(path)):
-            write_sidecar(path, captions)
-    except SidecarError as problem:
-        problems.append(str(problem))
-    for problem in problems:
-        complain(problem)
-    return problems
-
-
-def _with_free_sidecars(paths, options):
-    """The pictures to caption where captions go beside them, and why others are refused.
-
-    A caption file that is there may be people's work, and is left alone. With --resume it is taken
-    for what the run before wrote, and its picture is done, unless --output wants it too.
-    """
-    todo, refused, owners = [], [], {}
-    for path in dict.fromkeys(paths):
-        owner = owners.setdefault(sidecar_of(path), path)
-        problem = None
-        if owner != path:
-            problem = f"is of {describe(owner)}, which has the same name"
-        elif not options.overwrite and has_sidecar(path):
-            if options.resume and not options.output:
-                continue
-            if not options.resume:
-                problem = "exists already; --overwrite replaces it, --resume passes over it"
-        if problem:
-            refused.append(f"{describe(path)}: {describe(sidecar_of(path))} {problem}")
-            complain(refused[-1])
-        else:
-            todo.append(path)
-    return todo, refused
+def _refuse(options, names, engine):
+    for name in names:
+        flag = "--" + name.replace("_", "-")
+        require(not getattr(options, name), f"{flag}: is for --engine {engine}")

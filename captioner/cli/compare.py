@@ -11,7 +11,7 @@ stores it in --out as comparison.md, .json and .png. Call the command again to c
 that was stopped.
 """
 
-from captioner.cli.backend import start_backend
+from captioner.backend import start_backend
 
 
 def add_arguments(parser):

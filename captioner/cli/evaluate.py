@@ -10,17 +10,15 @@ pictures, captions and scores.
 
 import json
 import sys
-from itertools import chain
 
 from tqdm import tqdm
 
 from captioner import metrics
-from captioner.cli.models import add_model_arguments, load_models
+from captioner.cli.model_arguments import add_model_arguments, chosen_model
 from captioner.cli.search_arguments import add_search_arguments, search_settings
 from captioner.datasets import FORMATS, load_dataset
-from captioner.errors import CaptionerError
-from captioner.generation import Caption
-from captioner.images import ImageError
+from captioner.errors import require
+from captioner.output.evaluation import captions_of_model, captions_of_results, score_captions
 from captioner.output.evaluation_report import write_report
 
 
@@ -71,8 +69,10 @@ def add_arguments(parser):
 
 
 def run(options):
-    if not options.model and not options.results:
-        raise CaptionerError("nothing to score; give --model, or --results with a results file")
+    require(
+        options.model or options.results,
+        "nothing to score; give --model, or --results with a results file",
+    )
     settings = search_settings(options)
     split = options.split or ("test" if options.model else None)
     wants_pictures = bool(options.model or options.report)
@@ -82,72 +82,26 @@ def run(options):
     for line in dataset.warnings:
         print(f"note: {line}", file=sys.stderr)
     if options.model:
-        found = _write_captions(options, dataset, settings)
+        found = _captions_of_model(options, dataset, settings)
     else:
-        found = _read_captions(options.results, dataset)
+        found = captions_of_results(options.results, dataset)
     captions = {name: each[0].text for name, each in found.items()}
     if options.model and options.results:
         metrics.save_results(options.results, captions)
-    references = {name: texts for name, texts in dataset.references().items() if name in captions}
-    scores = metrics.score(references, captions, options.metrics)
-    if options.diversity:
-        scores |= metrics.diversity(list(captions.values()), _training_captions(options.diversity))
-    if options.faults:
-        scores |= _faults(captions.values(), list(chain.from_iterable(references.values())))
+    scores = score_captions(
+        captions, dataset, options.metrics, options.diversity or (), options.faults
+    )
     _print(scores, len(captions), options.json)
     if options.report:
         write_report(options.report, dataset, found, scores, options.faults)
     return 0
 
 
-def _write_captions(options, dataset, settings):
-    model = load_models(options.model, options.runtime, options.rerank, options.rerank_weight)
-    captions = {}
-    asked = {**settings, "with_attention": bool(options.report)}
-    found = model.generate_all(dataset.image_paths, options.batch_size, **asked)
-    bar = tqdm(found, total=len(dataset), unit="picture", disable=not sys.stderr.isatty())
-    for number, _, result in bar:
-        if isinstance(result, ImageError):
-            raise result
-        captions[dataset.image_ids[number]] = result
-    return captions
-
-
-def _training_captions(paths):
-    for path in paths:
-        for texts in load_dataset(path, split="train", check_images=False).captions:
-            yield from texts
-
-
-def _faults(captions, references):
-    """The shares of captions with faults, each beside that of people's."""
-    if not metrics.seem_english(references):
-        note = "note: --faults finds faults of English; people's captions here seem not to be in it"
-        print(note, file=sys.stderr)
-    of_people = metrics.caption_faults(references)
-    shares = {}
-    for name, share in metrics.caption_faults(captions).items():
-        shares |= {name: share, f"{name}, people": of_people[name]}
-    return shares
-
-
-def _read_captions(path, dataset):
-    captions = {
-        name: [Caption(text, 0.0, tuple(text.split()), ())]
-        for name, text in metrics.load_results(path).items()
-    }
-    known = set(dataset.image_ids)
-    strangers = [name for name in captions if name not in known]
-    if strangers:
-        raise CaptionerError(
-            f"{path}: {len(strangers)} of {len(captions)} image ids are not in the data set, "
-            f"the first {strangers[0]!r}; check --data and --split"
-        )
-    missing = len(known) - len(captions)
-    if missing:
-        note = f"note: {missing} of {len(known)} pictures have no caption in {path}"
-        print(note, file=sys.stderr)
-    return captions
+def _captions_of_model(options, dataset, settings):
+    settings = {**settings, "with_attention": bool(options.report)}
+    found = captions_of_model(chosen_model(options), dataset, options.batch_size, **settings)
+    quiet = not sys.stderr.isatty()
+    return dict(tqdm(found, total=len(dataset), unit="picture", disable=quiet))
 
 
 def _print(scores, count, as_json):

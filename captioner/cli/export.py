@@ -10,8 +10,8 @@ each kind in plain Python. Writing ONNX needs pip install '.[export]'. Training 
 the .keras file. Exported models do not report where each word looked.
 """
 
-from captioner.cli.backend import start_backend
-from captioner.cli.models import add_storage_argument
+from captioner.backend import start_backend
+from captioner.cli.model_arguments import add_storage_argument
 from captioner.errors import require
 from captioner.lite_captioner import is_exported
 from captioner.presets import DEFAULT_PRESET, find_model

@@ -1,12 +1,16 @@
-"""Lines on standard error, above a progress bar if there is one."""
+"""What the commands print while pictures are captioned; standard output set up for captions."""
 
+import contextlib
 import sys
 
 from tqdm import tqdm
 
+from captioner.bulk.progress import Listener
+from captioner.errors import CaptionerError, cannot_be
+
 
 def say(line):
-    """Prints a line for the user."""
+    """Prints a line on standard error, above a progress bar if there is one."""
     tqdm.write(line, file=sys.stderr)
     sys.stderr.flush()
 
@@ -14,3 +18,48 @@ def say(line):
 def complain(problem):
     """Prints what went wrong."""
     say(f"captioner: {problem}")
+
+
+class Progress(Listener):
+    """Prints problems, and shows a bar where standard error is a terminal."""
+
+    def __init__(self):
+        self._bar = None
+
+    def problem(self, line):
+        complain(line)
+
+    def start(self, done, total):
+        if done:
+            say(f"continuing after {done} of {total} pictures")
+        quiet = total - done == 1 or not sys.stderr.isatty()
+        self._bar = tqdm(
+            total=total, initial=done, unit="picture", disable=quiet, leave=False, file=sys.stderr
+        )
+
+    def advance(self, pictures):
+        self._bar.update(pictures)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        if self._bar is not None:
+            self._bar.close()
+
+
+@contextlib.contextmanager
+def standard_output():
+    """Standard output, for names of any bytes.
+
+    Raises:
+        CaptionerError: It cannot be written.
+    """
+    sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape", newline="\n")
+    try:
+        yield sys.stdout
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader has seen enough
+        raise
+    except OSError as error:
+        raise CaptionerError(cannot_be("written", "standard output", error)) from error

@@ -6,7 +6,7 @@
 It listens on this machine only, unless --host says otherwise. Needs: pip install '.[web]'.
 """
 
-from captioner.cli.models import add_model_arguments, load_models, model_names
+from captioner.cli.model_arguments import add_model_arguments, chosen_model
 from captioner.errors import CaptionerError, needs_extra, require
 
 LOCAL_HOSTS = ("127.0.0.1", "localhost", "::1")
@@ -39,7 +39,7 @@ def run(options):
     except ImportError as error:
         need = "serve needs packages that are missing"
         raise CaptionerError(needs_extra(need, "web", error)) from error
-    model = load_models(model_names(options), options.runtime)
+    model = chosen_model(options).open()
     app = make_app(
         model, options.batch_size, options.max_megabytes * 2**20, options.host in LOCAL_HOSTS
     )

@@ -13,7 +13,7 @@ import argparse
 import dataclasses
 import os
 
-from captioner.cli.backend import start_backend
+from captioner.backend import start_backend
 from captioner.errors import require
 from captioner.training.config import (
     TrainConfig,

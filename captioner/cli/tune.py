@@ -12,7 +12,7 @@ short. Call the command again to continue a search that was stopped, or to add t
 
 import dataclasses
 
-from captioner.cli.backend import start_backend
+from captioner.backend import start_backend
 from captioner.cli.train import add_settings, settings_given
 from captioner.errors import require
 from captioner.training.config import SEARCH_SPACE, TrainConfig, read_config_file

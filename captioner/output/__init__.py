@@ -1,4 +1,4 @@
 """What becomes of captions: files, pages, figures, picture metadata, alternative texts.
 
-It may import the road (the modules of `captioner` itself) and `metrics`.
+It may import the road (the modules of `captioner` itself), `datasets` and `metrics`.
 """

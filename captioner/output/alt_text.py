@@ -1,14 +1,25 @@
-"""Alternative texts: finds the pictures in HTML and Markdown that have none, and puts them in.
+"""Alternative texts: finds the pictures in HTML and Markdown that have none, and adds them.
 
-Everything else in a page stays as it is, byte for byte; an alternative text that is there already,
-an empty one too (`alt=""` says that a picture is decoration), is never touched.
+Everything else in a page stays as it is, byte for byte. An alternative text that is there already
+is never changed, not even an empty one: `alt=""` says that a picture is decoration.
 """
 
 import html
+import os
 import re
 from html.parser import HTMLParser
+from string import Formatter
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
+
+from captioner.errors import CaptionerError, cannot_be, require
+from captioner.images import ImageError, describe
+from captioner.models import opened
+from captioner.text_files import replacing_text
+
+MARKDOWN = (".md", ".markdown", ".mdown", ".mkd")
+# Whatever the encoding of a page: other bytes are written as they were.
+_ENCODING = {"encoding": "utf-8", "errors": "surrogateescape", "newline": ""}
 
 _CODE = re.compile(
     r"^[ >\t]*(?P<fence>`{3,}|~{3,})[^\n]*\n.*?(?:^[ >\t]*(?P=fence)[^\n]*$|\Z)"  # a block of code
@@ -37,11 +48,135 @@ class Gap(NamedTuple):
     kind: str
 
 
+class Page(NamedTuple):
+    """A file in which alternative texts may be missing.
+
+    Attributes:
+        path: str.
+        text: str. What it holds.
+        gaps: list of Gap, in the order of the text.
+    """
+
+    path: str
+    text: str
+    gaps: list
+
+
+def read_page(path):
+    """Reads a page: Markdown by the ending of its name, else HTML.
+
+    Args:
+        path: str.
+
+    Returns:
+        Page.
+
+    Raises:
+        CaptionerError: It cannot be read.
+    """
+    try:
+        with open(path, **_ENCODING) as file:
+            text = file.read()
+    except OSError as error:
+        raise CaptionerError(cannot_be("read", path, error)) from error
+    return Page(path, text, find_gaps(text, path.lower().endswith(MARKDOWN)))
+
+
+def write_page(page, texts, path=None):
+    """Writes a page with texts in its gaps; one that would be the same is left alone.
+
+    Args:
+        page: Page.
+        texts: dict from a gap's source to str.
+        path: str or None. Another file to write, in any case. Defaults to `None`, the page's own.
+
+    Returns:
+        int: how many gaps are filled.
+
+    Raises:
+        CaptionerError: It cannot be written; what had its name before is still there.
+    """
+    filled = fill(page.text, page.gaps, texts)
+    if path or filled != page.text:
+        with replacing_text(path or page.path, **_ENCODING) as file:
+            file.write(filled)
+    return sum(gap.source in texts for gap in page.gaps)
+
+
+def alternative_texts(model, pages, template="{caption}", batch_size=32, **search):
+    """Captions the pictures beside pages whose alternative texts are missing.
+
+    Args:
+        model: captioner; or ModelChoice, which is opened if there is a picture to caption.
+        pages: list of Page.
+        template: str. The text, with `{caption}` in it. Defaults to `"{caption}"`.
+        batch_size, **search: as in `Generation.generate`.
+
+    Returns:
+        (list (pages) of dicts from a gap's source to its text, list of str): the texts, and a line
+        for each that stays missing.
+
+    Raises:
+        CaptionerError: The template has no `{caption}`, or other braces.
+
+    Example:
+    >>> pages = [read_page("page.html")]
+    >>> [texts], missing = alternative_texts(captioner.load("everyday"), pages)
+    >>> write_page(pages[0], texts)
+    2
+    """
+    require_template(template)
+    files, missing = _files_beside(pages)
+    captions = {}
+    if files:
+        paths = list(dict.fromkeys(files.values()))
+        for _, path, result in opened(model).generate_all(paths, batch_size, **search):
+            if isinstance(result, ImageError):
+                missing.append(str(result))
+            else:
+                captions[path] = template.format(caption=result[0].text)
+    texts = [
+        {
+            gap.source: captions[files[page.path, gap.source]]
+            for gap in page.gaps
+            if files.get((page.path, gap.source)) in captions
+        }
+        for page in pages
+    ]
+    return texts, missing
+
+
+def require_template(template):
+    """Raises CaptionerError unless there is `{caption}` in a text, and no other braces."""
+    try:
+        parts = [part[1:] for part in Formatter().parse(template) if part[1] is not None]
+    except ValueError:
+        parts = []
+    require(
+        parts and all(part == ("caption", "", None) for part in parts),
+        f"--template {template!r}: must have {{caption}} in it, and no other braces",
+    )
+
+
+def _files_beside(pages):
+    """The picture file of each (page, source), and a line for each that is not a file here."""
+    files, missing = {}, []
+    for page in pages:
+        for gap in page.gaps:
+            path = local_path(gap.source)
+            if path is None:
+                shown = describe(gap.source[:80])
+                missing.append(f"{page.path}: {shown}: is not a file beside the page")
+            else:
+                files[page.path, gap.source] = os.path.join(os.path.dirname(page.path), path)
+    return files, missing
+
+
 def find_gaps(text, markdown=False):
     """The pictures of a page without an alternative text.
 
     Args:
-        text: str. HTML, or Markdown, in which HTML may be too.
+        text: str. HTML; or Markdown, which may contain HTML.
         markdown: bool. Defaults to `False`.
 
     Returns:

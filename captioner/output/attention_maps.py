@@ -18,6 +18,11 @@ class AttentionMaps:
 
     Raises:
         CaptionerError: The folder cannot be made.
+
+    Example:
+    >>> maps = AttentionMaps("maps")
+    >>> for _, path, captions in model.generate_all(["a.jpg"], with_attention=True):
+    ...     maps.write(path, captions[0])
     """
 
     def __init__(self, folder):
@@ -32,15 +37,15 @@ class AttentionMaps:
         """Writes where a `Caption` looked.
 
         Raises:
-            CaptionerError: The model does not tell, or the file cannot be written.
+            CaptionerError: The model has no attention, or the file cannot be written.
         """
         require(
             caption.attention is not None,
-            "--attention-maps: this captioner does not tell where it looks; train one with "
+            "--attention-maps: this captioner does not report where it looks; train one with "
             "--attention additive, and give its .keras file, not an exported folder",
         )
         # matplotlib takes half a second to import.
-        from captioner import reports
+        from captioner.output import reports
 
         path = os.path.join(self._folder, self._name(picture) + ".png")
         figure = reports.attention(read_image(picture, SHOWN), caption)

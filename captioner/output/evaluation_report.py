@@ -19,7 +19,7 @@ def write_report(folder, dataset, captions, scores, with_faults=False):
         dataset: CaptionDataset. Pictures that have no captions are left out.
         captions: dict from image id to list of `Caption`, best first.
         scores: dict from name to float or str. Of the whole set.
-        with_faults: bool. Whether the table tells which faults each caption has, see
+        with_faults: bool. Whether the table shows which faults each caption has, see
             `metrics.faults_of`. Defaults to `False`.
 
     Raises:

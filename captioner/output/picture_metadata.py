@@ -21,7 +21,7 @@ class MetadataError(CaptionerError):
     """A description that cannot be written into its picture."""
 
 
-class _SameText(Exception):  # noqa: N818 - it is no error
+class _SameText(Exception):  # noqa: N818 - not an error
     """The description is there already: the picture stays as it is."""
 
 
@@ -37,8 +37,8 @@ def write_description(picture, text, overwrite=False):
         overwrite: bool. Whether a description that is there may be replaced. Defaults to `False`.
 
     Raises:
-        MetadataError: There is a description already; or the file's kind holds none, or it cannot
-            be written.
+        MetadataError: There is a description already; or this kind of file cannot hold one, or
+            it cannot be written.
         CaptionerError: The package pyexiv2 is missing.
 
     Example:
@@ -58,7 +58,9 @@ def write_description(picture, text, overwrite=False):
     except OSError as error:
         raise MetadataError(cannot_be("written", shown, error)) from error
     except UnicodeDecodeError as error:
-        raise MetadataError(f"{shown}: has metadata that are not UTF-8, which stay so") from error
+        raise MetadataError(
+            f"{shown}: has metadata that are not UTF-8; they stay as they are"
+        ) from error
     except RuntimeError as error:  # Exiv2's own
         raise MetadataError(f"{shown}: takes no description ({reason_of(error)})") from error
 

@@ -1,47 +1,34 @@
-"""The output formats of the caption command."""
+"""The output formats of captions: a writer for each, to a text file."""
 
-import contextlib
 import csv
 import json
 import os
 import re
-import sys
 
-from captioner.errors import CaptionerError, cannot_be
 from captioner.images import describe
 from captioner.output.gallery import Gallery
-from captioner.text_files import replacing_text
-
-
-@contextlib.contextmanager
-def open_output(path):
-    """Standard output, or a file that takes its name only when it is complete.
-
-    Raises:
-        CaptionerError: The file cannot be written; what had its name before is still there.
-    """
-    if path is None:
-        sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape", newline="\n")
-        try:
-            yield sys.stdout
-            sys.stdout.flush()
-        except BrokenPipeError:  # the reader has seen enough
-            raise
-        except OSError as error:
-            raise CaptionerError(cannot_be("written", "standard output", error)) from error
-        return
-    with replacing_text(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
-        yield file
 
 
 class TextWriter:
-    """`path<TAB>caption`, with scores also `<TAB>score`; one line for each of the n best."""
+    """`path<TAB>caption`, with scores also `<TAB>score`; one line for each of the n best.
+
+    Args:
+        file: text file, open for writing.
+        with_scores: bool. Whether to write the scores. Defaults to `False`.
+
+    Example:
+    >>> writer = TextWriter(sys.stdout)
+    >>> writer.write("a.jpg", [Caption("a dog", -0.5, ("a", "dog"), (-0.2, -0.1, -0.2))])
+    a.jpg\ta dog
+    >>> writer.close(failures=[])
+    """
 
     def __init__(self, file, with_scores=False):
         self.file = file
         self.with_scores = with_scores
 
     def write(self, path, captions):
+        """Writes a picture's captions, a list of `Caption`, best first."""
         for caption in captions:
             # On a screen, characters of a name could steer the terminal.
             fields = [describe(path) if self.file.isatty() else _one_line(path), caption.text]
@@ -69,7 +56,7 @@ class CsvWriter(TextWriter):
 
 
 class JsonLinesWriter(TextWriter):
-    """An object a line: image and captions, best first."""
+    """One object per line: image and captions, best first."""
 
     def write(self, path, captions):
         self.file.write(_as_json(self._entry(path, captions)) + "\n")

@@ -6,7 +6,6 @@ import json
 import re
 
 import numpy as np
-import pytest
 from PIL import Image
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import Select
@@ -14,6 +13,7 @@ from selenium.webdriver.support.ui import Select
 from captioner.cli import main
 from captioner.generation import Caption
 from captioner.output.gallery import THUMBNAIL, Gallery
+from tests.bulk.conftest import stopped_after
 from tests.conftest import until
 from tests.hostile import bad_pictures, good_pictures, photo
 
@@ -26,13 +26,6 @@ def data_of(page):
         r'<script type="application/json" id="data">(.*?)</script>', page, re.DOTALL
     )
     return json.loads(data)
-
-
-@pytest.fixture
-def model(tiny_captioner, tmp_path):
-    path = tmp_path / "model.keras"
-    tiny_captioner.save(path)
-    return str(path)
 
 
 def written(path, entries, failures=(), **settings):
@@ -92,8 +85,6 @@ def test_captions_and_names_are_shown_and_never_run(tmp_path):
 
 
 def test_where_words_looked_survives_a_resumed_run(tmp_path, photos, model, monkeypatch):
-    from tests.cli.test_long_captioning import stopped_after
-
     attention = np.linspace(0, 1, 2 * 9).reshape(2, 3, 3)
 
     def look(self, image, found, captions):

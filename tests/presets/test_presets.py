@@ -12,13 +12,13 @@ import pytest
 
 from captioner import Captioner, load
 from captioner.bulk.journal import Journal
-from captioner.bulk.ray_captioning import ModelFiles
+from captioner.bulk.model_files import ModelFiles
 from captioner.cli import main
-from captioner.cli.models import load_models
 from captioner.errors import ReplacedModelWarning
 from captioner.exporting.formats import export
 from captioner.images import find_images, read_image
 from captioner.lite_captioner import LiteCaptioner
+from captioner.models import load_models
 from captioner.presets import DEFAULT_PRESET, REPLACED, exported_form, find_model
 from captioner.training.config import as_list
 
@@ -162,7 +162,7 @@ def test_captions_begun_by_another_default_are_not_continued(
 ):
     kept = []
     monkeypatch.setattr(
-        "captioner.cli.caption.Journal",
+        "captioner.bulk.local_captioning.Journal",
         lambda output, settings, resume: kept.append(settings) or Journal(output, settings, resume),
     )
     command = ["caption", str(photos), "--output", str(tmp_path / "captions")]

@@ -135,7 +135,7 @@ def test_told_to_end(data, tmp_path, number, status):
     asked = time.time()
     assert process.wait() == status
     assert time.time() - asked < 20  # a step, a compilation, the end of the process
-    assert "go on with --resume" in process.stderr.read().splitlines()[-1]
+    assert "continue with --resume" in process.stderr.read().splitlines()[-1]
     assert 1 <= len(RunFolder(out).load_state()[1]["history"]) < EPOCHS
 
 

@@ -11,8 +11,8 @@ import os
 import signal
 import sys
 
+from captioner.backend import start_backend
 from captioner.cli import main
-from captioner.cli.backend import start_backend
 from tests.conftest import make_small_mobilenet
 
 

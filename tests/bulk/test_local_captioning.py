@@ -1,5 +1,7 @@
-"""Captioning that is killed goes on where it was, and never touches what it did not write."""
+"""Captioning that is killed continues where it was, and never touches what it did not write."""
 
+import csv
+import io
 import json
 import os
 import signal
@@ -10,37 +12,15 @@ import time
 import pytest
 from PIL import Image
 
-from captioner.bulk.journal import Journal
+from captioner.bulk import CaptionOptions, Listener, Outcome, caption_files
 from captioner.cli import main
 from captioner.errors import CaptionerError
-from captioner.generation import Caption
 from captioner.images import find_images
+from captioner.models import ModelChoice
+from tests.bulk.conftest import stopped_after
+from tests.bulk.test_picture_lists import manifest_of
+from tests.conftest import SmallDisk
 from tests.test_hostile_pictures import pictures_in
-from tests.training.test_killed_runs import SmallDisk
-
-SETTINGS = {"model": None, "beam_size": 3}
-
-
-@pytest.fixture
-def model(tiny_captioner, tmp_path):
-    path = tmp_path / "model.keras"
-    tiny_captioner.save(path)
-    return str(path)
-
-
-def stopped_after(monkeypatch, pictures):
-    """Makes captioning end by Ctrl-C after some pictures."""
-    add, count = Journal.add, 0
-
-    def add_or_stop(*arguments):
-        nonlocal count
-        add(*arguments)
-        count += 1
-        if count == pictures:
-            monkeypatch.setattr(Journal, "add", add)
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(Journal, "add", add_or_stop)
 
 
 @pytest.mark.parametrize("format", ["text", "jsonl", "json", "csv", "coco"])
@@ -50,12 +30,12 @@ def test_a_stopped_run_goes_on(model, photos, tmp_path, capsys, monkeypatch, for
     assert main([*command, "--output", str(whole)]) == 0
     stopped_after(monkeypatch, 2)
     assert main([*command, "--output", str(output)]) == 130
-    assert "interrupted; go on with --resume" in capsys.readouterr().err
+    assert "interrupted; continue with --resume" in capsys.readouterr().err
     assert not output.exists()
     assert main([*command, "--output", str(output)]) == 2
     assert "an unfinished run is there" in capsys.readouterr().err
     assert main([*command, "--output", str(output), "--resume"]) == 0
-    assert "going on after 2 of 3 pictures" in capsys.readouterr().err
+    assert "continuing after 2 of 3 pictures" in capsys.readouterr().err
     assert output.read_bytes() == whole.read_bytes()
     assert not os.path.exists(f"{output}.part")
     assert main([*command, "--output", str(output), "--resume"]) == 0
@@ -83,39 +63,6 @@ def test_a_run_that_did_nothing_leaves_nothing(model, photos, tmp_path):
     assert main([*command, "--beam-size", "0"]) == 2
     assert not os.path.exists(f"{output}.part")
     assert main(command) == 0
-
-
-@pytest.mark.parametrize("cut", range(1, 400, 7))
-def test_a_journal_that_ends_anywhere(tmp_path, cut):
-    output = str(tmp_path / "o")
-    captions = [Caption("a dog", -1.5, ("a", "dog"), (-0.5, -0.5, -0.5))]
-    journal = Journal(output, SETTINGS, resume=False)
-    names = ["a.jpg", "\udcff.jpg", "b\n.jpg"]
-    for name in names:
-        journal.add(name, captions)
-    journal.close()
-    with open(journal.path, "rb") as file:
-        content = file.read()
-    with open(journal.path, "wb") as file:
-        file.write(content[:-cut])
-    journal = Journal(output, SETTINGS, resume=True)
-    kept = [name for name in names if name in journal]
-    assert kept == names[: max(0, content[:-cut].count(b"\n") - 1)]
-    for name in names[len(kept) :]:
-        journal.add(name, captions)
-    assert [journal.captions(name) for name in names] == [captions] * 3
-    journal.close()
-    with open(journal.path, "rb") as file:
-        assert file.read() == content
-
-
-def test_what_is_no_journal_is_left_alone(tmp_path):
-    path = tmp_path / "o.part"
-    for content in (b"my diary", b"my diary\nand more\n", b'{"a": 1}\n', b"[]\n"):
-        path.write_bytes(content)
-        with pytest.raises(CaptionerError, match="not what an unfinished run leaves"):
-            Journal(str(tmp_path / "o"), SETTINGS, resume=True)
-        assert path.read_bytes() == content
 
 
 def test_killed_at_any_moment(photos, tmp_path):
@@ -194,26 +141,6 @@ def test_captions_beside_pictures_and_in_a_file(model, photos, tmp_path, monkeyp
             assert file.read() == entry["caption"] + "\n"
 
 
-@pytest.mark.parametrize(
-    ("flags", "message"),
-    [
-        (["--resume"], "give --output or --sidecar"),
-        (["--overwrite"], "is for --sidecar and --write-metadata"),
-    ],
-)
-def test_flags_that_do_not_go_together(model, photos, capsys, flags, message):
-    assert main(["caption", str(photos), "--model", model, *flags]) == 2
-    assert message in capsys.readouterr().err
-
-
-def test_two_processes_cannot_write_one_output(tmp_path):
-    first = Journal(str(tmp_path / "o"), SETTINGS, resume=False)
-    with pytest.raises(CaptionerError, match="another process is writing it"):
-        Journal(str(tmp_path / "o"), SETTINGS, resume=True)
-    first.close()
-    assert os.listdir(tmp_path) == []
-
-
 def test_a_sampled_run_that_was_stopped_ends_as_if_it_had_not_been(
     model, photos, tmp_path, monkeypatch
 ):
@@ -236,9 +163,9 @@ def test_files_of_names_like_ours_are_not_touched(model, photos):
     assert sorted(os.listdir(photos))[:3] == ["a.png", "a.txt", "a.txt.new"]
 
 
-def test_an_output_that_is_no_file_is_told_before_the_work(model, photos, tmp_path, capsys):
+def test_an_output_that_is_not_a_file_is_reported_before_the_work(model, photos, tmp_path, capsys):
     assert main(["caption", str(photos), "--model", model, "--output", str(tmp_path)]) == 2
-    assert "is no regular file" in capsys.readouterr().err
+    assert "is not a regular file" in capsys.readouterr().err
 
 
 def test_a_glob_finds_each_picture_once(photos):
@@ -247,3 +174,92 @@ def test_a_glob_finds_each_picture_once(photos):
     paths, _ = find_images([f"{photos}/**"])
     assert sorted(paths) == sorted(set(paths))
     assert len(paths) == 3
+
+
+def test_a_manifest_for_one_process(photos, tmp_path, capsys, monkeypatch):
+    manifest = manifest_of(tmp_path, "csv", ["photos/a.png", "photos/b.jpg"])
+    monkeypatch.chdir(tmp_path)  # where its paths start
+    assert main(["caption", "--manifest", manifest]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split("\t")[0] for line in lines] == ["photos/a.png", "photos/b.jpg"]
+
+
+class Heard(Listener):
+    """Everything that a captioning reports, in order."""
+
+    def __init__(self):
+        self.all = []
+
+    def problem(self, line):
+        self.all.append(line)
+
+    def start(self, done, total):
+        self.all.append((done, total))
+
+    def advance(self, pictures):
+        self.all.append(pictures)
+
+
+def test_from_python_into_an_open_file(tiny_captioner, photos):
+    (photos / "aa.jpg").write_bytes(b"broken")
+    paths = [str(photos), str(photos / "gone.jpg")]
+    options = CaptionOptions("csv", search={"method": "greedy"})
+    heard, file = Heard(), io.StringIO()
+    outcome = caption_files(tiny_captioner, paths, file, options, listener=heard)
+    assert outcome == Outcome(pictures=4, has_problems=True)
+    assert not outcome.all_captioned
+    good = [str(photos / name) for name in ("a.png", "b.jpg", "c.webp")]
+    wanted = tiny_captioner.generate(good, method="greedy")
+    rows = list(csv.DictReader(io.StringIO(file.getvalue())))
+    assert [(row["image"], row["caption"]) for row in rows] == list(zip(good, wanted, strict=True))
+    missing, start, one, broken, *rest = heard.all
+    assert missing == f"{photos}/gone.jpg: no such file or folder"
+    assert (start, one, rest) == ((0, 4), 1, [1, 1, 1])
+    assert broken.startswith(f"{photos}/aa.jpg: not a picture")
+
+
+def test_from_python_a_stopped_run_is_continued(tiny_captioner, photos, tmp_path, monkeypatch):
+    output, resuming = str(tmp_path / "o.jsonl"), CaptionOptions("jsonl", resume=True)
+    stopped_after(monkeypatch, 2)
+    with pytest.raises(KeyboardInterrupt):
+        caption_files(tiny_captioner, [str(photos)], output, resuming)
+    heard = Heard()
+    outcome = caption_files(tiny_captioner, [str(photos)], output, resuming, listener=heard)
+    assert heard.all == [(2, 3), 1]
+    assert outcome == Outcome(pictures=3, has_problems=False)
+    again = caption_files(tiny_captioner, [str(photos)], output, resuming, listener=Heard())
+    assert again == Outcome(pictures=3, has_problems=False, was_complete=True)
+
+
+def test_another_model_does_not_continue(tiny_captioner, photos, tmp_path, monkeypatch):
+    names = [str(tmp_path / f"{name}.keras") for name in "ab"]
+    for name in names:
+        tiny_captioner.save(name)
+    stopped_after(monkeypatch, 1)
+    output, resuming = str(tmp_path / "o"), CaptionOptions(resume=True)
+    with pytest.raises(KeyboardInterrupt):
+        caption_files(ModelChoice(names[0]), [str(photos)], output, resuming)
+    with pytest.raises(CaptionerError, match=r"model was .*a\.keras.*, is .*b\.keras"):
+        caption_files(ModelChoice(names[1]), [str(photos)], output, resuming)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"format": "parquet"}, "--format parquet: is for --engine ray"),
+        ({"overwrite": True}, "--overwrite: is for --sidecar and --write-metadata"),
+    ],
+)
+def test_options_that_make_no_sense(options, message):
+    with pytest.raises(CaptionerError, match=message):
+        CaptionOptions(**options)
+
+
+def test_no_pyarrow_and_no_ray_is_needed(photos):
+    command = ["caption", str(photos / "a.png")]
+    program = (
+        f"import sys\nfrom captioner.cli import main\nassert main({command!r}) == 0\n"
+        "print([name for name in ('pyarrow', 'ray', 'keras') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1] == "[]"

@@ -1,4 +1,4 @@
-"""Starting what computes, Keras' backend or LiteRT, without its greetings."""
+"""Starts what computes, Keras' backend or LiteRT, without its greetings."""
 
 import contextlib
 import logging
@@ -13,8 +13,8 @@ from captioner.errors import CaptionerError
 def start_backend():
     """Imports Keras and its backend.
 
-    TensorFlow tells of its CPU kernels and of a GPU it does not find on standard error; no setting
-    of it silences these lines.
+    TensorFlow reports its CPU kernels, and a GPU that it does not find, on standard error; none of
+    its settings silences these lines.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # It also warns that functions are traced again, which for each caption length is what we want.
@@ -25,7 +25,7 @@ def start_backend():
 
 @contextlib.contextmanager
 def only_failures_heard():
-    """What libraries print on standard error is shown only if the block fails.
+    """Shows what libraries print on standard error only if the block fails.
 
     A user would take their greetings for errors. The lines come from C++, past sys.stderr.
     """

@@ -1,0 +1,132 @@
+"""Opening captioners by LiteRT or Keras: one, the average of several, or one that is re-ranked."""
+
+import os
+import warnings
+from dataclasses import dataclass
+
+from captioner.backend import only_failures_heard, start_backend
+from captioner.ensemble import Ensemble
+from captioner.errors import CaptionerError, CaptionerWarning, require
+from captioner.lite_captioner import THREADS, LiteCaptioner, LiteRTMissingError, is_exported
+from captioner.presets import DEFAULT_PRESET, current_name, exported_form, find_model
+from captioner.reranked import WEIGHT, Reranked
+
+RUNTIMES = ("auto", "litert", "keras")
+
+
+@dataclass(frozen=True)
+class ModelChoice:
+    """Which captioner to open, and what runs it; what --model, --runtime and --rerank say.
+
+    Attributes:
+        names: str, or sequence of str. Names of shipped models, .keras files, exported folders;
+            several are averaged at every word. Kept as a tuple. Defaults to the shipped model.
+        runtime: `"auto"` (LiteRT where possible), `"litert"` or `"keras"`. Defaults to `"auto"`.
+        rerank: str or None. A captioner that re-ranks, see `Reranked`. Defaults to `None`.
+        rerank_weight: float or None. How much it counts, 0 to 1. Defaults to `None`, which is 0.5.
+
+    Example:
+    >>> ModelChoice(["runs/a/best.keras", "runs/b/best.keras"]).open()
+    """
+
+    names: str | tuple = DEFAULT_PRESET
+    runtime: str = "auto"
+    rerank: str | None = None
+    rerank_weight: float | None = None
+
+    def __post_init__(self):
+        names = (self.names,) if isinstance(self.names, str) else tuple(self.names)
+        object.__setattr__(self, "names", names)
+
+    def open(self, threads=THREADS):
+        """The captioner, see `load_models`."""
+        return load_models(self.names, self.runtime, self.rerank, self.rerank_weight, threads)
+
+    def identity(self):
+        """What captions depend on here: a dict to keep with them, equal for the same models."""
+        names = [current_name(name) for name in self.names]
+        return {
+            "model": names,
+            "rerank": self.rerank,
+            "rerank_weight": self.rerank_weight,
+            "files": [_change_of(name) for name in [*names, self.rerank] if name],
+        }
+
+
+def load_models(names, runtime="auto", backward=None, weight=None, threads=THREADS):
+    """One captioner for one name, an ensemble for several.
+
+    Keras, which is slow to start, is imported only if one of them needs it.
+
+    Args:
+        names: sequence of str. Names of shipped models, .keras files, exported folders.
+        runtime: `"auto"`, `"litert"` or `"keras"`. Defaults to `"auto"`.
+        backward: str or None. A captioner that re-ranks, see `Reranked`. Defaults to `None`.
+        weight: float or None. Its weight. Defaults to `None`, which is 0.5.
+        threads: int. How many compute, where LiteRT does. Defaults to as many as there are cores.
+
+    Returns:
+        LiteCaptioner, Captioner, Ensemble or Reranked.
+
+    Raises:
+        CaptionerError: A model cannot be opened, or not with this runtime; or there is a weight
+            and no captioner that re-ranks.
+
+    Example:
+    >>> load_models(["everyday"]).generate("data/samples/horses.jpg")
+    'a group of horses grazing in a field'
+    """
+    if backward is None and weight is not None:
+        raise CaptionerError(f"--rerank-weight {weight}: is for --rerank, which is not given")
+    models = [_load(name, runtime, threads) for name in names]
+    model = models[0] if len(models) == 1 else Ensemble(models)
+    if backward is None:
+        return model
+    return Reranked(model, _load_keras(backward), WEIGHT if weight is None else weight)
+
+
+def opened(model):
+    """A captioner: the one given, or what a `ModelChoice` opens."""
+    return model.open() if isinstance(model, ModelChoice) else model
+
+
+def _load(name, runtime, threads):
+    if runtime == "keras":
+        require(
+            not is_exported(name), f"{name}: is exported for LiteRT; Keras needs the .keras file"
+        )
+        return _load_keras(name)
+    folder = name if is_exported(name) else exported_form(name)
+    if folder is None:
+        path = find_model(name)
+        require(
+            runtime == "auto",
+            f"{path}: is not exported for LiteRT; run `python -m captioner export --model {name} "
+            "--out FOLDER` and give that folder",
+        )
+        return _load_keras(name)
+    try:
+        with only_failures_heard():
+            return LiteCaptioner(folder, threads)
+    except LiteRTMissingError as error:
+        if runtime == "litert" or is_exported(name):
+            raise
+        warnings.warn(f"{error}; Keras is used", CaptionerWarning, stacklevel=1)
+        return _load_keras(name)
+
+
+def _load_keras(name):
+    find_model(name)  # a wrong name is reported before Keras starts
+    start_backend()
+    from captioner.captioner import load
+
+    with only_failures_heard():  # TensorFlow 2.20 reports the first thing it compiles
+        return load(name)
+
+
+def _change_of(path):
+    """What shows whether a model file is still the same one; None for a shipped model."""
+    if not os.path.exists(path):
+        return None
+    status = os.stat(path)
+    return [status.st_size, status.st_mtime_ns]

@@ -1,0 +1,52 @@
+"""The journal: whatever a killed run leaves is read, and nothing of anyone else's is touched."""
+
+import os
+
+import pytest
+
+from captioner.bulk.journal import Journal
+from captioner.errors import CaptionerError
+from captioner.generation import Caption
+
+SETTINGS = {"model": None, "beam_size": 3}
+
+
+@pytest.mark.parametrize("cut", range(1, 400, 7))
+def test_a_journal_that_ends_anywhere(tmp_path, cut):
+    output = str(tmp_path / "o")
+    captions = [Caption("a dog", -1.5, ("a", "dog"), (-0.5, -0.5, -0.5))]
+    journal = Journal(output, SETTINGS, resume=False)
+    names = ["a.jpg", "\udcff.jpg", "b\n.jpg"]
+    for name in names:
+        journal.add(name, captions)
+    journal.close()
+    with open(journal.path, "rb") as file:
+        content = file.read()
+    with open(journal.path, "wb") as file:
+        file.write(content[:-cut])
+    journal = Journal(output, SETTINGS, resume=True)
+    kept = [name for name in names if name in journal]
+    assert kept == names[: max(0, content[:-cut].count(b"\n") - 1)]
+    for name in names[len(kept) :]:
+        journal.add(name, captions)
+    assert [journal.captions(name) for name in names] == [captions] * 3
+    journal.close()
+    with open(journal.path, "rb") as file:
+        assert file.read() == content
+
+
+def test_what_is_no_journal_is_left_alone(tmp_path):
+    path = tmp_path / "o.part"
+    for content in (b"my diary", b"my diary\nand more\n", b'{"a": 1}\n', b"[]\n"):
+        path.write_bytes(content)
+        with pytest.raises(CaptionerError, match="not what an unfinished run leaves"):
+            Journal(str(tmp_path / "o"), SETTINGS, resume=True)
+        assert path.read_bytes() == content
+
+
+def test_two_processes_cannot_write_one_output(tmp_path):
+    first = Journal(str(tmp_path / "o"), SETTINGS, resume=False)
+    with pytest.raises(CaptionerError, match="another process is writing it"):
+        Journal(str(tmp_path / "o"), SETTINGS, resume=True)
+    first.close()
+    assert os.listdir(tmp_path) == []

@@ -1,0 +1,35 @@
+"""The command: a model becomes a folder that captions without Keras."""
+
+import json
+import os
+
+import pytest
+
+from captioner.cli import main
+from captioner.lite_captioner import MANIFEST
+
+
+@pytest.mark.parametrize("flags", [[], ["--storage", "float32"], ["--storage", "int8"]])
+def test_an_exported_model_captions(model, photos, tmp_path, capsys, flags):
+    folder = str(tmp_path / "exported")
+    assert main(["export", "--model", model, "--out", folder, *flags]) == 0
+    assert sorted(os.listdir(folder)) == [
+        "encode.tflite", MANIFEST, "start.tflite", "step.tflite",
+    ]  # fmt: skip
+    capsys.readouterr()
+    assert main(["caption", str(photos), "--model", folder]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 3
+
+
+def test_the_kind_is_in_the_manifest(model, tmp_path):
+    folder = tmp_path / "saved"
+    assert main(["export", "--model", model, "--out", str(folder), "--format", "saved_model"]) == 0
+    assert json.loads((folder / MANIFEST).read_text())["kind"] == "saved_model"
+
+
+def test_what_cannot_be_exported(model, tmp_path, capsys):
+    folder = str(tmp_path / "exported")
+    assert main(["export", "--model", model, "--out", folder]) == 0
+    assert main(["export", "--model", folder, "--out", str(tmp_path / "again")]) == 2
+    assert "is exported already; give the .keras file" in capsys.readouterr().err
+    assert not os.path.exists(tmp_path / "again")

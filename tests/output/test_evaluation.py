@@ -1,0 +1,76 @@
+"""Scoring: captions of a model or a file, against references, with nothing left out silently."""
+
+import json
+
+import pytest
+
+from captioner import metrics
+from captioner.datasets import CaptionDataset
+from captioner.errors import CaptionerError, CaptionerWarning
+from captioner.images import ImageError
+from captioner.output.evaluation import captions_of_model, captions_of_results, score_captions
+
+CAPTIONS = [["a dog runs", "a brown dog"], ["two cats sleep"], ["a red field"]]
+
+
+@pytest.fixture
+def dataset(photos):
+    paths = sorted(str(path) for path in photos.iterdir())
+    return CaptionDataset([1, 2, 3], paths, CAPTIONS)
+
+
+def results_of(tmp_path, captions):
+    path = tmp_path / "results.json"
+    path.write_text(json.dumps([{"image_id": k, "caption": v} for k, v in captions.items()]))
+    return str(path)
+
+
+def test_a_model_captions_every_picture(tiny_captioner, dataset):
+    found = dict(captions_of_model(tiny_captioner, dataset, n_best=2))
+    wanted = tiny_captioner.generate(dataset.image_paths, n_best=2)
+    assert [[each.text for each in found[name]] for name in (1, 2, 3)] == wanted
+
+
+def test_a_picture_that_cannot_be_read_stops_it(tiny_captioner, dataset, photos):
+    (photos / "b.jpg").write_bytes(b"broken")
+    with pytest.raises(ImageError, match=r"b\.jpg: not a picture"):
+        dict(captions_of_model(tiny_captioner, dataset))
+
+
+def test_a_results_file_must_be_of_the_data_set(tmp_path, dataset):
+    found = captions_of_results(results_of(tmp_path, {1: "a dog", 2: "cats", 3: "red"}), dataset)
+    assert {name: [each.text for each in captions] for name, captions in found.items()} == {
+        1: ["a dog"], 2: ["cats"], 3: ["red"],
+    }  # fmt: skip
+    assert found[1][0].words == ("a", "dog")
+    with pytest.warns(CaptionerWarning, match=r"2 of 3 pictures have no caption in .*\.json"):
+        captions_of_results(results_of(tmp_path, {1: "a dog"}), dataset)
+    with pytest.raises(CaptionerError, match=r"1 of 2 image ids are not in the data set.* 'x'"):
+        captions_of_results(results_of(tmp_path, {1: "a dog", "x": "cats"}), dataset)
+
+
+def test_scores_are_those_of_metrics_for_the_pictures_that_have_captions(dataset):
+    captions = {1: "a dog runs", 2: "two cats"}
+    references = {1: CAPTIONS[0], 2: CAPTIONS[1]}
+    wanted = metrics.score(references, captions, ["bleu", "rouge"])
+    assert score_captions(captions, dataset, ["bleu", "rouge"]) == wanted
+
+
+def test_faults_stand_beside_those_of_people(dataset):
+    captions = {1: "a dog and a dog", 2: "two cats sleep", 3: "a red field"}
+    scores = score_captions(captions, dataset, ["bleu"], with_faults=True)
+    assert scores["X and X"] == pytest.approx(1 / 3)
+    assert scores["X and X, people"] == 0
+
+
+def test_copied_captions_are_counted():
+    dataset = CaptionDataset([1], ["a.png"], [["a dog"]])
+    [learned, *_] = open_captions("data/shapes/captions_train.json")
+    for caption, share in ((learned, 1.0), ("no one says this", 0.0)):
+        scores = score_captions({1: caption}, dataset, ["bleu"], training_data=["data/shapes"])
+        assert scores["copied"] == share
+
+
+def open_captions(path):
+    with open(path, encoding="utf-8") as file:
+        return [each["caption"] for each in json.load(file)["annotations"]]

@@ -1,0 +1,78 @@
+"""Opening captioners: what runs them, and what shows that they are the same."""
+
+import os
+import sys
+
+import pytest
+
+from captioner import Captioner, Ensemble, LiteCaptioner, Reranked
+from captioner.errors import CaptionerError, CaptionerWarning
+from captioner.models import ModelChoice, load_models, opened
+from captioner.presets import DEFAULT_PRESET, REPLACED
+from tests.test_reranked import model as model_of
+
+
+def test_one_several_and_one_that_is_re_ranked(model, tmp_path):
+    assert isinstance(load_models([model]), Captioner)
+    assert isinstance(load_models([model, model]), Ensemble)
+    paths = [str(tmp_path / f"{direction}.keras") for direction in ("forward", "backward")]
+    for seed, path in enumerate(paths):
+        model_of(seed, os.path.basename(path)[:-6]).save(path)
+    reranked = ModelChoice(paths[0], rerank=paths[1]).open()
+    assert isinstance(reranked, Reranked)
+    assert reranked.weight == 0.5
+    assert ModelChoice(paths[0], rerank=paths[1], rerank_weight=0.2).open().weight == 0.2
+
+
+def test_a_captioner_that_is_open_stays_as_it_is(tiny_captioner, model):
+    assert opened(tiny_captioner) is tiny_captioner
+    assert isinstance(opened(ModelChoice(model)), Captioner)
+
+
+def test_without_litert_a_warning_says_that_keras_is_used(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ai_edge_litert.interpreter", None)
+    with pytest.warns(CaptionerWarning, match="LiteRT cannot be imported.*; Keras is used"):
+        model = load_models([DEFAULT_PRESET])
+    assert isinstance(model, Captioner)
+    with pytest.raises(CaptionerError, match="pip install ai-edge-litert"):
+        load_models([DEFAULT_PRESET], "litert")
+
+
+@pytest.mark.parametrize(
+    ("choice", "message"),
+    [
+        (ModelChoice("nonsense"), "nonsense: no such model"),
+        (ModelChoice("nonsense", runtime="keras"), "nonsense: no such model"),
+        (ModelChoice(rerank_weight=0.5), "--rerank-weight 0.5: is for --rerank"),
+    ],
+)
+def test_mistakes(choice, message):
+    with pytest.raises(CaptionerError, match=message):
+        choice.open()
+
+
+def test_threads_are_litert_s(monkeypatch):
+    given = []
+
+    def noting(folder, threads):
+        given.append(threads)
+        return LiteCaptioner(folder, threads)
+
+    monkeypatch.setattr("captioner.models.LiteCaptioner", noting)
+    ModelChoice().open(threads=1)
+    assert given == [1]
+
+
+@pytest.mark.filterwarnings("ignore::captioner.errors.ReplacedModelWarning")
+def test_the_identity_is_that_of_the_files(model):
+    choice = ModelChoice(model)
+    before = choice.identity()
+    assert ModelChoice(model, runtime="keras").identity() == before
+    assert ModelChoice(model, rerank=model).identity() != before
+    os.utime(model, (1e9, 1e9))  # replaced by another one
+    assert choice.identity() != before
+    [(old, new), *_] = REPLACED.items()
+    assert ModelChoice([old]).identity() == ModelChoice(new).identity()
+    assert ModelChoice().identity() == {
+        "model": [DEFAULT_PRESET], "rerank": None, "rerank_weight": None, "files": [None],
+    }  # fmt: skip
