@@ -96,7 +96,7 @@ class TrainConfig(DecoderSettings, InputSettings):
     >>> config = TrainConfig(data="data/shapes", out="runs/shapes", units=256)
     """
 
-    # A decoder alone is a layer, and drops nothing; a run begins with what suits most data.
+    # A decoder by itself drops nothing, like any layer; a run has the values of the recipes.
     attention_penalty: float = _in_a_run("attention_penalty", 1.0)
     dropout: float = _in_a_run("dropout", 0.5)
     word_dropout: float = _in_a_run("word_dropout", 0.2)
