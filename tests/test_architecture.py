@@ -19,10 +19,6 @@ TESTS = Path(__file__).parent
 DOORS = {"captioner", "captioner.__main__"}  # they only lead to other modules
 ROAD = "captioner"  # the package of the modules of the road, which `presets` belongs to
 
-NOT_YET_TESTED = {
-NOT_YET_TESTED = set()
-NOT_YET_THERE = set()
-
 
 class Import(NamedTuple):
     """One module of the project that another one imports."""
