@@ -27,8 +27,11 @@ def test_a_package_has_the_same_bounds_wherever_it_is_named():
 
 def test_the_core_runs_on_jax():
     core = ["tests/test_recurrent.py", "tests/training/test_run.py", "tests/test_compiled.py"]
+    core += [f"tests/test_{name}.py" for name in ("cells", "attention", "decoder", "encoder")]
+    core += ["tests/training/test_word_layer.py", "tests/study/test_labeller.py"]
     chosen = (
-        "both_implementations or step_by_step or long or loss or later or slow or test_compiled"
+        "both_implementations or step_by_step or long or loss or later or slow or test_compiled "
+        "or as_a_layer"
     )
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *core, "-k", chosen],
