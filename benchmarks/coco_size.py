@@ -1,10 +1,11 @@
-"""Does a data set of COCO's size fit? Seconds to read it, and memory of training on it.
+"""Does a data set of COCO's size fit? The time to read it, and the memory to train on it.
 
     python -m benchmarks.coco_size
 
 Makes 118,000 pictures with 590,000 captions of random words in a temporary folder. The pictures are
-empty files and their features random numbers: only sizes matter here. A few steps of training are
-run at each caption length, with train.py's defaults. Linux only; about 3 minutes, 700 MB of disk.
+empty files and their features random numbers, because only sizes matter here. Runs a few training
+steps at each caption length, with train.py's defaults. Takes about 3 minutes and 700 MB of disk.
+Linux only.
 """
 
 import json
@@ -18,7 +19,7 @@ PICTURES, CAPTIONS_EACH, WORDS = 118_000, 5, 9_000
 
 
 def make_annotations(folder):
-    """Writes captions_train.json, as large as COCO's, and the empty pictures."""
+    """Writes a captions_train.json of COCO's size, and the empty pictures."""
     rng = np.random.default_rng(0)
     lengths = np.clip(rng.poisson(9.5, PICTURES * CAPTIONS_EACH), 5, 45)
     words = np.minimum(rng.zipf(1.3, lengths.sum()), WORDS)
@@ -39,7 +40,7 @@ def make_annotations(folder):
 
 
 def make_features(path, channels):
-    """Features as the cache keeps them: a memory-mapped array on disk."""
+    """Features in the form of the cache: a memory-mapped array on disk."""
     features = np.lib.format.open_memmap(path, "w+", np.float16, (PICTURES, channels))
     rng = np.random.default_rng(0)
     for start in range(0, PICTURES, 1000):
@@ -49,7 +50,7 @@ def make_features(path, channels):
 
 
 def memory():
-    """Memory of this process in GB: its own, and with mapped files (libraries, features)."""
+    """Memory of this process in GB: its own, and that with mapped files (libraries, features)."""
     with open("/proc/self/status", encoding="utf-8") as file:
         values = dict(line.split(":") for line in file if line.startswith("Rss"))
     kilobytes = {name: int(value.split()[0]) for name, value in values.items()}

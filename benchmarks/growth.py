@@ -1,16 +1,16 @@
-"""Does time grow as the arithmetic says, and memory not at all?
+"""Does time grow in proportion to the work, and memory not at all?
 
     python -m benchmarks.growth --data flickr8k
 
-- Vocabulary, 2,000 to 20,000 words: a training step of 128 captions of 12 words, and a step of
-  decoding 192 rows. Expected is the growth of their multiplications: those of the logits grow with
-  the vocabulary, those of the recurrence do not.
-- Captions, 30,000 to 600,000: building the vocabulary, encoding, and a pass of batches. Expected:
-  as their number.
-- Pictures, 100 to 5,000: `python caption.py FOLDER`, a process each. Expected: time as their
-  number, peak memory the same.
+- Vocabulary, 2,000 to 20,000 words: a training step of 128 captions of 12 words, and a decoding
+  step of 192 rows. They should grow like their multiplications: those of the logits grow with the
+  vocabulary, those of the recurrence do not.
+- Captions, 30,000 to 600,000: building the vocabulary, encoding, and one pass over all batches. The
+  time should grow with their number.
+- Pictures, 100 to 5,000: `python caption.py FOLDER`, each in a process of its own. The time should
+  grow with their number, and peak memory should stay the same.
 
-Beams are in benchmarks.searches.
+benchmarks.searches measures beams.
 """
 
 import argparse
@@ -31,7 +31,7 @@ PICTURES = 100, 1_000, 5_000
 
 
 def seconds(run):
-    """The median time of several runs, the first two left out."""
+    """The median time of several runs, without the first two."""
     times = []
     for _ in range(ROUNDS + 2):
         start = time.perf_counter()
@@ -41,7 +41,7 @@ def seconds(run):
 
 
 def multiplications(words):
-    """Of the matrices a word goes through: w_xh and w_hh of the LSTM, and the logits."""
+    """Multiplications for a word: w_xh and w_hh of the LSTM, and the logits."""
     return 4 * 512 * (256 + 512) + 512 * words
 
 
@@ -68,7 +68,7 @@ def grow_vocabulary():
 
 
 def print_growth(counts, measure_one):
-    """A row for each count; each number with how many times that of the first row it is."""
+    """Prints a row for each count, with each number also as a multiple of the first row's."""
     first = None
     for count in counts:
         found = measure_one(count)
@@ -80,7 +80,7 @@ def print_growth(counts, measure_one):
 
 
 def with_captions(known, count):
-    """Seconds to build the vocabulary, to encode the captions, and to make all batches once."""
+    """Seconds to build the vocabulary, to encode the captions, and to make all batches."""
     from captioner import Vocabulary
     from captioner.training.batches import EncodedCaptions, caption_batches
 

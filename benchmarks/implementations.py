@@ -2,9 +2,9 @@
 
     python -m benchmarks.implementations --data flickr8k
 
-Words a second of the training steps of benchmarks.training_speed, on captions of 9 to 12 words,
-with `--implementation custom` and `keras`. In turn, several rounds, medians; compiling is not
-counted.
+Measures words per second in the training steps of benchmarks.training_speed, on captions of 9 to 12
+words, with `--implementation custom` and `keras`. They take turns for several rounds, and the
+medians are printed. Compiling is not counted.
 """
 
 import argparse
@@ -19,7 +19,7 @@ LENGTH, STEPS = 12, 6
 
 
 def contestants(vocabulary):
-    """The models, by (cell, eager or not, implementation)."""
+    """The models, by (cell, whether eager, implementation)."""
     from captioner.cells import CELLS
     from captioner.training.steps import CompiledSteps
 

@@ -1,11 +1,11 @@
-"""Captions by Ray's actors against those of one process that uses all cores.
+"""The speed of Ray's actors against that of one process that uses all cores.
 
     python -m benchmarks.ray_captioning --photos flickr8k/images --rounds 3
 
-Pictures a second, JPEG to a file of captions, of caption.py without Ray; of one actor, which has
-one core; and of as many as there are cores. In turn, several rounds, medians. Starting Ray, the
-actors and their models is left out: the clock runs from the moment when each actor has finished a
-part.
+Measures pictures per second, from JPEG to a file of captions, for caption.py without Ray, for one
+actor with one core, and for one actor per core. They take turns for several rounds, and the medians
+are printed. Starting Ray, the actors and their models is not counted: the clock starts when each
+actor has finished a part.
 """
 
 import argparse

@@ -1,10 +1,10 @@
-"""Scoring 1,000 captions by BLEU, ROUGE-L and CIDEr, against pycocoevalcap with its Java tokenizer.
+"""Scoring 1,000 captions with BLEU, ROUGE-L and CIDEr, against pycocoevalcap with Java.
 
     pip install -r benchmarks/requirements.txt
     python -m benchmarks.scoring --data flickr8k
 
-The captions scored are the first reference of each dev picture, against the other four. Both give
-the same scores, which is checked. In turn, several rounds, medians.
+The first reference of each dev picture is scored against the other four. Both programs take turns
+for several rounds, and the medians are printed. Their scores must be equal.
 """
 
 import argparse
@@ -46,7 +46,7 @@ def main():
     captions = {name: texts[0] for name, texts in pairs}
     references = {name: texts[1:] for name, texts in pairs}
     found = {"captioner": [], "pycocoevalcap": []}
-    for _ in range(options.rounds + 1):  # the first is to warm up
+    for _ in range(options.rounds + 1):  # the first warms up
         scores = []
         for name, run in (("captioner", ours), ("pycocoevalcap", theirs)):
             start = time.perf_counter()

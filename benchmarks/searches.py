@@ -1,10 +1,11 @@
-"""Time to decode 64 pictures, greedily and with beams of several widths.
+"""The time to decode 64 pictures, greedily and with beams of several widths.
 
     python -m benchmarks.searches --photos flickr8k/images
 
-The pictures are encoded before and not counted. A step takes time in proportion to its rows, one a
-hypothesis; "rows" are how many a search sends through the decoder in all, for 64 pictures, and so
-what it should cost. In turn, several rounds, medians.
+The time to encode the pictures is not counted. A step has a row for each hypothesis, and its time
+is proportional to its rows. "Rows" is the number that a search sends through the decoder for all 64
+pictures, so it says what the search should cost. The searches take turns for several rounds, and
+the medians are printed.
 """
 
 import argparse
@@ -26,7 +27,7 @@ SEARCHES = {"greedy": {"method": "greedy"}} | {
 
 
 def rows_of(model, image, search):
-    """How many rows go through the decoder."""
+    """The number of rows that go through the decoder."""
     rows, step = 0, model.step
 
     def counting(words, context, state):
@@ -50,7 +51,7 @@ def main():
     paths = sorted(glob.glob(os.path.join(options.photos, "*.jpg")))[:PICTURES]
     image = model.encode(np.stack([read_image(path, size) for path in paths]))
     found = {name: [] for name in SEARCHES}
-    for _ in range(options.rounds + 1):  # the first is to warm up
+    for _ in range(options.rounds + 1):  # the first warms up
         for name, search in SEARCHES.items():
             start = time.perf_counter()
             model.decode(image, **search)

@@ -2,9 +2,9 @@
 
     python -m benchmarks.self_critical --data flickr8k
 
-A run of train.py, with its defaults, on 1,000 pictures: three epochs of teacher forcing (128
-captions a step), then three of self-critical training (5 samples of each of 25 pictures). The
-seconds are those of history.csv, without validation; of each kind the quickest epoch, for the first
+Runs train.py with its defaults on 1,000 pictures: three epochs of teacher forcing (128 captions per
+step), then three of self-critical training (5 samples for each of 25 pictures). The seconds come
+from history.csv, without validation. The fastest epoch of each kind counts, because the first one
 compiles.
 """
 
@@ -21,7 +21,7 @@ PICTURES, EPOCHS = 1000, 3
 
 
 def write_data_set(source, path):
-    """The first pictures of a data set as one of their own, and a few more for validation."""
+    """Writes the first pictures as a data set, and a few more for validation."""
     with open(path, "w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["file_name", "caption", "split"])

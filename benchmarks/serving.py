@@ -22,8 +22,8 @@ CLIENTS = 8
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--photos", required=True, help="folder of photos")
-    parser.add_argument("--seconds", type=float, default=60, help="of serving (default: 60)")
-    parser.add_argument("--batch-size", default="4", help="of the server (default: 4)")
+    parser.add_argument("--seconds", type=float, default=60, help="time to serve (default: 60)")
+    parser.add_argument("--batch-size", default="4", help="server's batch size (default: 4)")
     options = parser.parse_args()
     photos = sorted(Path(options.photos).iterdir())[:1000]
     served, errors = serving_rate(photos, options.seconds, options.batch_size)
@@ -35,7 +35,7 @@ def main():
 
 
 def serving_rate(photos, seconds, batch_size):
-    """Pictures a second that a server answers, and how many answers were errors."""
+    """Pictures per second that a server answers, and the number of errors."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         port = found.getsockname()[1]
@@ -85,7 +85,7 @@ def wait_for(url):
 
 
 def command_rate(photos, seconds):
-    """Pictures a second of the command line, its start left out: two runs, and their difference."""
+    """Pictures per second of the command line without its start: the difference of two runs."""
     few = photos[:40]
     short = run_seconds(few)
     rest = photos[: max(len(few) + 1, int(len(photos) * min(1, seconds / 30)))]

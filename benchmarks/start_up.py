@@ -1,9 +1,9 @@
-"""From process start to a caption, against starting TensorFlow and doing nothing.
+"""The time from process start to a caption, against a process that only imports TensorFlow.
 
     python -m benchmarks.start_up
 
-Both commands are run in turn, each in a process of its own; the medians of seconds and of peak
-memory are printed. Files are in the system's cache after the first round, which does not count.
+The two commands take turns, each in a process of its own, and the medians of time and peak memory
+are printed. The first round is not counted: it brings the files into the system's cache.
 """
 
 import argparse

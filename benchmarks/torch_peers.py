@@ -8,7 +8,7 @@ UNITS, EMBEDDING, IMAGE_UNITS, ATTENTION_UNITS, DROPOUT = 512, 256, 512, 256, 0.
 
 
 class ConstantImage(nn.Module):
-    """nn.LSTM on word and picture side by side at every step."""
+    """nn.LSTM with word and picture concatenated at every step."""
 
     def __init__(self, vocabulary_size, channels):
         super().__init__()
@@ -26,9 +26,9 @@ class ConstantImage(nn.Module):
 
 
 class Attention(nn.Module):
-    """Soft attention with an LSTMCell in a loop, captions sorted so that the batch can shrink.
+    """Soft attention with an LSTMCell in a loop, and captions sorted so that the batch can shrink.
 
-    After the tutorial "a PyTorch Tutorial to Image Captioning" (sgrvinod), which most follow.
+    Follows "a PyTorch Tutorial to Image Captioning" (sgrvinod), as most such code does.
     """
 
     def __init__(self, vocabulary_size, channels):
@@ -67,7 +67,7 @@ class Attention(nn.Module):
 
 
 def trainer(vocabulary_size, channels, attention):
-    """A function of (words, targets, image) arrays that makes one step of training."""
+    """A function of (words, targets, image) arrays that does one training step."""
     network = (Attention if attention else ConstantImage)(vocabulary_size, channels)
     network.train()
     optimizer = torch.optim.Adam(network.parameters(), lr=2e-3)

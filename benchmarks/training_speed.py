@@ -1,15 +1,15 @@
-"""Words a second in teacher-forced training, against PyTorch and against Keras' own LSTM.
+"""Words per second in teacher-forced training, against PyTorch and Keras' own LSTM.
 
     pip install -r benchmarks/requirements.txt
     python -m benchmarks.training_speed --data flickr8k
     python -m benchmarks.training_speed --data flickr8k --attention
 
-Captions of Flickr8k's train split with random numbers for features, 128 a step; counted are real
-target words, the end word included and padding not. Ours is what train.py does in an epoch with a
-frozen CNN. The peers pad each batch to its longest caption (PyTorch) and all to the longest of all
-(Keras, compile and fit), as they are usually written. Each contestant runs in processes of its own,
-in turn, because TensorFlow and PyTorch in one process fight over the cores; compiling and the first
-steps are not counted. Printed are the medians of the rounds.
+All train on captions of Flickr8k's train split with random numbers as features, 128 captions per
+step. Real target words are counted, including the end word but not padding. Ours is what train.py
+does in an epoch with a frozen CNN. The others are written in the usual way: PyTorch pads each batch
+to its longest caption, Keras (compile and fit) pads all captions to the longest of all. They take
+turns, each in a process of its own, because TensorFlow and PyTorch in one process compete for the
+cores. Compiling and the first steps are not counted. The medians of the rounds are printed.
 """
 
 import argparse
@@ -24,7 +24,7 @@ PICTURES, CHANNELS, REGIONS, BATCH = 1000, 1280, 49, 128
 
 
 def captions_of(data):
-    """The encoded captions of some pictures, and the vocabulary of all."""
+    """The encoded captions of some pictures, and the vocabulary of all pictures."""
     from captioner import Vocabulary, load_dataset
     from captioner.training.batches import EncodedCaptions
 
@@ -39,7 +39,7 @@ def features(attention):
 
 
 def our_model(vocabulary, run_eagerly=False, **settings):
-    """The model as train.py trains it, with some of its settings."""
+    """The model that train.py trains, with these settings."""
     import keras
 
     from captioner import Captioner, Decoder, Encoder, TrainConfig
@@ -57,8 +57,7 @@ def our_model(vocabulary, run_eagerly=False, **settings):
 
 
 def ours(data, attention, steps):
-    from captioner.training.batches import batches_of
-    from captioner.training.stages import filled
+    from captioner.training.batches import batches_of, filled
     from captioner.training.steps import CompiledSteps
 
     encoded, vocabulary = captions_of(data)

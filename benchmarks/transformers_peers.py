@@ -1,13 +1,13 @@
-"""Captioning photos, JPEG to caption, against BLIP and ViT-GPT2 of transformers.
+"""Captioning photos, JPEG to caption, against BLIP and ViT-GPT2 from transformers.
 
     pip install -r benchmarks/requirements.txt
     python -m benchmarks.transformers_peers --photos flickr8k/images
 
-Both peers have random weights, for speed does not depend on them: BLIP-base (384 pixels, as its
-captioning checkpoint takes them) and ViT-base with GPT-2 (224 pixels). All search with a beam of 3;
-random weights never end a caption, so the peers are made to stop after as many tokens as the
-captions of Flickr8k have in the mean, 11 and the end. Each runs in processes of its own, in turn,
-on all cores; opening the model and the first batch are not counted. Printed are the medians.
+The two are BLIP-base (384 pixels, as its captioning checkpoint takes them) and ViT-base with GPT-2
+(224 pixels). They have random weights, because speed does not depend on the weights. All use a beam
+of 3. Random weights never end a caption, so BLIP and ViT-GPT2 stop after the mean length of
+Flickr8k's captions, 11 tokens and the end. They take turns, each in a process of its own, on all
+cores. Opening the model and the first batch are not counted. The medians are printed.
 """
 
 import argparse
@@ -55,7 +55,7 @@ def vit_gpt2(paths):
 
 
 def _generating(model, paths, size, batch_size):
-    """A function that captions the pictures in batches, which is how these are at their best."""
+    """A function that captions the pictures in batches, the fastest way for these models."""
     import numpy as np
     import torch
     from PIL import Image
@@ -81,7 +81,7 @@ def _generating(model, paths, size, batch_size):
     return run
 
 
-# How many photos each captions in a round: the peers take seconds for one.
+# How many photos each captions in a round: the others take seconds for one.
 CONTESTANTS = {"captioner": (ours, 500), "BLIP-base": (blip, 8), "ViT-GPT2": (vit_gpt2, 16)}
 
 

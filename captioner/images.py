@@ -98,6 +98,10 @@ def read_images(sources, size, change=None):
 
     Yields:
         (index, source, uint8 array (height, width, 3) or the `ImageError`), in order.
+
+    Example:
+    >>> [pixels.shape for _, _, pixels in read_images(["data/samples/cat.jpg"], (224, 224))]
+    [(224, 224, 3)]
     """
 
     def read(index, source):
@@ -131,6 +135,11 @@ def find_images(arguments):
 
     Returns:
         (list of paths, list of str): the pictures, and one line for each argument that gave none.
+
+    Example:
+    >>> paths, problems = find_images(["data/samples", "nowhere"])
+    >>> len(paths), problems
+    (8, ['nowhere: no such file or folder'])
     """
     paths, problems = [], []
     for argument in _with_standard_input(arguments):

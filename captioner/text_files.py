@@ -62,6 +62,10 @@ def replacing_text(path, **settings):
 
     Raises:
         CaptionerError: It cannot be written; what had its name before is still there.
+
+    Example:
+    >>> with replacing_text("notes.txt", encoding="utf-8") as file:
+    ...     length = file.write("two dogs on a beach")
     """
     try:
         with replacing(path) as unfinished, open(unfinished, "w", **settings) as file:

@@ -107,7 +107,7 @@ def detokenize(words):
         words: iterable of str.
 
     Returns:
-        str. One space between words, none beside a character of a script written without.
+        str. One space between words, none beside characters of a script written without spaces.
 
     Example:
     >>> detokenize(["a", "man's", "dog"]), detokenize(["一", "只", "狗"])

@@ -1,16 +1,16 @@
-"""Draws the demo data set: scenes of coloured shapes, five captions each, laid out as COCO does.
+"""Draws the demo data set: scenes of coloured shapes with five captions each, in COCO's layout.
 
     python data/make_shapes.py --out data/shapes
 
-A scene is what the captions say: one shape with its size and place, two to five equal shapes, or
-a big and a small shape and how they stand to each other. A picture is one drawing of a scene:
-sizes and places vary a little from drawing to drawing. No scene is in two splits, so a caption of
-a validation or test picture is never found in the training captions; its words all are.
+A scene is what the captions describe: one shape with its size and place, two to five equal shapes,
+or a big and a small shape and their relation. A picture is one drawing of a scene; sizes and places
+vary a little from drawing to drawing. No scene is in two splits, so no caption of a validation or
+test picture is among the training captions, but all its words are.
 
-The pictures are drawn for a CNN whose features are averaged over the whole picture. The shapes
-are large and their colours far apart; of two shapes the bigger comes first in the caption, which
-is how the average tells which is which; and the background is tinted from corner to corner, so
-that where a shape stands shows in what it covers.
+The pictures suit a CNN whose features are averaged over the whole picture. The shapes are large,
+and their colours differ clearly. Of two shapes, the bigger one comes first in the caption, so that
+the average shows which is which. The background changes colour from corner to corner, so that the
+average also shows which part of it a shape covers.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from typing import NamedTuple
 from PIL import Image, ImageDraw
 
 SIZE = 224  # pixels, height and width
-OVERSAMPLING = 4  # drawn so much larger, then averaged down: smooth edges
+OVERSAMPLING = 4  # drawn this much larger, then averaged, for smooth edges
 CENTRE = SIZE / 2
 JITTER = 5  # pixels that a drawing may shift a shape
 
@@ -38,20 +38,20 @@ COLOURS = {
 }
 SHAPES = ("circle", "square", "triangle", "star")
 HOLLOWS = ("circle", "square")  # the shapes with room for another inside
-GROUPS = {  # number: where each stands, in steps from the centre
+GROUPS = {  # number: the place of each shape, in steps from the centre
     "two": [(-1, 0), (1, 0)],
     "three": [(0, -1), (-1, 1), (1, 1)],
     "four": [(-1, -1), (1, -1), (-1, 1), (1, 1)],
     "five": [(-1, -1), (1, -1), (0, 0), (-1, 1), (1, 1)],
 }
-PLACES = {  # words: where the shape is pushed to, in x and y
+PLACES = {  # words: the direction from the centre, in x and y
     "on the left": (-1, 0),
     "on the right": (1, 0),
     "at the top": (0, -1),
     "at the bottom": (0, 1),
     "in the middle": (0, 0),
 }
-SIDES = {  # relation of the big shape to the small one: where the big one is, and the converse
+SIDES = {  # relation of the big shape to the small one: its direction, and the converse
     "to the left of": ((-1, 0), "to the right of"),
     "to the right of": ((1, 0), "to the left of"),
     "above": ((0, -1), "below"),
@@ -62,7 +62,7 @@ RADIUS = {"big": 56, "small": 28}  # pixels; half the width of a single shape
 PAIR_RADII, NESTED_RADII = (68, 30), (94, 34)  # of the big and the small one
 GROUP_RADIUS, GROUP_STEP = 28, 58
 GAP = 6  # pixels between two shapes side by side
-MARGIN = 8  # pixels between a shape and the edge it stands at
+MARGIN = 8  # pixels between a shape and the edge beside it
 
 
 class Single(NamedTuple):
@@ -103,7 +103,7 @@ class Item(NamedTuple):
 
 
 def all_scenes():
-    """Every scene there is: a dict from a kind to its list of scenes."""
+    """All scenes: a dict from a kind to its list of scenes."""
     scenes = {
         "single": [Single(*words) for words in itertools.product(RADIUS, COLOURS, SHAPES, PLACES)],
         "group": [Group(*words) for words in itertools.product(GROUPS, COLOURS, SHAPES)],
@@ -119,15 +119,15 @@ def all_scenes():
 
 
 def choose_scenes(rng, counts):
-    """Deals the scenes out to the splits, none to two of them.
+    """Divides the scenes among the splits; no scene is in two splits.
 
     Args:
         rng: random.Random.
-        counts: dict. Split name -> number of pictures. The first split may draw a scene more than
+        counts: dict. Split name -> number of pictures. The first split may use a scene more than
             once; the others never do.
 
     Returns:
-        dict. Split name -> list of scenes, as many as asked for.
+        dict. Split name -> list of scenes, one for each picture.
 
     Raises:
         ValueError: There are too few scenes for the splits after the first.
@@ -150,7 +150,7 @@ def choose_scenes(rng, counts):
 def kinds(count):
     """The kind of each of `count` pictures, well mixed.
 
-    Of 25 pictures 6 are singles, 4 groups and 15 pairs: a pair takes the most to learn.
+    Of 25 pictures 6 are singles, 4 groups and 15 pairs, because pairs are the hardest to learn.
     """
     pairs = [relation for relation in [*SIDES, "around"] for _ in range(3)]
     cycle = ["single"] * 6 + ["group"] * 4 + pairs
@@ -198,7 +198,7 @@ def captions(scene):
 
 
 def arrange(scene, rng):
-    """Where the shapes of a scene are drawn, a little different each time: a list of Item."""
+    """The shapes of a scene on the canvas, a little different each time: a list of Item."""
 
     def near(value):
         return value + rng.uniform(-JITTER, JITTER)
@@ -233,7 +233,7 @@ def arrange(scene, rng):
 
 
 def draw(items):
-    """The picture of some shapes, the later over the earlier: a PIL image with a palette."""
+    """Draws shapes, later ones over earlier ones: a PIL image with a palette."""
     image = background().resize((SIZE * OVERSAMPLING,) * 2)
     canvas = ImageDraw.Draw(image)
     for item in items:
@@ -287,9 +287,9 @@ def make_shapes(folder, counts, seed=0):
     """Writes the data set.
 
     Args:
-        folder: pathlib.Path. Gets captions_SPLIT.json for each split, and the pictures in images/.
+        folder: pathlib.Path. Where captions_SPLIT.json, for each split, and images/ are written.
         counts: dict. Split name -> number of pictures; the first is the training split.
-        seed: int. Another seed makes another data set, the same seed the same one. Defaults to `0`.
+        seed: int. The same seed gives the same data set. Defaults to `0`.
 
     Raises:
         ValueError: There are too few scenes to keep the splits apart.
@@ -313,16 +313,16 @@ def make_shapes(folder, counts, seed=0):
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(description="Draw a small data set of captioned shapes.")
-    parser.add_argument("--out", type=pathlib.Path, required=True, help="folder to make")
+    parser.add_argument("--out", type=pathlib.Path, required=True, help="folder to create")
     for split, count in {"train": 900, "val": 60, "test": 60}.items():
         parser.add_argument(f"--{split}", type=int, default=count, help=f"pictures ({count})")
-    parser.add_argument("--seed", type=int, default=0, help="another seed, other pictures (0)")
+    parser.add_argument("--seed", type=int, default=0, help="of the random numbers (0)")
     given = parser.parse_args(arguments)
     counts = {split: getattr(given, split) for split in ("train", "val", "test")}
     if min(counts.values()) < 1:
         parser.error("--train, --val and --test must be 1 or more")
     if given.out.exists() and (not given.out.is_dir() or any(given.out.iterdir())):
-        parser.error(f"{given.out} is there already; remove it or give another --out")
+        parser.error(f"{given.out} already exists; remove it or give another --out")
     try:
         make_shapes(given.out, counts, given.seed)
     except ValueError as error:

@@ -1,10 +1,9 @@
-"""A data set as it is for people with few pictures and many captions.
+"""Makes a data set with few pictures and many captions from any data set.
 
     python -m docs.few_pictures --data data/shapes --pictures 200 --out runs/few
 
-The first pictures of the train split stay what they are, with those of the validation split, in
-captions.csv; of the others only the captions are left, in text.txt. Printed are the flags that
-train.py wants for them.
+captions.csv gets the first pictures of the train split and all of the validation split. text.txt
+gets only the captions of the remaining training pictures. The flags for train.py are printed.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Draws the README's picture, the sample photographs with their captions:
+"""Draws the picture in README.md, the sample photographs with their captions:
 
 python -m docs.make_picture docs/captions.png
 """
@@ -16,7 +16,7 @@ SAMPLES = Path(__file__).parent.parent / "data" / "samples"
 
 
 def draw(output):
-    """Captions the samples with the shipped model and writes two rows of them as a PNG."""
+    """Captions the samples with the shipped model, and writes them in two rows as a PNG."""
     paths = sorted(SAMPLES.glob("*.jpg"))
     captions = load_models([DEFAULT_PRESET]).generate([str(path) for path in paths])
     pictures = [Image.open(path).convert("RGB").resize((224, 224)) for path in paths]

@@ -1,12 +1,12 @@
-"""How many of the words of captions can be read off a CNN's vector of the picture?
+"""How well can the words of captions be predicted from a CNN's vector of the picture?
 
     python -m docs.word_probe --data flickr8k --encoder-weights FILE
     python -m docs.word_probe --data flickr8k --model everyday
 
-A network with one hidden layer learns, on the train split, to predict from the pooled vector the
-share of a picture's captions that have each word, of those seen with 20 pictures or more. Printed
-is the mean average precision over the words on dev. It tells in four minutes whether a CNN is worth
-training a captioner on.
+A network with one hidden layer learns on the train split. From the pooled vector it predicts, for
+each word seen with 20 pictures or more, the share of a picture's captions that have it. The mean
+average precision over the words on dev is printed. In four minutes this shows whether a CNN is
+worth training a captioner on.
 """
 
 import argparse
@@ -24,7 +24,7 @@ LEAST_PICTURES = 20
 
 
 def encoder_of(options):
-    """The CNN to look at, at the wanted size."""
+    """The CNN to test, at the given size."""
     if options.model:
         return load(options.model).encoder.at_size(options.size)
     encoder = Encoder(size=options.size)
@@ -33,7 +33,7 @@ def encoder_of(options):
 
 
 def vectors(encoder, dataset):
-    """The pooled vectors (pictures, channels), by the features that training uses."""
+    """The pooled vectors (pictures, channels), computed as in training."""
     blank = Decoder(5, encoder.channels, units=1, embedding=1)
     captioner = Captioner(encoder, blank, Vocabulary(["a"]))
     return cached_features(captioner, dataset.image_paths)[0].astype("float32")
@@ -58,7 +58,7 @@ def frequent_words(dataset):
 
 
 def predictions(train, dev):
-    """What the network, trained on (vectors, shares), predicts for dev's vectors."""
+    """Trains the network on (vectors, shares); returns its predictions for dev's vectors."""
     keras.utils.set_random_seed(0)
     mean, spread = train[0].mean(axis=0), train[0].std(axis=0) + 1e-6
     (x, y), (dev_x, dev_y) = (((x - mean) / spread, y) for x, y in (train, dev))

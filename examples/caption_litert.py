@@ -1,9 +1,9 @@
-"""Caption a photo from an export as .tflite files, word by word, in plain Python.
+"""Caption a photo with an export to .tflite files, word by word, in plain Python.
 
   python -m captioner export --out runs/litert --format litert
   python examples/caption_litert.py runs/litert data/samples/photographer.jpg
 
-Needs ai-edge-litert, NumPy and Pillow; no Keras, and not this project.
+Needs ai-edge-litert, NumPy and Pillow; neither Keras nor this project.
 """
 
 import json

@@ -1,9 +1,9 @@
-"""Caption a photo from an export as ONNX, word by word, in plain Python.
+"""Caption a photo with an export to ONNX files, word by word, in plain Python.
 
   python -m captioner export --out runs/onnx --format onnx
   python examples/caption_onnx.py runs/onnx data/samples/photographer.jpg
 
-Needs onnxruntime, NumPy and Pillow; no Keras, and not this project.
+Needs onnxruntime, NumPy and Pillow; neither Keras nor this project.
 """
 
 import json

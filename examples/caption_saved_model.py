@@ -1,9 +1,9 @@
-"""Caption a photo from an export as SavedModel, word by word, in plain Python.
+"""Caption a photo with an export to a SavedModel, word by word, in plain Python.
 
   python -m captioner export --out runs/saved_model --format saved_model
   python examples/caption_saved_model.py runs/saved_model data/samples/photographer.jpg
 
-Needs TensorFlow, NumPy and Pillow; no Keras, and not this project.
+Needs TensorFlow, NumPy and Pillow; neither Keras nor this project.
 """
 
 import json

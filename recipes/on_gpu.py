@@ -1,12 +1,14 @@
 """Trains the shipped model `everyday` on one GPU, in minutes.
 
-What recipes/everyday_*.json have train.py do in hours on 2 cores: the CNN is fine-tuned on all
-photographs, the decoder first learns from captions without pictures, then from photographs and,
-beside them, from captions with imagined pictures. Here all photographs lie in the GPU's memory and
-an epoch is one program, so that nothing waits. Needs jax[cuda] and optax, and no TensorFlow:
+With recipes/everyday_1_pixels.json and everyday_2_captions.json train.py does the same in hours on
+2 cores. The CNN is fine-tuned on all photographs. The decoder first learns from captions without
+pictures, then from photographs and from captions with imagined pictures. Here all photographs are
+in the GPU's memory and an epoch is one program, so the GPU never waits. Needs jax[cuda12] and
+optax, but no TensorFlow:
 
-    KERAS_BACKEND=jax python -m recipes.on_gpu --data flickr8k coco --cnn flickr8k.keras \
-        --text coco/captions_text_only.txt flickr30k/captions_text_only.txt --out everyday.keras
+    KERAS_BACKEND=jax python -m recipes.on_gpu --data flickr8k coco \
+        --cnn runs/flickr8k_2/best.keras --out runs/everyday.keras \
+        --text coco/captions_text_only.txt flickr30k/captions_text_only.txt
 """
 
 import argparse
@@ -22,22 +24,21 @@ import optax
 import captioner
 from captioner.encoder import Encoder
 from captioner.images import read_images
+from captioner.training.about import base_names
 from captioner.training.augmentation import may_mirror
 from captioner.training.batches import EncodedCaptions
 from captioner.training.config import TrainConfig
 from captioner.training.imagined import ImaginedPictures
-from captioner.training.run import base_names
-from captioner.training.sources import load_sources
-from captioner.training.stages import read_lines
-from captioner.training.validation import scores_line, set_scores
+from captioner.training.set_scores import scores_line, set_scores
+from captioner.training.sources import load_sources, read_lines
 from captioner.training.word_layer import frequent_words, word_shares
 from captioner.vocabulary import Vocabulary
 
 SIZE = 288  # pixels
-LENGTH = 24  # words of a caption, the end included
-BATCH = 128  # captions a step, and beside them as many without pictures
-PICTURES = 64  # a step of fine-tuning, each with 5 captions
-WORDS = 1000  # asked of the CNN
+LENGTH = 24  # words of a caption, including the end
+BATCH = 128  # captions per step, and as many without pictures
+PICTURES = 64  # per step of fine-tuning, each with 5 captions
+WORDS = 1000  # that the CNN predicts while it learns
 SMALLEST_CROP, COLOUR_CHANGE = 0.6, 0.2
 WORD_DROPOUT, IMAGE_DROPOUT, DROPOUT, SMOOTHING = 0.2, 0.2, 0.5, 0.1
 TEXT_WEIGHT, NOISE, WORD_WEIGHT = 0.5, 0.6, 0.1
@@ -48,12 +49,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data", nargs="+", required=True, metavar="DIR")
     parser.add_argument("--text", nargs="+", required=True, metavar="FILE")
-    parser.add_argument("--cnn", required=True, metavar="FILE", help="captioner to take it from")
+    parser.add_argument("--cnn", required=True, metavar="FILE", help="captioner whose CNN is used")
     parser.add_argument("--out", required=True, metavar="FILE")
     parser.add_argument("--text-epochs", type=int, default=2)
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--pixel-epochs", type=int, default=12)
-    parser.add_argument("--decoders", type=int, default=3, help="learned; the best is kept")
+    parser.add_argument("--decoders", type=int, default=3, help="number to train; the best is kept")
     parser.add_argument("--seed", type=int, default=0)
     train(parser.parse_args())
 
@@ -95,13 +96,13 @@ def train(options):
 
 
 def without_folders(settings):
-    """The settings with the last part of each path only."""
+    """The settings, with only the last part of each path."""
     paths = ("data", "text", "cnn", "out")
     return {**settings, **{name: base_names(settings[name]) for name in paths}}
 
 
 class Log:
-    """Prints lines with the seconds since the start."""
+    """Prints lines with the time in seconds since the start."""
 
     def __init__(self):
         self._start = time.time()
@@ -121,7 +122,7 @@ def read_pixels(paths):
 
 
 class CNN:
-    """The encoder as functions of its weights: exact ones, and one at half precision to learn by.
+    """The encoder as functions of its weights, exact and in half precision for training.
 
     Args:
         encoder: Encoder.
@@ -167,14 +168,14 @@ class CNN:
 
 
 class Known:
-    """What is learned from, as arrays on the device.
+    """The training data, as arrays on the device.
 
     Attributes:
-        captions, pictures: (captions, time) and (captions,), word ids and whose they are.
-        text: (captions, time), of no picture.
-        views: (2, pictures, channels), of the pictures and of their mirror images.
-        unseen: (pictures, channels), of the validation pictures.
-        imagined: dict, what imagining pictures takes.
+        captions, pictures: (captions, time) and (captions,), word ids and the picture of each.
+        text: (captions, time), captions without pictures.
+        views: (2, pictures, channels), vectors of the pictures and of their mirror images.
+        unseen: (pictures, channels), vectors of the validation pictures.
+        imagined: dict, the arrays from which pictures are imagined.
     """
 
     def __init__(self, captions, text, training, vocabulary_size, seed):
@@ -185,11 +186,11 @@ class Known:
         self.text = whole(text)
         self.of_picture = five_each(captions)
         self.may_mirror = jnp.asarray([may_mirror(texts) for texts in training.captions])
-        asked = frequent_words(captions, WORDS)
-        self.shares = jnp.asarray(word_shares(captions, len(training), asked))
+        frequent = frequent_words(captions, WORDS)
+        self.shares = jnp.asarray(word_shares(captions, len(training), frequent))
 
     def see(self, cnn, pixels):
-        """Encodes the pictures by the CNN as it is now, and fits what words say of vectors."""
+        """Encodes the pictures with the CNN as it is now, and fits vectors to words."""
         count = len(self.may_mirror)
         vectors, mirrored = cnn.see_all(pixels), cnn.see_all(pixels[:count], mirrored=True)
         self.views = jnp.stack([vectors[:count], mirrored]).astype(jnp.float16)
@@ -197,12 +198,12 @@ class Known:
         fit = ImaginedPictures(self._encoded, np.asarray(vectors[:count]), self._words, NOISE)
         some = self.rng.permutation(len(self.captions))[:MOST_RESIDUALS]
         real = vectors[:count][self.pictures[some]]
-        told = fit.mean + jnp.asarray(fit.word_vectors)[self.captions[some]].sum(axis=1)
+        predicted = fit.mean + jnp.asarray(fit.word_vectors)[self.captions[some]].sum(axis=1)
         self.imagined = {"mean": jnp.asarray(fit.mean), "words": jnp.asarray(fit.word_vectors),
-                         "missed": (real - told).astype(jnp.float16)}  # fmt: skip
+                         "missed": (real - predicted).astype(jnp.float16)}  # fmt: skip
 
     def steps(self, items, rows):
-        """Rows of an epoch's steps, (steps, rows): all items in a new order, as many as fill."""
+        """The items of an epoch's steps, (steps, rows), in a new order; only whole steps."""
         order = self.rng.permutation(items)
         return order[: len(order) // rows * rows].reshape(-1, rows)
 
@@ -218,7 +219,7 @@ def whole(encoded):
 
 
 def five_each(captions):
-    """The numbers of five captions of each picture, (pictures, 5); some come twice."""
+    """The numbers of five captions of each picture, (pictures, 5); some may repeat."""
     return np.stack([np.resize(numbers, 5) for numbers in captions.by_picture()])
 
 
@@ -234,7 +235,7 @@ def weights_of(decoder):
 
 
 def give_weights(decoder, weights):
-    """The opposite of `weights_of`."""
+    """Sets the weights of a Decoder; the inverse of `weights_of`."""
     value = {name: np.asarray(each) for name, each in weights.items()}
     decoder.word_vectors.set_weights([value["words"]])
     decoder.image_norm.set_weights([value["scale"], value["shift"]])
@@ -245,14 +246,14 @@ def give_weights(decoder, weights):
 
 
 def dropped(key, values, share):
-    """Dropout; none without a key."""
+    """Dropout, or the values unchanged if there is no key."""
     if key is None:
         return values
     return jnp.where(jax.random.uniform(key, values.shape) < share, 0.0, values / (1 - share))
 
 
 def image_vector(w, vectors, key=None):
-    """i of the equations from the CNN's vectors, as `Decoder` has it."""
+    """i of the equations from the CNN's vectors, as `Decoder` computes it."""
     vectors = dropped(key, vectors.astype(jnp.float32), IMAGE_DROPOUT)
     mean = vectors.mean(axis=-1, keepdims=True)
     spread = jnp.sqrt(vectors.var(axis=-1, keepdims=True) + 1e-3)
@@ -263,10 +264,10 @@ def logits_of(w, image, words, key=None):
     """The LSTM of `captioner.cells`, equations (6) to (10), with i at every step.
 
     Args:
-        w: dict of `weights_of`.
-        image: (captions, features), what `image_vector` gives.
+        w: dict, from `weights_of`.
+        image: (captions, features), from `image_vector`.
         words: (captions, time).
-        key: JAX's, for dropout, or None.
+        key: JAX's random key for dropout, or None.
 
     Returns:
         (captions, time, vocabulary).
@@ -290,7 +291,7 @@ def logits_of(w, image, words, key=None):
 
 
 def word_loss(logits, targets):
-    """As `captioner.training.teacher_forcing.word_loss`."""
+    """The loss of `captioner.training.teacher_forcing.word_loss`."""
     chances = jax.nn.log_softmax(logits)
     right = jnp.take_along_axis(chances, targets[..., None], axis=-1)[..., 0]
     losses = -(1 - SMOOTHING) * right - SMOOTHING * chances.mean(axis=-1)
@@ -298,14 +299,14 @@ def word_loss(logits, targets):
 
 
 def text_loss(w, known, rows, key):
-    """Of captions without a picture: i = 0."""
+    """The loss of captions without a picture: i = 0."""
     captions = known["text"][rows]
     nothing = jnp.zeros((len(rows), len(w["w_ih"])))
     return word_loss(logits_of(w, nothing, captions[:, :-1], key), captions[:, 1:])
 
 
 def caption_loss(w, known, rows, key):
-    """Of captions with their pictures, and of as many others with imagined ones."""
+    """The loss of captions with their pictures, and of as many with imagined pictures."""
     keys = jax.random.split(key, 6)
     captions = known["captions"][rows]
     view = jax.random.randint(keys[0], rows.shape, 0, 2)
@@ -322,7 +323,7 @@ def caption_loss(w, known, rows, key):
 
 
 def cosine(step, steps, peak):
-    """As `captioner.training.optimizers.learning_rate_at`."""
+    """The learning rate of `captioner.training.optimizers.learning_rate_at`."""
     warm = jnp.maximum(1, jnp.round(0.05 * steps))
     fall = 0.5 * (1 + jnp.cos(jnp.pi * (step - warm) / jnp.maximum(1, steps - warm)))
     return peak * jnp.where(step < warm, (step + 1) / warm, fall)
@@ -330,7 +331,7 @@ def cosine(step, steps, peak):
 
 @functools.partial(jax.jit, static_argnames=("loss",))
 def epoch_of(loss, w, state, known, order, key, step, steps, rate):
-    """An epoch of Adam: every row of `order` a step."""
+    """An epoch of Adam, with a step for each row of `order`."""
     adam = optax.chain(optax.clip_by_global_norm(5.0), optax.scale_by_adam(eps=1e-7))
 
     def one(carry, rows):
@@ -362,7 +363,7 @@ def learn(known, loss, w, epochs, rate, rows=BATCH, of=None):
 
 
 def augmented(pixels, key, may_mirror):
-    """As `captioner.training.augmentation.augment`, of a batch (pictures, size, size, 3)."""
+    """`captioner.training.augmentation.augment` for a batch (pictures, size, size, 3)."""
     count, keys = len(pixels), jax.random.split(key, 4)
     kept = jax.random.uniform(keys[0], (count, 2), minval=SMALLEST_CROP, maxval=1.0)
     scale = 1 / kept
@@ -391,9 +392,9 @@ def grey(image):
 
 
 def fine_tune(cnn, known, pixels, w, epochs, cnn_rate=3e-4, rate=5e-4):
-    """CNN and decoder learn together from pixels; the CNN takes its weights, the others return."""
+    """CNN and decoder learn together from pixels; returns the decoder's weights."""
     usual = jnp.clip(known.shares.astype(jnp.float32).mean(axis=0), 1e-5, 1 - 1e-5)
-    asked = {
+    word_layer = {
         "scale": jnp.ones(cnn.channels),
         "shift": jnp.zeros(cnn.channels),
         "words": jnp.zeros((cnn.channels, len(usual))),
@@ -407,13 +408,15 @@ def fine_tune(cnn, known, pixels, w, epochs, cnn_rate=3e-4, rate=5e-4):
         vectors = cnn.see(weights["cnn"], seen)
         read = data["captions"][captions].reshape(-1, LENGTH + 1)
         image = jnp.repeat(image_vector(weights["decoder"], vectors, keys[1]), 5, axis=0)
-        told = word_loss(logits_of(weights["decoder"], image, read[:, :-1], keys[2]), read[:, 1:])
-        ask = weights["asked"]
+        of_captions = word_loss(
+            logits_of(weights["decoder"], image, read[:, :-1], keys[2]), read[:, 1:]
+        )
+        layer = weights["word_layer"]
         mean, spread = vectors.mean(-1, keepdims=True), vectors.var(-1, keepdims=True)
-        norm = (vectors - mean) / jnp.sqrt(spread + 1e-3) * ask["scale"] + ask["shift"]
-        logits, shares = norm @ ask["words"] + ask["bias"], data["shares"][pictures]
-        known_words = jnp.sum(jax.nn.softplus(logits) - logits * shares, axis=1).mean()
-        return told + WORD_WEIGHT * known_words, (told, known_words)
+        norm = (vectors - mean) / jnp.sqrt(spread + 1e-3) * layer["scale"] + layer["shift"]
+        logits, shares = norm @ layer["words"] + layer["bias"], data["shares"][pictures]
+        of_words = jnp.sum(jax.nn.softplus(logits) - logits * shares, axis=1).mean()
+        return of_captions + WORD_WEIGHT * of_words, (of_captions, of_words)
 
     @functools.partial(jax.jit, donate_argnums=(0, 1))
     def epoch_of_pixels(weights, state, data, order, key, step, steps):
@@ -421,7 +424,7 @@ def fine_tune(cnn, known, pixels, w, epochs, cnn_rate=3e-4, rate=5e-4):
             weights, state, key, step = carry
             key, own = jax.random.split(key)
             pictures, captions = rows
-            gradient, told = jax.grad(loss, has_aux=True)(weights, data, pictures, captions, own)
+            gradient, losses = jax.grad(loss, has_aux=True)(weights, data, pictures, captions, own)
             size = jnp.sqrt(sum(jnp.sum(each**2) for each in jax.tree.leaves(gradient)))
             gradient = jax.tree.map(lambda each: each * jnp.minimum(1.0, 5.0 / size), gradient)
             update, state = adam.update(gradient, state)
@@ -435,15 +438,15 @@ def fine_tune(cnn, known, pixels, w, epochs, cnn_rate=3e-4, rate=5e-4):
                 )
                 for name in weights
             }
-            return (weights, state, key, step + 1), told
+            return (weights, state, key, step + 1), losses
 
-        (weights, state, _, step), told = jax.lax.scan(one, (weights, state, key, step), order)
-        return weights, state, step, jax.tree.map(jnp.mean, told)
+        (weights, state, _, step), losses = jax.lax.scan(one, (weights, state, key, step), order)
+        return weights, state, step, jax.tree.map(jnp.mean, losses)
 
     count = len(known.may_mirror)
     data = {"pixels": pixels[:count], "may_mirror": known.may_mirror, "shares": known.shares,
             "captions": known.captions}  # fmt: skip
-    weights = {"cnn": cnn.weights, "decoder": w, "asked": asked}
+    weights = {"cnn": cnn.weights, "decoder": w, "word_layer": word_layer}
     weights = jax.tree.map(jnp.copy, weights)
     state, step = adam.init(weights), jnp.zeros(())
     steps = jnp.asarray(count // PICTURES * epochs, jnp.float32)
@@ -451,21 +454,21 @@ def fine_tune(cnn, known, pixels, w, epochs, cnn_rate=3e-4, rate=5e-4):
         pictures = known.steps(count, PICTURES)
         captions = known.of_picture[pictures].reshape(len(pictures), -1)
         order = (jnp.asarray(pictures), jnp.asarray(captions))
-        weights, state, step, told = epoch_of_pixels(weights, state, data, order,
-                                                     known.next_key(), step, steps)  # fmt: skip
-        print("         loss {:.3f}, of words {:.3f}".format(*map(float, told)), flush=True)
+        weights, state, step, losses = epoch_of_pixels(weights, state, data, order,
+                                                       known.next_key(), step, steps)  # fmt: skip
+        print("         loss {:.3f}, of words {:.3f}".format(*map(float, losses)), flush=True)
     cnn.take(weights["cnn"])
     return weights["decoder"]
 
 
 class Judge:
-    """Scores the validation captions, with beam search and the rules against repetition."""
+    """Scores captions of the validation pictures, by beam search with both repetition rules."""
 
     def __init__(self, network, validation, log):
         self._network, self._validation, self._log = network, validation, log
 
     def __call__(self, weights, vectors, title):
-        """Gives the network these weights; returns the mean CIDEr."""
+        """Gives the network these weights, and returns its mean CIDEr."""
         network = self._network
         give_weights(network.decoder, weights)
         network.generation |= {"max_length": LENGTH, "no_repeat_ngram": 2, "no_repeat_word": True}

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 # What takes longest, begun first: else one process ends with it, and the other has nothing to do.
-LONGEST = ("test_distribution", "test_killed_runs", "test_notebooks", "test_run",
+LONGEST = ("test_distribution", "test_killed_runs", "test_notebooks", "test_run", "test_resuming",
            "test_ray_captioning", "test_ray_actors", "test_docs", "test_sources",
            "test_attention")  # fmt: skip
 

@@ -80,7 +80,7 @@ def good_pictures(folder):
 
 
 def bad_pictures(folder):
-    """Writes what no one can caption; returns a dict from path to what has to be said of it."""
+    """Writes files that cannot be captioned; returns a dict from path to part of the reason."""
     whole = encoded(photo(), "JPEG")
     files = {
         "empty.jpg": (b"", "file is empty"),
@@ -130,7 +130,7 @@ def in_iptc(content):
 
 
 def many_scans(scans):
-    """A JPEG of a few kilobytes that takes long: a large picture, gone over again and again."""
+    """A JPEG of a few kilobytes that takes long: a large picture in very many scans."""
     content = encoded(Image.new("L", (3000, 3000), 128), "JPEG", progressive=True)
     starts = [found.start() for found in re.finditer(b"\xff\xda", content)]
     last = content[starts[-1] : -2]

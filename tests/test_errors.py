@@ -75,7 +75,7 @@ def test_an_optional_package_is_installed_by_its_extra():
     assert line.endswith("; pip install 'captioner[web]', or here: pip install '.[web]'")
 
 
-def test_differences_are_told_both_ways():
+def test_differences_are_found_both_ways():
     was, now = {"a": 1, "b": "x", "c": None}, {"a": 1, "b": "y", "d": 2}
     assert differences(was, now) == ["b was 'x', is 'y'", "d was None, is 2"]
     assert differences(was, was) == []

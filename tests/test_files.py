@@ -58,7 +58,7 @@ def test_a_disk_that_fails_at_the_end_changes_nothing(older, monkeypatch, step):
     assert os.listdir(older.parent) == ["a.txt"]
 
 
-def test_a_full_disk_is_told_and_changes_nothing(older):
+def test_a_full_disk_is_reported_and_changes_nothing(older):
     with SmallDisk(1000), pytest.raises(OSError, match="File too large"):
         replace_bytes(older, b"n" * 2000)
     assert older.read_bytes() == b"older"
@@ -122,7 +122,7 @@ def test_relative_paths_and_links(older, monkeypatch):
     assert os.listdir("below") == ["link"]
 
 
-def test_a_file_that_was_gone_on_with_gets_its_name(older):
+def test_an_unfinished_file_that_was_continued_gets_its_name(older):
     partial = older.with_name("a.txt.partial")
     partial.write_bytes(b"new")
     older.chmod(0o640)
@@ -180,7 +180,7 @@ def test_a_folder_that_fails_half_way_changes_nothing(tmp_path, monkeypatch):
     assert os.listdir(tmp_path) == ["folder"]
 
 
-def test_leavings_are_swept_and_nothing_else(tmp_path):
+def test_unfinished_files_are_swept_and_nothing_else(tmp_path):
     kept = ["a.txt", "b.writing-1", f"{files.UNFINISHED}folder"]
     for name in (kept[0], kept[1], f"{files.UNFINISHED}1", f"{files.UNFINISHED}2.keras"):
         (tmp_path / name).touch()

@@ -96,7 +96,7 @@ def test_a_large_jpeg_looks_as_if_decoded_whole(tmp_path):
     ("content", "reason"),
     [(b"", "file is empty"), (b"no picture at all", "not a picture")],
 )
-def test_what_is_no_picture(tmp_path, content, reason):
+def test_what_is_not_a_picture(tmp_path, content, reason):
     path = tmp_path / "p.jpg"
     path.write_bytes(content)
     with pytest.raises(ImageError, match=f"p.jpg: .*{reason}") as caught:
@@ -126,7 +126,7 @@ def test_a_decompression_bomb_is_refused(tmp_path):
         read_image(path, SIZE)
 
 
-def test_paths_that_are_no_files(tmp_path):
+def test_paths_that_are_not_files(tmp_path):
     (tmp_path / "folder.jpg").mkdir()
     os.mkfifo(tmp_path / "pipe.jpg")
     for name, reason in [("folder.jpg", "folder"), ("pipe.jpg", "regular"), ("x.jpg", "No such")]:
@@ -146,7 +146,7 @@ def test_arrays():
     "array",
     [np.zeros((3, 5, 7)), np.zeros((0, 5, 3)), np.full((5, 5), np.nan), np.full((5, 5, 3), -1.0)],
 )
-def test_arrays_that_are_no_pictures(array):
+def test_arrays_that_are_not_pictures(array):
     with pytest.raises(ImageError, match="array of shape"):
         read_image(array, SIZE)
 

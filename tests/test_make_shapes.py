@@ -405,7 +405,7 @@ def test_a_folder_that_holds_something_is_refused_and_left_alone(tmp_path, capsy
     (tmp_path / "notes.txt").write_text("mine", encoding="utf-8")
     for out in (tmp_path, tmp_path / "notes.txt"):
         assert refusal(capsys, "--out", out) == (
-            f"{out} is there already; remove it or give another --out"
+            f"{out} already exists; remove it or give another --out"
         )
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
     assert (tmp_path / "notes.txt").read_text(encoding="utf-8") == "mine"

@@ -26,7 +26,9 @@ def test_a_package_has_the_same_bounds_wherever_it_is_named():
 
 
 def test_the_core_runs_on_jax():
-    core = ["tests/test_recurrent.py", "tests/training/test_run.py", "tests/test_compiled.py"]
+    core = ["tests/test_recurrent.py", "tests/test_decoder.py", "tests/test_compiled.py"]
+    modules = ("teacher_forcing", "optimizers", "stages")
+    core += [f"tests/training/test_{module}.py" for module in modules]
     chosen = (
         "both_implementations or step_by_step or long or loss or later or slow or test_compiled"
     )

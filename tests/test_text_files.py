@@ -82,7 +82,7 @@ def test_text_is_replaced_as_it_is(path):
     assert path.read_bytes() == b"\xe9t\xe9"
 
 
-def test_a_full_disk_is_told_and_changes_nothing(path):
+def test_a_full_disk_is_reported_and_changes_nothing(path):
     path.write_text("older")
     with SmallDisk(1000), pytest.raises(CaptionerError, match=r"a\.txt: cannot be written \(File"):
         replace_text(path, "n" * 2000)

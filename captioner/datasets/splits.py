@@ -75,6 +75,10 @@ def divide(files):
 
     Returns:
         dict of file: split.
+
+    Example:
+    >>> divide(["a.jpg", "b.jpg", "c.jpg"])
+    {'c.jpg': 'test', 'b.jpg': 'val', 'a.jpg': 'train'}
     """
     shares = {file: _hash(file) for file in files}
     if len(shares) >= FEW:

@@ -32,9 +32,9 @@ def export(captioner, folder, storage=None, format="litert"):
             complete; any other folder that is not empty is refused.
         storage: str or None. How weights are stored. For LiteRT `"float16"`; `"float32"`, twice the
             size, with the same computation in float32; or `"int8"`, the weights of the CNN in
-            bytes, and computation in bytes where possible: quicker, but captions change (of an
-            earlier model every fourth, CIDEr 0.002 and BLEU-4 0.004 lower: measured). The other
-            formats have `"float32"`. Defaults to `None`, the first that the format has.
+            bytes, and computation in bytes where possible: quicker, but a quarter of the captions
+            change (measured in benchmarks/README.md). The other formats have `"float32"`. Defaults
+            to `None`, the first that the format has.
         format: `"litert"`; `"onnx"`, which needs the package tf2onnx; or `"saved_model"`. Defaults
             to `"litert"`.
 

@@ -23,7 +23,8 @@ def agreement(references, metrics=("bleu", "rouge", "cider")):
         CaptionerError: No picture has two captions.
 
     Example:
-    >>> agreement({1: ["A dog.", "A dog."], 2: ["A cat.", "A cat."]}, ["bleu"])["BLEU-1"]
+    >>> scores = agreement({1: ["A dog.", "A dog."], 2: ["A cat.", "A cat."]}, ["bleu"])
+    >>> round(scores["BLEU-1"], 4)
     1.0
 
     Reference: Vinyals et al. 2015, "Show and tell", section 4.3.2, the row "Human".

@@ -59,7 +59,7 @@ _SIDE = "[a-z0-9]+(?:-[a-z]+){0,2}"  # of an and/or
 _COMPANY = "(?-i:[A-Z]+(?:(?:[&+]|&amp;)[A-Z]+)+)"  # AT&T
 _ENDING = "(?:[sdm]|ll|re|ve)"
 _NOT = f"n{_ANY_APOSTROPHE}t"
-_JOINED = "cannot|gimme|gonna|gotta|lemme|wanna"  # cut behind the third letter
+_JOINED = "cannot|gimme|gonna|gotta|lemme|wanna"  # cut after the third letter
 
 # Abbreviations keep their period. Those that can end a sentence look two characters further, and
 # so win over more rules ("jan.a" is cut) than titles and units do.

@@ -37,6 +37,10 @@ def find_model(name):
 
     Raises:
         CaptionerError: There is no such model.
+
+    Example:
+    >>> os.path.basename(find_model("everyday"))
+    'everyday.keras'
     """
     name = current_name(name)
     if _is_there(name):

@@ -88,7 +88,10 @@ def compare(plan, folder, log=print, progress=True):
         list of dict, one a cell and implementation, as `comparison.json` has them.
 
     Raises:
-        CaptionerError: The folder holds another comparison, or the data cannot be used.
+        CaptionerError: The folder holds a different comparison, or the data cannot be used.
+
+    Example:
+    >>> rows = compare(Plan("data/shapes").quick(), "runs/comparison")
     """
     require(plan.gradient_distance in plan.distances, "gradient_distance: not among the distances")
     os.makedirs(folder, exist_ok=True)

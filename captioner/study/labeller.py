@@ -29,7 +29,7 @@ class SequenceLabeller(keras.Model):
 
     Example:
     >>> model = captioner.SequenceLabeller(vocabulary_size=20, labels=3)
-    >>> model(np.array([[4, 5, 6, 0]])).shape
+    >>> tuple(model(np.array([[4, 5, 6, 0]])).shape)
     (1, 3)
 
     Reference: the document, section 2.

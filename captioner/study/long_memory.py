@@ -37,7 +37,7 @@ def examples(distance, count, seed=0, up_to=False):
 
     Example:
     >>> words, labels = examples(distance=3, count=2)
-    >>> (words[:, 1] - 1 == labels).all()
+    >>> bool((words[:, 1] - 1 == labels).all())
     True
     """
     rng = np.random.default_rng(seed)
@@ -61,6 +61,10 @@ def practise(distance, cell, implementation="custom", units=32, steps=600, clip_
 
     Returns:
         SequenceLabeller.
+
+    Example:
+    >>> accuracy(practise(distance=10, cell="lstm"), distance=10) > REMEMBERED
+    True
     """
     model = SequenceLabeller(
         MARK + 1, WORDS, units, cell=cell, implementation=implementation, seed=seed

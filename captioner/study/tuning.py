@@ -45,6 +45,9 @@ def tune(config, folder, trials=20, folds=0, log=print, progress=True):
 
     Raises:
         CaptionerError: Optuna is missing, or the settings or data cannot be used.
+
+    Example:
+    >>> best = tune(TrainConfig(data="data/shapes"), "runs/tune", trials=10)
     """
     optuna = _optuna()
     require(trials >= 1, f"trials {trials}: must be 1 or more")

@@ -6,6 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageEnhance
 
+from captioner.images import ImageError, read_images
+
 # English, German, French, Spanish, Portuguese, Italian; Chinese and Japanese.
 SIDES = re.compile(
     r"\b(left|right|leftmost|rightmost|links|rechts|linken?|rechten?|gauche|droite|izquierd[ao]"
@@ -44,6 +46,36 @@ def augment(pixels, mirror, rng, smallest_crop):
     return changed[:, ::-1] if mirror and rng.random() < 0.5 else changed
 
 
+def read_changed(paths, order, size, mirrored, seed, smallest_crop):
+    """Training pictures, read ahead by a few threads, each changed at random by `augment`.
+
+    Args:
+        paths: list of str.
+        order: int array. Numbers of the pictures, some perhaps more than once.
+        size: tuple (height, width) in pixels.
+        mirrored: list of bool, for each picture whether it may be mirrored.
+        seed: list of int. It and a picture's number decide how the picture is changed.
+        smallest_crop: float, as `augment` takes it; or None for the pictures as they are.
+
+    Yields:
+        uint8 array (height, width, 3).
+
+    Raises:
+        ImageError: A picture cannot be read.
+    """
+
+    def change(place, pixels):  # by several threads, in no order: each picture has its own rng
+        number = int(order[place])
+        rng = np.random.default_rng([*seed, number])
+        return augment(pixels, mirrored[number], rng, smallest_crop)
+
+    ordered = (paths[number] for number in order)
+    for _, _, pixels in read_images(ordered, size, change if smallest_crop else None):
+        if isinstance(pixels, ImageError):
+            raise pixels
+        yield pixels
+
+
 class View(NamedTuple):
     """A version of all pictures of a data set, each changed at random, the same every time.
 
@@ -65,6 +97,6 @@ class View(NamedTuple):
         return augment(pixels, self.mirrored[picture], rng, self.smallest_crop)
 
     def name(self):
-        """What tells this version from others, as text."""
+        """What distinguishes this version from every other one, as text."""
         mirrored = "".join("01"[each] for each in self.mirrored)
         return f"{self.seed} {self.number} {self.smallest_crop} {COLOUR_CHANGE} {mirrored}"

@@ -1,7 +1,7 @@
 """Several data sets weighed against each other: which captions or pictures come in an epoch.
 
 An epoch has as many captions as all sets together, and each set supplies its share of them. What a
-set supplies is the next stretch of an endless row: the set shuffled, then shuffled anew, and so on.
+set supplies is the next stretch of an endless row: the set shuffled, then again, and so on.
 So a small set comes several times an epoch, and of a large one every epoch takes another part until
 all of it has come. Where an epoch's stretch begins follows from the epoch's number, so a resumed
 run learns from the same captions.

@@ -53,7 +53,7 @@ class EncodedCaptions:
         return len(self.pictures)
 
     def word_counts(self):
-        """How often each word id comes: int array, as long as the highest of them asks for."""
+        """How often each word id occurs: int array, as long as the highest id needs."""
         return np.bincount(self._ids, minlength=UNKNOWN + 1)
 
     def items(self, captions_each):
@@ -169,7 +169,7 @@ def caption_batches(encoded, batch_size, rng=None, items=None, most_lengths=None
     """
     order = np.arange(len(encoded)) if items is None else items
     order = order if rng is None else rng.permutation(order)
-    # Buckets are those of all captions, so that an epoch of others has the same shapes.
+    # Buckets are those of all captions, so that an epoch with different ones has the same shapes.
     return _bucketed(order, encoded.lengths, batch_size, rng, most_lengths)
 
 
@@ -248,3 +248,22 @@ def _buckets(lengths, batch_size, most):
             buckets.append((int(length), waiting))
             waiting, shortest_waiting = np.zeros(len(lengths), bool), 0
     return buckets
+
+
+def filled(array, rows):
+    """The array with rows of zeros added, so that every batch has the same shape.
+
+    Args:
+        array: array (at most `rows`, ...).
+        rows: int. Rows of the result.
+
+    Returns:
+        array (rows, ...) of the same type.
+
+    Example:
+    >>> filled(np.array([[1, 2]]), 2)
+    array([[1, 2],
+           [0, 0]])
+    """
+    added = np.zeros((rows - len(array), *array.shape[1:]), array.dtype)
+    return np.concatenate([array, added])

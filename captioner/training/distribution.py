@@ -16,7 +16,9 @@ import numpy as np
 
 from captioner.compiled import XLA
 from captioner.errors import CaptionerError, require
-from captioner.training.steps import CompiledSteps, JaxSteps, ReplicatedSteps
+from captioner.keras_internals import GradientsAsGiven
+from captioner.training.jax_steps import JaxSteps
+from captioner.training.steps import CompiledSteps
 
 EXAMPLE = (
     '\'{"cluster": {"worker": ["10.0.0.1:2222", "10.0.0.2:2222"]}, '
@@ -27,7 +29,7 @@ EXAMPLE = (
 def devices_for(distribute):
     """Where a run trains.
 
-    To be called before TensorFlow has computed anything: it lets workers find each other only then.
+    Call it before TensorFlow has computed anything: only then can workers find each other.
 
     Args:
         distribute: `"none"`, one device; `"mirrored"`, all GPUs of this machine; or
@@ -38,7 +40,7 @@ def devices_for(distribute):
         OneDevice or Replicas.
 
     Raises:
-        CaptionerError: Another backend than TensorFlow, no usable TF_CONFIG, or workers that do not
+        CaptionerError: A backend other than TensorFlow, no usable TF_CONFIG, or workers that do not
             find each other.
 
     Reference: https://www.tensorflow.org/guide/distributed_training
@@ -85,7 +87,7 @@ class OneDevice:
 
     @property
     def is_chief(self):
-        """Whether this process writes what there is to write."""
+        """Whether this process writes the files of the run."""
         return self.index == 0
 
     def scope(self):
@@ -105,8 +107,26 @@ class OneDevice:
         return rows
 
     def gather(self, value):
-        """What each worker gave, which is anything that JSON can say: a list, in their order."""
+        """What each worker gave, which is anything that JSON can hold: a list, in their order."""
         return [value]
+
+    def require_same(self, mine):
+        """Raises CaptionerError if a worker has something else than this one.
+
+        Args:
+            mine: dict from what it is, in words, to its value, anything that JSON can hold.
+        """
+        for worker, theirs in enumerate(self.gather(mine)):
+            for what, value in theirs.items():
+                if isinstance(value, dict):  # say only which of its parts differ
+                    names = {**mine[what], **value}
+                    different = [name for name in names if value.get(name) != mine[what].get(name)]
+                else:
+                    different = value
+                require(
+                    value == mine[what],
+                    f"worker {worker} has different {what} from worker {self.index}: {different}",
+                )
 
     @contextlib.contextmanager
     def together(self):
@@ -114,12 +134,12 @@ class OneDevice:
         yield
 
     def describe(self):
-        """A line for the log; empty if there is nothing to tell."""
+        """A line for the log; empty if there is nothing to report."""
         return ""
 
 
 class Replicas(OneDevice):
-    """Copies of the model, in this process and perhaps in others, that learn as one.
+    """Copies of the model, in this process and perhaps in more processes, that learn as one.
 
     Args:
         strategy: tf.distribute.Strategy.
@@ -190,7 +210,7 @@ class Replicas(OneDevice):
         failure = None
         try:
             yield
-        except Exception as error:  # whatever it is: the others must not wait for this worker
+        except Exception as error:  # whatever it is: the other workers must not wait for this one
             failure = error
         try:
             told = self.gather(failure and (str(failure) or type(failure).__name__))
@@ -204,7 +224,7 @@ class Replicas(OneDevice):
 
     @contextlib.contextmanager
     def in_touch(self):
-        """A block that waits for other workers, and says so in one line if one is gone."""
+        """A block that waits for other workers, and reports in one line if one of them is gone."""
         import tensorflow as tf
 
         try:
@@ -216,7 +236,7 @@ class Replicas(OneDevice):
                 raise
             raise CaptionerError(
                 "another worker has stopped, or cannot be reached; the last finished epoch is "
-                "kept; go on by starting all of them with --resume"
+                "kept; continue by starting all workers with --resume"
             ) from error
 
     def describe(self):
@@ -228,7 +248,58 @@ class Replicas(OneDevice):
         )
 
 
-class _MeanFirst:
+class ReplicatedSteps:
+    """Compiled steps on replicas, each with its share of the batch; they learn as one.
+
+    Keras' own step functions cannot do it: they would clip each replica's gradients before these
+    are joined, and fail where a loss is one number for several workers (Keras 3.15).
+
+    Args:
+        model: keras.Model with an optimizer made by `Replicas.optimizer`.
+        replicas: Replicas.
+    """
+
+    def __init__(self, model, replicas):
+        import tensorflow as tf  # tf.distribute is TensorFlow's own
+
+        self.model, self.replicas = model, replicas
+        strategy = replicas.strategy
+
+        @tf.function(jit_compile=False)  # as Keras' step is, see `captioner.compiled`
+        def train(inputs, targets, weights):
+            def learn(inputs, targets, weights):
+                with tf.GradientTape() as tape:
+                    outputs = model(inputs, training=True)
+                    loss = model.compute_loss(inputs, targets, outputs, weights, training=True)
+                variables = model.trainable_variables
+                model.optimizer.apply(tape.gradient(loss, variables), variables)
+                return loss
+
+            losses = strategy.run(learn, args=(inputs, targets, weights))
+            return strategy.reduce("MEAN", losses, axis=None)
+
+        @tf.function(jit_compile=False)
+        def test(inputs, targets):
+            return model.compute_loss(
+                inputs, targets, model(inputs, training=False), training=False
+            )
+
+        self._train, self._test = train, test
+
+    def train(self, inputs, targets, weights=None):
+        """Learns from a batch, of which this worker gives its rows; returns the loss of all."""
+        split = self.replicas.split
+        with self.replicas.in_touch():
+            inputs = {name: split(value) for name, value in inputs.items()}
+            weights = None if weights is None else split(weights)
+            return float(self._train(inputs, split(targets), weights))
+
+    def test(self, inputs, targets):
+        """The loss of a batch of this worker's own, a float."""
+        return float(self._test(inputs, targets))
+
+
+class _MeanFirst(GradientsAsGiven):
     """Makes an optimizer average the gradients of all replicas first, and then clip them.
 
     Keras clips each replica's own, and sums: n replicas would not learn as one.
@@ -239,9 +310,6 @@ class _MeanFirst:
         joined = iter(known)
         grads = [None if grad is None else next(joined) for grad in grads]
         super().apply(grads, trainable_variables)
-
-    def _all_reduce_sum_gradients(self, grads_and_vars):
-        return grads_and_vars
 
 
 def _mirrored():
@@ -282,7 +350,7 @@ def _require_cluster():
         is_known = set(cluster) <= {"chief", "worker"} and len(cluster.get("chief", [1])) == 1
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise CaptionerError(
-            f"--distribute multiworker: TF_CONFIG is not understood ({error}); it is to be such as "
+            f"--distribute multiworker: TF_CONFIG is not understood ({error}); an example is "
             f"{EXAMPLE}"
         ) from error
     require(

@@ -21,7 +21,7 @@ def cached_features(captioner, paths, folder=None, batch_size=32, progress=True,
 
     The cache is one file per set, named by a hash of all that it depends on: each picture's path,
     size and time of change, the network, its weights and the picture size. It is written under
-    another name and gets its own only when complete; an interrupted computation goes on where it
+    another name and gets its own only when complete; an interrupted computation continues where it
     stopped.
 
     Args:
@@ -46,7 +46,7 @@ def cached_features(captioner, paths, folder=None, batch_size=32, progress=True,
         os.makedirs(folder, exist_ok=True)
         stored = _open(path)
         if stored is None or stored[1]:
-            with FileLock(path + ".lock"):  # another run may be at it: it is waited for
+            with FileLock(path + ".lock"):  # waits for another run that computes them
                 stored = _open(path)
                 if stored is None:
                     _compute(captioner, paths, path, batch_size, progress, view)
@@ -67,8 +67,38 @@ def cached_features(captioner, paths, folder=None, batch_size=32, progress=True,
     return features, unreadable
 
 
+def readable_features(captioner, dataset, folder=None, log=print, progress=True):
+    """The features of a data set without the pictures that cannot be read.
+
+    Args:
+        captioner, folder, progress: as `cached_features` takes them.
+        dataset: CaptionDataset.
+        log: callable. Takes a line for each picture that is skipped. Defaults to `print`.
+
+    Returns:
+        (features, dataset): float16 array, or Rows, with a row for each picture that can be read,
+        and the CaptionDataset of these pictures.
+
+    Raises:
+        CaptionerError: Of one of the sets in the data set no picture can be read.
+    """
+    features, unreadable = cached_features(
+        captioner, dataset.image_paths, folder, progress=progress
+    )
+    if not unreadable:
+        return features, dataset
+    for reason in unreadable.values():
+        log(f"note: skipped {reason}")
+    readable = [n for n in range(len(dataset)) if n not in unreadable]
+    kept = dataset.subset(readable)
+    for name in set(dataset.sets) - set(kept.sets):
+        first = unreadable[dataset.sets.index(name)]
+        raise CaptionerError(f"{name or 'data'}: no picture can be read; the first: {first}")
+    return Rows(features, readable), kept
+
+
 def _open(path):
-    """What is stored: (features, unreadable); None where nothing is, or it is damaged."""
+    """What is stored: (features, unreadable); None if nothing is, or if it is damaged."""
     state = _read_state(path + ".json")
     if state is None:
         return None
@@ -80,7 +110,7 @@ def _open(path):
 
 
 class Rows:
-    """Some rows of an array on disk, read when they are asked for.
+    """Some rows of an array on disk, read when they are needed.
 
     Args:
         features: array (pictures, ...).

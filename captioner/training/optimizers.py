@@ -4,6 +4,8 @@ import math
 
 import keras
 
+from captioner.keras_internals import variable_number
+
 
 class TwoRateAdam(keras.optimizers.Adam):
     """Adam with smaller steps for some variables; Adam's steps do not follow a scaled gradient.
@@ -21,12 +23,10 @@ class TwoRateAdam(keras.optimizers.Adam):
     def build(self, variables):
         super().build(variables)
         slow = [each for each in variables if id(each) in self._slow_variables]
-        self._slow_numbers = {self._get_variable_index(each) for each in slow}
+        self._slow_numbers = {variable_number(self, each) for each in slow}
 
     def update_step(self, gradient, variable, learning_rate):
-        # On TensorFlow this variable is not Keras' object but the one inside; its number is kept.
-        is_slow = self._get_variable_index(variable) in self._slow_numbers
-        factor = self._slow_factor if is_slow else 1.0
+        factor = self._slow_factor if variable_number(self, variable) in self._slow_numbers else 1.0
         super().update_step(gradient, variable, learning_rate * factor)
 
 

@@ -2,7 +2,7 @@
 
 Teacher forcing asks for the next word of people's captions; what counts in the end is the whole
 caption the model writes alone. Here it samples several captions of each picture, and the words of
-those that score better than the others become likelier.
+those that score better than the rest become likelier.
 
 Reference: Rennie et al. 2017, "Self-critical sequence training"; the mean of the other samples as
 baseline: Kool et al. 2019, "Buy 4 REINFORCE samples, get a baseline for free!".
@@ -24,7 +24,7 @@ class Sampler(CompiledModel):
     """Draws captions word by word from the decoder's probabilities, image dropout applied.
 
     With all of the picture the decoder knows its training pictures by heart, and what it would
-    say of those teaches little about others.
+    say of those teaches little about new ones.
 
     Args:
         captioner: Captioner.
@@ -160,7 +160,7 @@ def as_inputs(words, length):
         length: int. Columns of the result.
 
     Returns:
-        (inputs, targets): int arrays (captions, length); no word is asked for after the end.
+        (inputs, targets): int arrays (captions, length); no word is to be predicted after the end.
     """
     targets = np.zeros((len(words), max(length, words.shape[1])), "int32")
     targets[:, : words.shape[1]] = words

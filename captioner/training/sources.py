@@ -1,11 +1,13 @@
 """The data sets of a training run: found by the settings, named, and checked to go together."""
 
+import hashlib
 import itertools
 import os
 from collections import Counter
 
 from captioner.datasets import load_dataset
 from captioner.errors import require
+from captioner.text_files import read_text
 from captioner.training.config import as_list
 from captioner.vocabulary import tokenize
 
@@ -27,7 +29,7 @@ def load_sources(config):
 
     Raises:
         CaptionerError: A set cannot be read, lacks pictures to learn from or to choose by, is
-            given twice, or is in another language than the others.
+            given twice, or is in another language than the rest.
     """
     training, validation = (load_split(config, split) for split in ("train", "val"))
     if config.more_data:
@@ -75,6 +77,66 @@ def shares(config):
     if not config.data_weights:
         return {}
     return dict(zip(set_names(config), config.data_weights, strict=True))
+
+
+def first_of_each_set(dataset, most):
+    """Of each of the data sets in a CaptionDataset, at most that many pictures."""
+    return dataset.subset(sorted(n for rows in dataset.by_set().values() for n in rows[:most]))
+
+
+def read_lines(paths):
+    """The captions without pictures: the lines of text files that have words.
+
+    Args:
+        paths: str, or list of str.
+
+    Returns:
+        list of str.
+
+    Raises:
+        CaptionerError: A file cannot be read, is not UTF-8, or has no such line.
+    """
+    found = []
+    for path in as_list(paths):
+        lines = read_text(path).split("\n")
+        lines = [line.strip() for line in lines if any(map(str.isalnum, line))]
+        require(lines, f"{path}: no captions in it; give one a line")
+        found += lines
+    return found
+
+
+def require_known_words(paths, vocabulary):
+    """Raises CaptionerError for a file of captions none of whose words are in the vocabulary."""
+    for path in as_list(paths):
+        words = (word for line in read_lines(path) for word in tokenize(line))
+        require(
+            any(word in vocabulary for word in words),
+            f"{path}: none of its words are in the vocabulary, which the captions of --data give; "
+            "give captions in the same language",
+        )
+
+
+def fingerprints(config, training, validation):
+    """What tells the data of a run from other data.
+
+    Args:
+        config: TrainConfig.
+        training, validation: CaptionDataset.
+
+    Returns:
+        dict from a set with its split, such as `"flickr8k train"`, or `"text"`, to a dict as
+        `CaptionDataset.fingerprint` gives it.
+    """
+    found = {
+        f"{name} {split}".strip(): dataset.subset(rows).fingerprint()
+        for split, dataset in (("train", training), ("val", validation))
+        for name, rows in dataset.by_set().items()
+    }
+    if config.text:
+        lines = read_lines(config.text)
+        digest = hashlib.sha256("\n".join(lines).encode()).hexdigest()
+        found["text"] = {"pictures": 0, "captions": len(lines), "digest": digest}
+    return found
 
 
 def _require_different(paths):

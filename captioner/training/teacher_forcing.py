@@ -20,9 +20,9 @@ class TeacherForcing(keras.Model):
         label_smoothing: float. Share of each target spread over all words (Szegedy et al. 2016,
             section 7). Validation loss is without it. Defaults to `0.0`.
         scheduled_sampling: float. Share of the given words replaced, in training, by what the model
-            itself would have said there, so that it learns to go on from its own mistakes (Bengio
-            et al. 2015; in one pass for all words, Mihaylova & Martins 2019). `set_sampling` says
-            how much of it applies now. Defaults to `0.0`.
+            itself would have said there, so that it learns to continue after its own mistakes
+            (Bengio et al. 2015; in one pass for all words, Mihaylova & Martins 2019).
+            `set_sampling` says how much of it applies now. Defaults to `0.0`.
         seed: int or None. Seed of the sampled words. Defaults to `None`.
         text_weight: float. Weight in the loss of captions without pictures, on `text_words` and
             `text_targets` (captions, time) of the inputs and pictures imagined for them,

@@ -81,6 +81,24 @@ class WordLayer(keras.layers.Layer):
         return self.weight * ops.sum(each * is_picture) / ops.maximum(count, TINY)
 
 
+def new_word_layer(shares, weight, channels):
+    """A word layer for pictures of these words.
+
+    Args:
+        shares: float array (pictures, words), see `word_shares`; or None.
+        weight: float. What its loss is multiplied by.
+        channels: int. Size of the CNN's vectors.
+
+    Returns:
+        WordLayer, built; None without shares.
+    """
+    if shares is None:
+        return None
+    layer = WordLayer(shares.mean(axis=0, dtype=np.float32), weight, name="word_layer")
+    layer.build((None, channels))
+    return layer
+
+
 def frequent_words(captions, most):
     """The words that come most often in captions; padding, start, end and unknown are none.
 

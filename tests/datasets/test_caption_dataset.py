@@ -15,7 +15,7 @@ def test_references_are_the_captions_by_id():
     assert dataset().references() == {7: ["one"], 8: ["two", "three"], 9: ["four"]}
 
 
-def test_subset_keeps_the_order_asked_for_and_what_else_is_known():
+def test_a_subset_has_the_order_of_its_indices_and_keeps_the_rest():
     part = dataset().subset(n for n in (2, 0))
     assert len(part) == 2
     assert part == CaptionDataset([9, 7], ["9.jpg", "7.jpg"], [["four"], ["one"]], "val",

@@ -41,7 +41,7 @@ def folder(tmp_path):
 
 
 @pytest.mark.parametrize("where", [".", "annotations"])
-def test_folder_reads_the_split_asked_for_with_its_own_pictures(folder, where):
+def test_a_folder_reads_the_chosen_split_with_its_own_pictures(folder, where):
     for split in ("train", "val"):
         dataset = load_dataset(folder / where, split=split)
         assert dataset.captions == [[f"a {split} picture"]]
@@ -79,7 +79,7 @@ def test_one_id_in_two_files(folder):
     ("name", "fault"),
     [("captions_val2014.json", "is for val too"), ("captions.json", "tells no split")],
 )
-def test_several_files_that_are_no_splits(folder, name, fault):
+def test_several_files_that_are_not_splits(folder, name, fault):
     write_json(folder / "annotations" / name, coco_document({"1.jpg": ["x"]}))
     with pytest.raises(CaptionerError, match=fault):
         load_dataset(folder)

@@ -31,7 +31,7 @@ def test_a_picture_in_no_list_belongs_to_everything_only(folder):
     assert load_dataset(folder).image_ids == ["a.jpg", "b.jpg", "c.jpg", "d.jpg"]
 
 
-def test_a_list_that_is_not_there_is_no_split(folder):
+def test_a_list_that_is_missing_makes_no_split(folder):
     with pytest.raises(CaptionerError, match=r"has no split 'test'; it has train, val$"):
         load_dataset(folder / "Flickr8k.token.txt", split="test")
 

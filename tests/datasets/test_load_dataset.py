@@ -101,7 +101,7 @@ def test_two_files_of_one_format(tmp_path):
         load_dataset(tmp_path)
 
 
-def test_a_folder_without_the_format_asked_for(tmp_path):
+def test_a_folder_without_the_chosen_format(tmp_path):
     write_csv(tmp_path)
     with pytest.raises(CaptionerError, match="holds no file of format karpathy"):
         load_dataset(tmp_path, format="karpathy")

@@ -54,7 +54,7 @@ def test_in_bytes_is_the_cnn_only(tiny_captioner, tmp_path):
         assert checksums["int8"][name] == checksums["float16"][name]
 
 
-def test_what_cannot_be_converted_is_told_in_one_line(tiny_captioner, tmp_path):
+def test_what_cannot_be_converted_is_reported_in_one_line(tiny_captioner, tmp_path):
     def function(words):
         return {"words": tf.strings.upper(tf.strings.as_string(words))}  # LiteRT has no such thing
 

@@ -58,7 +58,7 @@ def test_without_the_package_it_says_what_to_install(tmp_path, tiny_captioner, m
     assert not (tmp_path / "out").exists()
 
 
-def test_what_cannot_be_converted_is_told_in_one_line(tmp_path, tiny_captioner, monkeypatch):
+def test_what_cannot_be_converted_is_reported_in_one_line(tmp_path, tiny_captioner, monkeypatch):
     import tf2onnx
 
     def refuse(*arguments, **settings):

@@ -60,7 +60,7 @@ def test_faults(fault, caption):
         "ein Hund und ein anderer Hund",
     ],
 )
-def test_what_people_write_is_no_fault(caption):
+def test_what_people_write_is_not_a_fault(caption):
     assert faults_of(caption) == []
 
 

@@ -73,7 +73,7 @@ def test_a_locale_that_was_not_set_is_not_set_after(package, monkeypatch):
     assert "LC_ALL" not in os.environ
 
 
-def test_a_scorer_that_stops_is_told_in_its_place(package):
+def test_a_scorer_that_stops_is_reported_in_its_place(package):
     value = java.meteor(REFERENCES, [["fail"]])
 
     assert value == "n/a (Meteor stopped: BrokenPipeError: gone)"

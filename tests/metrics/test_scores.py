@@ -55,7 +55,7 @@ def test_the_order_of_ids_does_not_matter():
     assert score(REFERENCES, backwards) == score(REFERENCES, CAPTIONS)
 
 
-def test_only_what_is_asked_for():
+def test_only_the_chosen_metrics():
     scores = score({1: ["a dog"]}, {1: "a dog"}, ["cider", "rouge"])
 
     assert list(scores) == ["ROUGE-L", "CIDEr"]

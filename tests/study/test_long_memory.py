@@ -6,7 +6,7 @@ import pytest
 from captioner.study import long_memory
 
 
-def test_the_word_behind_the_mark_is_asked_for():
+def test_the_label_is_the_word_after_the_mark():
     words, labels = long_memory.examples(distance=5, count=300, seed=1, up_to=True)
     assert words.shape == (300, 7)
     assert (words[:, 0] == long_memory.MARK).all()

@@ -1,4 +1,4 @@
-"""The search for settings: what it tries, keeps, cuts short and goes on with."""
+"""The search for settings: what it tries, keeps, cuts short and continues."""
 
 import csv
 import dataclasses
@@ -29,7 +29,7 @@ def trials(folder):
         return list(csv.DictReader(file))
 
 
-def test_a_search_is_kept_and_goes_on(config, tmp_path):
+def test_a_search_is_kept_and_continued(config, tmp_path):
     out, lines = tmp_path / "tune", []
     tune(config, str(out), trials=1, log=lines.append, progress=False)
     [first] = trials(out)
@@ -70,7 +70,7 @@ def test_each_fold_is_validated_on_its_own_pictures(config, tmp_path, monkeypatc
     assert "  CIDEr 0.2500, best so far 0.2500" in lines  # the mean of 0.1 to 0.4
 
 
-def test_a_bad_trial_is_cut_short_and_a_killed_one_goes_on_in_its_folder(
+def test_a_bad_trial_is_cut_short_and_a_killed_one_continues_in_its_folder(
     config, tmp_path, monkeypatch
 ):
     scores = iter([0.5, 0.6, 0.7, 0.8, 0.9, 0.1, 0.95])
@@ -100,7 +100,7 @@ def test_a_bad_trial_is_cut_short_and_a_killed_one_goes_on_in_its_folder(
     assert optuna.logging.get_verbosity() == optuna.logging.WARNING
 
 
-def test_a_search_that_goes_on_draws_other_settings(config, tmp_path, monkeypatch):
+def test_a_continued_search_draws_different_settings(config, tmp_path, monkeypatch):
     drawn = []
 
     def train(config, **rest):
@@ -117,7 +117,7 @@ def test_a_search_that_goes_on_draws_other_settings(config, tmp_path, monkeypatc
     assert len(set(drawn)) == len(drawn) == 4
 
 
-def test_a_search_of_before_goes_on_as_it_began(config, tmp_path):
+def test_an_older_search_continues_as_it_began(config, tmp_path):
     """It lacks newer settings: they are what was done before there were these."""
     before = dataclasses.replace(config, smallest_crop=0.8, text_weight=0.0, word_targets=0)
     study = _open_study(optuna, str(tmp_path), before, 0)

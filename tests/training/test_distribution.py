@@ -114,7 +114,7 @@ def alone(data, tmp_path_factory):
 
 
 def test_two_workers_learn_as_one(data, tmp_path, alone):
-    """Even when one of them is killed, which the other notices, and both go on with --resume."""
+    """Even when one of them is killed, which the other notices, and both continue with --resume."""
     out = str(tmp_path / "run")
     given = settings(data, 6, **STAGES, out=out)
     chief, other = start_two(**given)
@@ -130,7 +130,7 @@ def test_two_workers_learn_as_one(data, tmp_path, alone):
     workers = start_two(resume=True, **given)
     outputs = [each.communicate(timeout=300) for each in workers]
     assert [each.returncode for each in workers] == [0, 0], outputs
-    assert f"going on after epoch {kept}" in outputs[0][0]
+    assert f"continuing after epoch {kept}" in outputs[0][0]
     assert not outputs[1][0]  # one log is enough
     assert_same(history(out), alone)
 
@@ -154,8 +154,8 @@ def test_workers_that_differ(data, tmp_path):
     workers = start_two(second={"learning_rate": 0.02}, **given)
     outputs = [each.communicate(timeout=120) for each in workers]
     assert [each.returncode for each in workers] == [2, 2], outputs
-    assert "worker 1 has other settings than worker 0: ['--learning-rate']" in outputs[0][1]
-    assert "worker 0 has other settings than worker 1" in outputs[1][1]
+    assert "worker 1 has different settings from worker 0: ['--learning-rate']" in outputs[0][1]
+    assert "worker 0 has different settings from worker 1" in outputs[1][1]
 
 
 def test_what_one_worker_lacks_ends_both(data, tmp_path):

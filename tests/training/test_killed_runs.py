@@ -163,7 +163,7 @@ def test_no_room_for_a_checkpoint(begun):
     with SmallDisk(100_000), pytest.raises(CaptionerError) as caught:
         train(config, resume=True, log=lambda line: None, progress=False)
     assert re.search(r"last\.keras: cannot be written \(File too large\)", str(caught.value))
-    assert "go on with --resume" in str(caught.value)
+    assert "continue with --resume" in str(caught.value)
     after = files_of(begun["out"])
     assert before.pop("config.json") != after.pop("config.json")  # it may have more epochs
     assert before == after

@@ -19,8 +19,8 @@ from captioner.output.reports import learning_curves
 from captioner.training import stages
 from captioner.training.run_folder import RunFolder
 from captioner.training.self_critical import SAMPLES, Reward
-from captioner.training.sources import load_sources, set_names
-from captioner.training.validation import score_names, set_scores
+from captioner.training.set_scores import score_names, set_scores
+from captioner.training.sources import load_sources, read_lines, set_names
 from tests.datasets import SMALL, coco_document, make_colours, touch, write_json
 
 WARM, COLD = 4, 12  # pictures to learn from
@@ -412,3 +412,25 @@ def test_folds_keep_the_sets_apart(sets):
     for training, validation in _folds(TrainConfig(data=sets), 2):
         together = Counter(training.sets) + Counter(validation.sets)
         assert together == {"warm": WARM + 4, "cold": COLD + 4}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(None, "No such file"), (b"\n \n", "no captions"), (b"\xff\xfe a", "not UTF-8"),
+     (b"...\n!?\n\0\0\n", "no captions")],
+)  # fmt: skip
+def test_a_text_file_that_cannot_serve(tmp_path, content, message):
+    path, other = tmp_path / "captions.txt", tmp_path / "other.txt"
+    other.write_text("a red field")
+    if content is not None:
+        path.write_bytes(content)
+    for paths in (str(path), [str(other), str(path)]):
+        with pytest.raises(CaptionerError, match=rf"captions\.txt: .*{message}"):
+            read_lines(paths)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_a_text_file_from_any_system(tmp_path, end):
+    path = tmp_path / "captions.txt"
+    path.write_bytes(f"\ufeffa red field{end}--{end}{end}blue{end}".encode())
+    assert read_lines(str(path)) == ["a red field", "blue"]

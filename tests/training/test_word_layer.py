@@ -153,13 +153,10 @@ def test_it_learns_which_words_belong_to_a_picture():
 )
 def test_what_the_settings_ask_for(captions, settings, words):
     captioner = learner(None).captioner
-    run = SimpleNamespace(
-        config=TrainConfig(fine_tune_from="block_16_project", **settings),
-        devices=OneDevice(), captioner=captioner, train_captions=captions, training=CAPTIONS,
-        captions_a_picture=3, log=lambda line: None,
-    )  # fmt: skip
-    stage = PixelStage(run)
-    stage.prepare()
+    config = TrainConfig(fine_tune_from="block_16_project", **settings)
+    data = SimpleNamespace(captions=captions, training=CAPTIONS, captions_a_picture=3)
+    stage = PixelStage(config, captioner, data, OneDevice(), print, progress=False)
+    stage.prepare(own_cache=None)
     layer = stage.model.word_layer
     assert (layer and layer.logits.units) == words
     asked = {id(variable) for variable in stage.model.variables}

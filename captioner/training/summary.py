@@ -1,0 +1,66 @@
+"""What a run reports before its first epoch."""
+
+from captioner.training.history_files import left_out
+from captioner.training.sources import shares
+from captioner.vocabulary import UNKNOWN
+
+
+def summary(config, captioner, data, stages, devices):
+    """Where a run learns, and the sizes of what it learns from and of what learns.
+
+    Args:
+        config: TrainConfig.
+        captioner: Captioner.
+        data: TrainingData.
+        stages: list of Stage classes, those of the run.
+        devices: OneDevice or Replicas.
+
+    Yields:
+        str. Lines for the log.
+    """
+    if config.out:
+        yield from (f"note: {line}" for line in left_out())
+    if devices.describe():
+        yield devices.describe()
+    yield (
+        f"{len(data.training)} pictures with {len(data.captions)} captions to learn from, "
+        f"{len(data.validation)} pictures to choose by; vocabulary {len(captioner.vocabulary)} "
+        f"(words seen at least {config.min_count} times)"
+    )
+    if len(data.training.by_set()) > 1:
+        yield from _of_each_set(config, data)
+    if data.text:
+        yield from _of_text(data, stages)
+    if data.captions.cut:
+        yield (
+            f"note: {data.captions.cut} captions are longer than {config.max_length} words and "
+            "were cut"
+        )
+    yield (
+        f"{config.encoder} {captioner.encoder.count_params():,} weights, decoder "
+        f"({config.cell}, {config.implementation}) {captioner.decoder.count_params():,}"
+    )
+
+
+def _of_each_set(config, data):
+    """What each of several data sets brings."""
+    weights, chosen_by = shares(config), data.validation.by_set()
+    for name, rows in data.training.by_set().items():
+        captions = sum(len(data.training.captions[n]) for n in rows)
+        share = weights.get(name, captions / len(data.captions))
+        yield (
+            f"{name}: {len(rows)} pictures with {captions} captions, {100 * share:.1f} % of what "
+            f"is learned from; {len(chosen_by.get(name, ()))} pictures to choose by"
+        )
+
+
+def _of_text(data, stages):
+    """How many captions have no pictures, and how many of their words are unknown."""
+    counts = data.text.word_counts()[UNKNOWN:]  # the unknown word comes before the known ones
+    unknown = 100 * counts[0] / max(1, counts.sum())
+    yield (
+        f"{len(data.text)} captions without pictures; {unknown:.1f} % of their words are not in "
+        "the vocabulary"
+    )
+    if not any(stage.learns_from_text(data.config) for stage in stages):
+        yield "note: no stage learns from --text; give --text-epochs, or --text-weight"

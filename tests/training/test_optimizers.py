@@ -1,0 +1,32 @@
+"""Learning rates, and the optimizer that has two."""
+
+import keras
+import numpy as np
+import pytest
+
+from captioner.training.optimizers import TwoRateAdam, learning_rate_at, plateau_factor
+
+
+def test_learning_rate_rises_then_falls():
+    rates = [learning_rate_at(step, 100, 1.0, "cosine", 0.1) for step in range(100)]
+    assert rates[0] == pytest.approx(0.1)
+    assert max(rates) == rates[9] == 1.0
+    assert rates[10:] == sorted(rates[10:], reverse=True)
+    assert rates[-1] < 0.001
+    assert learning_rate_at(90, 100, 1.0, "constant", 0.1) == 1.0
+
+
+def test_the_learning_rate_halves_on_a_plateau():
+    assert plateau_factor([]) == plateau_factor([0.1, 0.2, 0.1]) == 1
+    assert plateau_factor([0.1, 0.2, 0.1, 0.2]) == 0.5  # equal is no better
+    assert plateau_factor([0.1, 0.2, 0.1, 0.2, 0.1]) == 0.5  # the wait begins anew
+    assert plateau_factor([0.2, 0.1, 0.1, 0.3, 0.1, 0.1]) == 0.25
+    assert learning_rate_at(90, 100, 1.0, "plateau", 0.1) == 1.0
+
+
+def test_slow_variables_move_less():
+    slow, fast = keras.Variable([1.0]), keras.Variable([1.0])
+    optimizer = TwoRateAdam([slow], 0.1, learning_rate=0.01)
+    optimizer.apply([np.ones(1, "float32")] * 2, [slow, fast])
+    assert 1 - float(fast[0]) == pytest.approx(0.01, rel=1e-3)
+    assert 1 - float(slow[0]) == pytest.approx(0.001, rel=1e-3)
