@@ -86,7 +86,7 @@ def main():
             start = time.perf_counter()
             pictures = run()
             found[name].append(pictures / (time.perf_counter() - start))
-    print("| what | pictures/s | caption.py is times as fast |\n|---|---|---|")
+    print("| what | pictures/s | caption.py is faster by a factor of |\n|---|---|---|")
     rates = {name: median(each[1:]) for name, each in found.items()}
     ours = rates["caption.py (LiteRT)"]
     for name, rate in rates.items():

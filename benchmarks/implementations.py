@@ -55,7 +55,7 @@ def main():
                 model.train({"words": inputs, "image": image}, targets)
             found[key].append(words / (time.perf_counter() - start))
     rates = {key: median(each[1:]) for key, each in found.items()}
-    print("| cell | run | custom, words/s | keras, words/s | custom is times as fast |")
+    print("| cell | run | custom, words/s | keras, words/s | custom is faster by a factor of |")
     print("|---|---|---|---|---|")
     for cell, is_eager in dict.fromkeys(key[:2] for key in rates):
         custom, other = (rates[cell, is_eager, name] for name in ("custom", "keras"))

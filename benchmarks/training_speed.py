@@ -163,7 +163,7 @@ def main():
             found[name].append(
                 in_a_process_of_its_own("benchmarks.training_speed", name, arguments)
             )
-    print("| what | words/s | ours is times as fast |\n|---|---|---|")
+    print("| what | words/s | ours is faster by a factor of |\n|---|---|---|")
     rates = {name: median(each) for name, each in found.items()}
     for name, rate in rates.items():
         print(f"| {name} | {rate:,.0f} | {rates['ours'] / rate:.2f} |")

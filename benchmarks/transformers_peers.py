@@ -102,7 +102,7 @@ def main():
         for name, rates in found.items():
             rates.append(in_a_process_of_its_own(module, name, ["--photos", options.photos]))
     rates = {name: median(each) for name, each in found.items()}
-    print("| what | pictures/s | captioner is times as fast |\n|---|---|---|")
+    print("| what | pictures/s | captioner is faster by a factor of |\n|---|---|---|")
     for name, rate in rates.items():
         print(f"| {name} | {rate:.2f} | {rates['captioner'] / rate:.0f} |")
 

@@ -23,7 +23,7 @@ from captioner.model_file import WEIGHTS, check_model_file
 from captioner.presets import find_model
 from captioner.vocabulary import END, PAD, START, Vocabulary
 
-LONGEST = 60  # words of a caption whose probability is asked for
+LONGEST = 60  # words of a caption whose probability is computed
 
 
 @keras.saving.register_keras_serializable(package="captioner")
@@ -37,7 +37,7 @@ class Captioner(Generation, keras.Model):
         generation: dict. The settings `generate` takes when none are given: method, beam_size,
             length_penalty, max_length, no_repeat_ngram, no_repeat_word. Defaults to beam search
             with 3 beams.
-        about: dict. What the file should tell of its training; kept as it is. Defaults to `{}`.
+        about: dict. Facts about its training, kept in the file as they are. Defaults to `{}`.
         version: str or None. Of this project, in a file; not kept. Defaults to `None`.
 
     Call arguments:
@@ -77,7 +77,7 @@ class Captioner(Generation, keras.Model):
         return self.decoder(inputs["words"], image, training=training)
 
     def see(self, pixels, training=False):
-        """What the decoder wants of pixels (pictures, size, size, 3): the mean of the regions,
+        """What the decoder takes of pixels (pictures, size, size, 3): the mean of the regions,
         (pictures, channels), or, with attention, the regions, (pictures, regions, channels)."""
         regions = self.encoder(pixels, training=training)
         return self.encoder.pool(regions) if self.decoder.attention == "none" else regions
@@ -201,8 +201,8 @@ class Captioner(Generation, keras.Model):
 def load(name, implementation=None):
     """Opens a captioner.
 
-    The file is looked through before Keras opens it (`captioner.model_file`), so that one from a
-    stranger runs no code, and a damaged one is told.
+    The file is checked before Keras opens it (`captioner.model_file`), so that a file from a
+    stranger runs no code, and damage is reported.
 
     Args:
         name: str. A .keras file, the name of a shipped model, or a folder that
@@ -221,7 +221,7 @@ def load(name, implementation=None):
     """
     path = find_model(name)
     if is_exported(path):
-        require(not implementation, f"{path}: is exported, and has no other implementation")
+        require(not implementation, f"{path}: an exported model has no other implementation")
         return LiteCaptioner(path)
     version = check_model_file(path)
     try:

@@ -95,9 +95,6 @@ class ImageCell(keras.layers.Layer):
         """
         return ()
 
-    def compute_output_shape(self, words_shape, image_shape):
-        return (*words_shape[:-1], self.units)
-
     def get_config(self):
         return {
             **super().get_config(),

@@ -1,6 +1,6 @@
 """Compiled functions of a model, on whichever backend Keras runs.
 
-Whether XLA compiles is settled here. TensorFlow goes without: on CPUs XLA makes the recurrence half
+Whether XLA compiles is decided here. TensorFlow does without: on CPUs XLA makes the recurrence half
 as fast, the CNN a quarter, and takes many seconds to compile each shape (measured). On JAX nothing
 else compiles, and a model without it is computed operation by operation.
 """
@@ -40,10 +40,10 @@ class CompiledModel(keras.Model):
 
 
 def rows_for(rows, fewest=16):
-    """How many rows a compiled function is given where it is to compute some.
+    """How many rows to give a compiled function that is to compute some.
 
-    On JAX a power of two, for it compiles anew for each number of them: a beam search has other
-    rows at every step.
+    On JAX a power of two, because it compiles anew for each number of rows, and a beam search has
+    another number at every step.
 
     Args:
         rows: int.

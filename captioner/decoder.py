@@ -101,7 +101,7 @@ class Decoder(keras.layers.Layer):
         return (logits, weights) if return_attention else logits
 
     def learn_pictures(self, trainable):
-        """Says whether the layers that prepare the picture learn: without one they cannot."""
+        """Sets whether the layers that prepare the picture learn; without pictures they cannot."""
         if self.image_units:
             self.image_norm.trainable = self.image_projection.trainable = trainable
 
@@ -178,7 +178,7 @@ class Decoder(keras.layers.Layer):
         return found
 
     def copy_weights_from(self, other):
-        """Takes the weights of a decoder of the same sizes, of whichever implementation."""
+        """Takes the weights of a decoder of the same sizes, of either implementation."""
         for name in ("word_vectors", "logits") + ("image_norm", "image_projection") * bool(
             self.image_units
         ):
@@ -189,9 +189,9 @@ class Decoder(keras.layers.Layer):
                 mine.attention.set_weights(theirs.attention.get_weights())
 
     def with_vocabulary_size(self, size):
-        """A decoder with as much learned that has room for more words, after those it knows.
+        """A decoder with the same weights and room for more words, after those it knows.
 
-        A new word starts as likely as the mean of the others.
+        A new word starts as likely as the mean of the known ones.
         """
         wider = Decoder.from_config({**self.get_config(), "vocabulary_size": size})
         known = self.vocabulary_size

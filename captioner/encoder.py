@@ -40,9 +40,9 @@ CAFFE_MEAN_BGR = (103.939, 116.779, 123.68)
 class Encoder(keras.layers.Layer):
     """Pixels to regions, by a CNN without its classification head.
 
-    Pixels are the same for every network: RGB, 0 to 255; what a network wants is done inside, so
-    that training, captioning and export cannot differ. Batch normalisation always runs on its
-    stored statistics, also while the network is fine-tuned.
+    Pixels are the same for every network: RGB, 0 to 255; the encoder converts them to what its
+    network expects, so that training, captioning and export cannot differ. Batch normalisation
+    always runs on its stored statistics, also while the network is fine-tuned.
 
     Args:
         backbone: str. A key of `BACKBONES`. Defaults to `"efficientnet_v2_b0"`.

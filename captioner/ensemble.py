@@ -1,4 +1,4 @@
-"""Several captioners that agree on every word."""
+"""Several captioners that choose every word together."""
 
 from itertools import chain
 

@@ -1,7 +1,7 @@
-"""What a .keras file has to be before Keras opens it: it may come from anyone, or be damaged.
+"""Checks a .keras file before Keras opens it: it may come from anyone, or be damaged.
 
 Keras builds whatever classes a file names, and where it cannot read the weights in one piece it
-reads them without looking at their checksum. So a captioner's file is looked through first: it has
+reads them without looking at their checksum. So a captioner's file is checked first: it has
 the three members of every .keras file and no other, their checksums are right, it names no class
 but ours, and its weights are plain arrays that lie in it and are as large as they say.
 """
@@ -25,7 +25,7 @@ LARGEST_LAYER = 2**14  # units of a layer, where the weights have no axis that l
 
 
 def check_model_file(path):
-    """Looks through a .keras file.
+    """Checks a .keras file.
 
     Args:
         path: str.
@@ -34,12 +34,14 @@ def check_model_file(path):
         str: the version of this project that wrote the file, `"0.1"` or later.
 
     Raises:
-        CaptionerError: The file is damaged, or something else than a captioner's.
+        CaptionerError: The file is damaged, or is not a captioner's.
     """
     try:
         members = _members(path)
         model = json.loads(members[CONFIG])
-        require(isinstance(model, dict) and "class_name" in model, "its config.json is no model's")
+        require(
+            isinstance(model, dict) and "class_name" in model, "its config.json is not a model's"
+        )
         require(
             (model.get("module"), model["class_name"]) == ("captioner.captioner", "Captioner"),
             "a Keras model, but not a captioner; train one with train.py",
@@ -89,7 +91,7 @@ def _require_our_classes(value):
             require(
                 found in CLASSES,
                 f"it names {'.'.join(map(str, found))}, which no captioner needs; such a file may "
-                "run code of others, and is not opened",
+                "run someone else's code, and is not opened",
             )
         for each in value.values():
             _require_our_classes(each)
@@ -98,7 +100,7 @@ def _require_our_classes(value):
 def _axis_and_count(content):
     """The longest axis of all weights, and how many numbers they are, once they are known to be
     plain arrays in this file."""
-    links, arrays = [], []  # h5py takes it ill if an error is raised while it visits
+    links, arrays = [], []  # h5py fails where an error is raised while it visits
     with h5py.File(io.BytesIO(content), "r") as weights:
         weights.visititems_links(lambda name, link: links.append((name, link)))
         for name, link in links:
@@ -107,9 +109,9 @@ def _axis_and_count(content):
         arrays = [(name, each) for name, each in arrays if isinstance(each, h5py.Dataset)]
         for name, each in arrays:
             is_plain = each.dtype.kind in "fiu" and not (each.external or each.is_virtual)
-            require(is_plain, f"its weight {name[:80]!r} is no plain array")
+            require(is_plain, f"its weight {name[:80]!r} is not a plain array")
         size = sum(each.nbytes for _, each in arrays)
-        require(size <= len(content), "its weights are said to be larger than the file")
+        require(size <= len(content), "its weights claim to be larger than the file")
         longest = max((axis for _, each in arrays for axis in each.shape), default=0)
         return longest, sum(each.size for _, each in arrays)
 
@@ -131,7 +133,7 @@ def _require_sizes(config, longest, count):
         value = decoder.get(name, 0)
         require(
             0 <= value <= max(longest, LARGEST_LAYER),
-            f"its {name} is said to be {value}, its weights are of at most {longest}",
+            f"its config says {name} {value}, but its weights have at most {longest} in a row",
         )
     least = decoder["layers"] * decoder["units"] ** 2
     least += decoder["vocabulary_size"] * (decoder["units"] + decoder["embedding"])

@@ -80,6 +80,23 @@ def make_captioner():
     return Captioner(encoder, decoder, vocabulary)
 
 
+@pytest.fixture(scope="session")
+def attentive(small_mobilenet):
+    """An untrained captioner that looks at 2 x 2 regions."""
+    import keras
+
+    from captioner import Captioner, Decoder, Encoder, Vocabulary
+
+    keras.utils.set_random_seed(0)
+    vocabulary = Vocabulary(["a", "dog", "cat", "runs", "on", "grass"])
+    encoder = Encoder("mobilenet_v2", size=64)
+    decoder = Decoder(
+        len(vocabulary), encoder.channels, units=8, embedding=6, image_units=5,
+        attention="additive", attention_units=4, attention_penalty=0.5,
+    )  # fmt: skip
+    return Captioner(encoder, decoder, vocabulary)
+
+
 @pytest.fixture
 def model(tiny_captioner, tmp_path):
     """The file of `tiny_captioner`."""

@@ -1,17 +1,16 @@
-"""Attention: against its equations in NumPy, inside every cell, and as what a caption tells."""
+"""Attention: against its equations in NumPy, and inside every cell."""
 
-import keras
 import numpy as np
 import pytest
+from keras import ops
 
-from captioner import Captioner, Decoder, Encoder, Vocabulary, load
 from captioner.attention import AdditiveAttention
 from captioner.errors import CaptionerError
 from captioner.recurrent import UNROLL_LIMIT, ImageRNN
 from captioner.training.teacher_forcing import TeacherForcing, unseen, word_loss
 from captioner.vocabulary import END, START
-from tests.by_heart import learn_by_heart
-from tests.test_recurrent import CELLS, numpy_step
+from tests.layers import run_layer_test
+from tests.test_cells import CELLS, numpy_step
 
 BATCH, TIME, EMBED, REGIONS, FEATURES, UNITS, SIZE = 3, 5, 4, 9, 6, 7, 8
 rng = np.random.default_rng(0)
@@ -121,91 +120,6 @@ def test_unseen_regions_cost():
     assert float(unseen(weights, mask)) == pytest.approx((0.25**2 + 1) / 2)
 
 
-def decoder_for(**settings):
-    return Decoder(
-        9, 6, units=32, embedding=16, attention="additive", attention_units=SIZE, **settings
-    )
-
-
-@pytest.mark.parametrize(
-    ("cell", "implementation", "layers"),
-    [("lstm", "custom", 1), pytest.param("gru", "keras", 2, marks=pytest.mark.long)],
-)
-def test_a_few_captions_are_learned_by_heart_and_said_word_for_word(cell, implementation, layers):
-    keras.utils.set_random_seed(0)
-    decoder = decoder_for(cell=cell, implementation=implementation, layers=layers)
-    learn_by_heart(decoder, rng.normal(size=(4, REGIONS, 6)).astype("float32"))
-
-
-@pytest.mark.parametrize("attention", ["none", "additive"])
-def test_captions_of_one_picture_share_it(attention):
-    decoder = decoder_for(layers=2) if attention == "additive" else Decoder(9, 6, units=32)
-    words = rng.integers(4, 9, size=(6, 5))
-    images = rng.normal(size=(3, *((REGIONS,) if attention == "additive" else ()), 6))
-    images = images.astype("float32")
-    shared = decoder(words, images)
-    np.testing.assert_allclose(shared, decoder(words, np.repeat(images, 2, axis=0)), atol=1e-5)
-
-
-@pytest.fixture(scope="module")
-def attentive():
-    """An untrained captioner that looks at 2 x 2 regions."""
-    keras.utils.set_random_seed(0)
-    vocabulary = Vocabulary(["a", "dog", "cat", "runs", "on", "grass"])
-    encoder = Encoder("mobilenet_v2", size=64)
-    decoder = Decoder(
-        len(vocabulary), encoder.channels, units=8, embedding=6, image_units=5,
-        attention="additive", attention_units=4, attention_penalty=0.5,
-    )  # fmt: skip
-    return Captioner(encoder, decoder, vocabulary)
-
-
-def pictures(count):
-    return [rng.integers(0, 255, size=(64, 64, 3)).astype("uint8") for _ in range(count)]
-
-
-@pytest.mark.parametrize("method", ["greedy", "beam", "sample"])
-def test_details_tell_where_each_word_looked(attentive, method):
-    captions = attentive.generate(pictures(3), method=method, max_length=6, return_details=True)
-    for caption in captions:
-        assert caption.attention.shape == (len(caption.words), 2, 2)
-        np.testing.assert_allclose(caption.attention.sum(axis=(1, 2)), 1, rtol=1e-5)
-
-
-def test_the_attention_told_is_that_of_the_steps(attentive):
-    [picture] = pictures(1)
-    beams = attentive.generate(
-        picture, method="beam", beam_size=3, n_best=2, max_length=6, return_details=True
-    )
-    regions = attentive.encode(picture[None])
-    decoder = attentive.decoder
-    for caption in beams:
-        (values, keys), states = decoder.start(regions)
-        last = START
-        for word, told in zip(caption.words, caption.attention, strict=True):
-            _, weights = decoder.recurrent[0].attention(states[0], values, keys)
-            np.testing.assert_allclose(told.reshape(-1), weights[0], atol=1e-5)
-            _, states = decoder.step(np.array([last]), [values, keys], states)
-            last = attentive.vocabulary.encode(word)[0]
-
-
-def test_no_details_no_attention(attentive, tiny_captioner):
-    [(_, _, [caption, *_])] = attentive.generate_all(pictures(1))
-    assert caption.attention is None
-    assert tiny_captioner.generate(pictures(1)[0], return_details=True).attention is None
-
-
-def test_a_saved_captioner_looks_the_same_under_either_implementation(attentive, tmp_path):
-    attentive.save(tmp_path / "model.keras")
-    images = pictures(2)
-    wanted = attentive.generate(images, return_details=True)
-    for implementation in ("custom", "keras"):
-        found = load(tmp_path / "model.keras", implementation).generate(images, return_details=True)
-        for one, other in zip(wanted, found, strict=True):
-            assert one.text == other.text
-            np.testing.assert_allclose(one.attention, other.attention, atol=1e-5)
-
-
 def test_the_penalty_is_part_of_the_training_loss_alone(attentive):
     model = TeacherForcing(attentive)
     words = np.array([[START, 4, 5, 0], [START, 6, 0, 0]])
@@ -220,3 +134,20 @@ def test_the_penalty_is_part_of_the_training_loss_alone(attentive):
     loss = float(model.compute_loss(y=targets, y_pred=output))
     penalty = 0.5 * float(unseen(weights, words != 0))
     assert loss == pytest.approx(float(word_loss(targets, output["logits"])) + penalty, rel=1e-5)
+
+
+def test_as_a_layer():
+    def call(attention, hidden, regions):
+        image, weights = attention(hidden, regions, attention.keys(regions))
+        return ops.concatenate([image, weights], axis=-1)
+
+    _, regions = example()
+    hidden = rng.normal(size=(BATCH, UNITS)).astype("float32")
+    run_layer_test(
+        AdditiveAttention,
+        {"units": SIZE},
+        [hidden, regions],
+        (BATCH, FEATURES + REGIONS),
+        shapes=[hidden.shape, regions.shape],
+        call=call,
+    )

@@ -1,3 +1,5 @@
+"""The captioner: pictures in, sentences out; its file; what it makes of captions that are given."""
+
 import os
 import subprocess
 import sys
@@ -8,7 +10,9 @@ import numpy as np
 import pytest
 
 from captioner import Captioner, CaptionerError, Decoder, Encoder, Vocabulary, load
-from captioner.images import ImageError
+from captioner.captioner import LONGEST
+from captioner.images import ImageError, read_image
+from captioner.vocabulary import END, START
 
 
 @pytest.fixture
@@ -54,17 +58,6 @@ def test_a_saved_captioner_opens_with_either_implementation(tmp_path, pictures, 
         np.testing.assert_allclose(
             [each.score for each in found], [each.score for each in wanted], atol=1e-5
         )
-
-
-@pytest.mark.parametrize("attention", ["none", "additive"])
-def test_what_happens_inside_a_stack_of_layers(attention):
-    decoder = Decoder(9, 6, units=5, embedding=4, image_units=3, layers=2, attention=attention)
-    words = np.array([[1, 4, 5], [1, 6, 7]])
-    shape = (2, 6) if attention == "none" else (2, 4, 6)
-    image = np.random.default_rng(0).normal(size=shape).astype("float32")
-    first, second = decoder.trace(words, image)
-    assert first["forget_gate"].shape == second["memory"].shape == (2, 3, 5)
-    np.testing.assert_allclose(decoder.logits(second["hidden"]), decoder(words, image), atol=1e-5)
 
 
 def test_half_precision_storage_is_half_the_size(tmp_path, tiny_captioner, pictures):
@@ -157,32 +150,6 @@ def test_files_that_are_no_captioner(tmp_path, tiny_captioner):
         load(tmp_path)
 
 
-def test_frozen_means_frozen_and_fine_tuning_spares_batch_normalisation(real_mobilenet):
-    encoder = Encoder("mobilenet_v2", size=32)
-    assert (encoder.regions, encoder.channels) == (1, 1280)  # and so the stand-in of other tests
-    assert encoder.trainable_variables == []
-    encoder.unfreeze_from("all")
-    trainable = {layer.name for layer in encoder.network.layers if layer.trainable}
-    assert "Conv1" in trainable
-    assert not any("BN" in name for name in trainable)
-    encoder.unfreeze_from("block_16_project")
-    assert not encoder.network.get_layer("Conv1").trainable
-    frozen, free = encoder.network.non_trainable_variables, encoder.network.trainable_variables
-    assert any("moving_mean" in variable.path for variable in frozen)
-    frozen_before = [np.array(each) for each in frozen]
-    free_before = [np.array(each) for each in free]
-    model = keras.Sequential([encoder])  # fit would let batch normalisation learn, given the chance
-    model.compile(optimizer="adam", loss="mse")
-    pixels = np.random.default_rng(0).uniform(0, 255, (4, 32, 32, 3))
-    model.fit(pixels, np.ones((4, 1, encoder.channels)), verbose=0)
-    for old, new in zip(frozen_before, frozen, strict=True):
-        np.testing.assert_array_equal(old, new)
-    moved = [not np.array_equal(old, new) for old, new in zip(free_before, free, strict=True)]
-    assert all(moved)
-    with pytest.raises(CaptionerError, match="no such layer"):
-        encoder.unfreeze_from("nowhere")
-
-
 def test_a_sampled_caption_depends_on_its_picture_alone(tiny_captioner, pictures):
     first, second, *_ = pictures
     sampling = {"method": "sample", "temperature": 3.0, "seed": 5}
@@ -198,3 +165,75 @@ def test_a_sampled_caption_depends_on_its_picture_alone(tiny_captioner, pictures
     assert [mixed[0], *mixed[2:]] == [*alone, alone[0]]
     others = {tiny_captioner.generate(first, **{**sampling, "seed": n}) for n in range(5)}
     assert len(others) > 1
+
+
+@pytest.mark.parametrize("method", ["greedy", "beam", "sample"])
+def test_details_tell_where_each_word_looked(attentive, pictures, method):
+    captions = attentive.generate(pictures[:3], method=method, max_length=6, return_details=True)
+    for caption in captions:
+        assert caption.attention.shape == (len(caption.words), 2, 2)
+        np.testing.assert_allclose(caption.attention.sum(axis=(1, 2)), 1, rtol=1e-5)
+
+
+def test_the_attention_told_is_that_of_the_steps(attentive, pictures):
+    picture = pictures[0]
+    beams = attentive.generate(
+        picture, method="beam", beam_size=3, n_best=2, max_length=6, return_details=True
+    )
+    regions = attentive.encode(read_image(picture, (64, 64))[None])
+    decoder = attentive.decoder
+    for caption in beams:
+        (values, keys), states = decoder.start(regions)
+        last = START
+        for word, told in zip(caption.words, caption.attention, strict=True):
+            _, weights = decoder.recurrent[0].attention(states[0], values, keys)
+            np.testing.assert_allclose(told.reshape(-1), weights[0], atol=1e-5)
+            _, states = decoder.step(np.array([last]), [values, keys], states)
+            last = attentive.vocabulary.encode(word)[0]
+
+
+def test_no_details_no_attention(attentive, tiny_captioner, pictures):
+    [(_, _, [caption, *_])] = attentive.generate_all(pictures[:1])
+    assert caption.attention is None
+    assert tiny_captioner.generate(pictures[0], return_details=True).attention is None
+
+
+def test_a_saved_captioner_looks_the_same_under_either_implementation(
+    attentive, pictures, tmp_path
+):
+    attentive.save(tmp_path / "model.keras")
+    images = pictures[:2]
+    wanted = attentive.generate(images, return_details=True)
+    for implementation in ("custom", "keras"):
+        found = load(tmp_path / "model.keras", implementation).generate(images, return_details=True)
+        for one, other in zip(wanted, found, strict=True):
+            assert one.text == other.text
+            np.testing.assert_allclose(one.attention, other.attention, atol=1e-5)
+
+
+def test_the_probability_of_a_caption_is_the_product_of_its_steps(attentive, pictures):
+    """Of captions of different lengths, and of one that is cut and so has no end."""
+    model = attentive
+    captions = [["a dog runs", "grass"], ["", "a zebra on grass " * LONGEST]]
+    image = model.encode(np.stack([read_image(each, (64, 64)) for each in pictures[:2]]))
+    found = model.log_probabilities(image, captions)
+    assert found.shape == (2, 2)
+    for row, texts in enumerate(captions):
+        for column, text in enumerate(texts):
+            context, state = model.start(image[row : row + 1])
+            words = [*model.vocabulary.encode(text), END][:LONGEST]
+            last, total = START, 0.0
+            for word in words:
+                log_probs, state = model.step(np.array([last]), context, state)
+                last, total = word, total + log_probs[0, word]
+            assert found[row, column] == pytest.approx(total, rel=1e-4)
+
+
+def test_wrong_parts_are_refused(tiny_captioner, tmp_path):
+    with pytest.raises(CaptionerError, match="vocabulary of 5 words for a decoder of 11"):
+        Captioner(tiny_captioner.encoder, tiny_captioner.decoder, Vocabulary(["a"]))
+    with pytest.raises(CaptionerError, match=r"model\.h5: a model's file name ends in \.keras"):
+        tiny_captioner.save(tmp_path / "model.h5")
+    tiny_captioner.save(tmp_path / "model.keras")
+    with pytest.raises(CaptionerError, match="exists already"):
+        tiny_captioner.save(tmp_path / "model.keras", overwrite=False)

@@ -1,12 +1,25 @@
 """The decoder: what it sees, what it learns, what training hides from it."""
 
+import dataclasses
+import inspect
+
 import keras
 import numpy as np
 import pytest
 
+from captioner.cells import CELLS
 from captioner.decoder import Decoder
+from captioner.decoder_settings import (
+    ARCHITECTURE,
+    CHANGEABLE,
+    DECODER_SETTINGS,
+    SIZES,
+    DecoderSettings,
+)
+from captioner.recurrent import ATTENTIONS, RUNNERS
 from captioner.training.teacher_forcing import word_loss
 from tests.by_heart import learn_by_heart
+from tests.layers import run_layer_test
 
 rng = np.random.default_rng(0)
 
@@ -70,3 +83,104 @@ def test_without_a_picture_i_is_zero(attention):
         weights = layer.equation_weights()
         layer.set_equation_weights({**weights, "w_ih": weights["w_ih"] + 1})
     np.testing.assert_allclose(decoder(words, None), wanted, atol=1e-6)
+
+
+def decoder_for(**settings):
+    return Decoder(
+        9, 6, units=32, embedding=16, attention="additive", attention_units=8, **settings
+    )
+
+
+@pytest.mark.parametrize(
+    ("cell", "implementation", "layers"),
+    [("lstm", "custom", 1), pytest.param("gru", "keras", 2, marks=pytest.mark.long)],
+)
+def test_a_few_captions_are_learned_by_heart_and_said_word_for_word(cell, implementation, layers):
+    keras.utils.set_random_seed(0)
+    decoder = decoder_for(cell=cell, implementation=implementation, layers=layers)
+    learn_by_heart(decoder, rng.normal(size=(4, 9, 6)).astype("float32"))
+
+
+@pytest.mark.parametrize("attention", ["none", "additive"])
+def test_captions_of_one_picture_share_it(attention):
+    decoder = decoder_for(layers=2) if attention == "additive" else Decoder(9, 6, units=32)
+    words = rng.integers(4, 9, size=(6, 5))
+    images = rng.normal(size=(3, *((9,) if attention == "additive" else ()), 6))
+    images = images.astype("float32")
+    shared = decoder(words, images)
+    np.testing.assert_allclose(shared, decoder(words, np.repeat(images, 2, axis=0)), atol=1e-5)
+
+
+@pytest.mark.parametrize("attention", ["none", "additive"])
+def test_what_happens_inside_a_stack_of_layers(attention):
+    decoder = Decoder(9, 6, units=5, embedding=4, image_units=3, layers=2, attention=attention)
+    words = np.array([[1, 4, 5], [1, 6, 7]])
+    shape = (2, 6) if attention == "none" else (2, 4, 6)
+    image = np.random.default_rng(0).normal(size=shape).astype("float32")
+    first, second = decoder.trace(words, image)
+    assert first["forget_gate"].shape == second["memory"].shape == (2, 3, 5)
+    np.testing.assert_allclose(decoder.logits(second["hidden"]), decoder(words, image), atol=1e-5)
+
+
+@pytest.mark.parametrize("image_units", [5, 0])
+@pytest.mark.parametrize("attention", ["none", "additive"])
+def test_as_a_layer(attention, image_units):
+    settings = {"vocabulary_size": 9, "image_features": 6, "units": 7, "embedding": 4,
+                "image_units": image_units, "layers": 2, "attention": attention,
+                "attention_units": 3, "dropout": 0.1, "seed": 1}  # fmt: skip
+    words = np.array([[1, 4, 5, 6], [1, 7, 0, 0]], "int32")
+    image = rng.normal(size=(2, 6) if attention == "none" else (2, 9, 6)).astype("float32")
+    run_layer_test(Decoder, settings, [words, image], (2, 4, 9))
+
+
+def test_its_settings_are_those_that_are_declared():
+    """In its signature, its attributes and its config, with the declared defaults."""
+    decoder = Decoder(9, 6)
+    declared = dataclasses.asdict(DecoderSettings())
+    assert {name: getattr(decoder, name) for name in declared} == declared
+    sizes, config = {"vocabulary_size": 9, "image_features": 6}, decoder.get_config()
+    assert set(config) == {"name", "trainable", "dtype", *sizes, *declared}
+    assert config.items() >= (sizes | declared).items()
+    parameters = inspect.signature(Decoder).parameters
+    assert list(parameters) == [*sizes, *declared, "kwargs"]
+    assert {name: parameters[name].default for name in declared} == declared
+    assert Decoder(9, 6, units=5, name="mine").name == "mine"
+    with pytest.raises(ValueError, match="hyperloop"):
+        Decoder(9, 6, hyperloop=True)
+
+
+def test_the_choices_declared_are_those_there_are():
+    choices = {name: DECODER_SETTINGS[name].metadata["choices"] for name in DECODER_SETTINGS}
+    assert choices["cell"] == tuple(CELLS)
+    assert choices["implementation"] == tuple(RUNNERS)
+    assert choices["attention"] == ATTENTIONS
+
+
+@pytest.mark.parametrize("name", ARCHITECTURE)
+def test_weights_settle_the_architecture(name):
+    """Each such setting, changed, makes other weights; where the names are wrong, none do."""
+    small = {"units": 5, "embedding": 4, "image_units": 3, "attention": "additive",
+             "attention_units": 2}  # fmt: skip
+    changed = {"cell": "gru", "attention": "none", "layers": 2}.get(name) or small[name] + 1
+    one, other = Decoder(9, 6, **small), Decoder(9, 6, **small | {name: changed})
+    assert shapes_of(one) != shapes_of(other)
+
+
+@pytest.mark.parametrize("name", CHANGEABLE)
+def test_what_may_change_leaves_the_weights(name):
+    """A decoder that differs in it takes the weights of the other and says the same."""
+    small = {"units": 5, "embedding": 4, "image_units": 3}
+    changed = "keras" if name == "implementation" else 1 if name == "seed" else 0.5
+    one, other = Decoder(9, 6, **small), Decoder(9, 6, **small | {name: changed})
+    other.copy_weights_from(one)
+    words, image = np.array([[1, 4, 5]]), rng.normal(size=(1, 6)).astype("float32")
+    np.testing.assert_allclose(one(words, image), other(words, image), atol=1e-5)
+
+
+def test_sizes_are_the_whole_numbers_of_the_architecture():
+    wanted = ("layers", "units", "embedding", "image_units", "attention_units")
+    assert wanted == SIZES
+
+
+def shapes_of(decoder):
+    return [tuple(weight.shape) for weight in decoder.weights]

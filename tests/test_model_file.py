@@ -102,7 +102,7 @@ def test_classes_of_others_are_refused(whole, tmp_path, monkeypatch, evil, place
     config = json.loads(members[CONFIG])
     config["config"][place]["dtype"] = [evil]
     path = written(tmp_path / "m.keras", members | {CONFIG: json.dumps(config)})
-    refused(path, "may run code of others")
+    refused(path, "may run someone else's code")
     assert not opened
 
 
@@ -195,7 +195,7 @@ def words(file):
 @pytest.mark.parametrize("change", [outside, virtual, linked, enormous, words])
 def test_weights_that_are_no_plain_arrays(whole, tmp_path, change):
     members = changed_weights(members_of(whole), change)
-    reason = {linked: "lies elsewhere", enormous: "larger than the file"}.get(change, "no plain")
+    reason = {linked: "lies elsewhere", enormous: "larger than the file"}.get(change, "not a plain")
     refused(written(tmp_path / "m.keras", members), reason)
 
 

@@ -26,11 +26,14 @@ def test_a_package_has_the_same_bounds_wherever_it_is_named():
 
 
 def test_the_core_runs_on_jax():
-    core = ["tests/test_recurrent.py", "tests/test_decoder.py", "tests/test_compiled.py"]
-    modules = ("teacher_forcing", "optimizers", "stages")
-    core += [f"tests/training/test_{module}.py" for module in modules]
+    modules = ("teacher_forcing", "optimizers", "stages", "word_layer")
+    core = [f"tests/training/test_{module}.py" for module in modules]
+    modules = ("cells", "recurrent", "attention", "decoder", "encoder", "compiled")
+    core += [f"tests/test_{module}.py" for module in modules]
+    core += ["tests/study/test_labeller.py"]
     chosen = (
-        "both_implementations or step_by_step or long or loss or later or slow or test_compiled"
+        "both_implementations or step_by_step or long or loss or later or slow or test_compiled "
+        "or as_a_layer"
     )
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *core, "-k", chosen],

@@ -1,41 +1,18 @@
-"""The three cells against the document's equations in NumPy, and against Keras' own layers."""
+"""ImageRNN, by our loop and by Keras' layers: the equations over time, in NumPy, and each other."""
 
 import keras
 import numpy as np
 import pytest
 
+from captioner import recurrent
+from captioner.cells import RNNCell
 from captioner.errors import CaptionerError
 from captioner.recurrent import UNROLL_LIMIT, ImageRNN
+from tests.layers import run_layer_test
+from tests.test_cells import CELLS, numpy_step
 
 BATCH, TIME, EMBED, FEATURES, UNITS = 3, 5, 4, 6, 7
-CELLS = ["rnn", "lstm", "gru"]
 rng = np.random.default_rng(0)
-
-
-def sigmoid(x):
-    return 1 / (1 + np.exp(-x))
-
-
-def numpy_step(cell, weights, word, image, states):
-    """The document's equations, gate by gate."""
-    w_xh, w_ih, w_hh, bias = (weights[name] for name in ("w_xh", "w_ih", "w_hh", "bias"))
-    hidden = states[0]
-
-    def gate(n, hidden_scale=1.0):
-        columns = slice(n * UNITS, (n + 1) * UNITS)
-        recurrent = hidden @ w_hh[:, columns]
-        seen = word @ w_xh[:, columns] + image @ w_ih[:, columns]
-        if bias.ndim == 2:
-            return seen + bias[0, columns] + hidden_scale * (recurrent + bias[1, columns])
-        return seen + recurrent + bias[columns]
-
-    if cell == "rnn":
-        return [np.tanh(gate(0))]
-    if cell == "lstm":
-        memory = sigmoid(gate(1)) * states[1] + sigmoid(gate(0)) * np.tanh(gate(2))
-        return [sigmoid(gate(3)) * np.tanh(memory), memory]
-    update, reset = sigmoid(gate(0)), sigmoid(gate(1))
-    return [update * hidden + (1 - update) * np.tanh(gate(2, reset))]
 
 
 def numpy_rnn(cell, weights, words, image, mask, states):
@@ -186,19 +163,38 @@ def test_l2_is_the_squared_norm_of_the_matrices(implementation):
     np.testing.assert_allclose(sum(float(each) for each in layer.losses), wanted, rtol=1e-5)
 
 
-def test_forget_gate_starts_open():
-    layer = ImageRNN(UNITS, "lstm")
-    layer.build((None, None, EMBED), (None, FEATURES))
-    wanted = np.repeat([0, 1, 0, 0], UNITS)
-    np.testing.assert_array_equal(layer.equation_weights()["bias"], wanted)
-
-
-def test_config_round_trip():
-    layer = ImageRNN(UNITS, "gru", "keras", recurrent_dropout=0.1, l2=0.2, seed=3)
-    assert ImageRNN.from_config(layer.get_config()).get_config() == layer.get_config()
-
-
 @pytest.mark.parametrize("wrong", [{"cell": "transformer"}, {"implementation": "torch"}])
 def test_unknown_choices_are_named(wrong):
     with pytest.raises(CaptionerError, match=next(iter(wrong.values()))):
         ImageRNN(UNITS, **wrong)
+
+
+@pytest.mark.parametrize("attention", ["none", "additive"])
+@pytest.mark.parametrize("implementation", ["custom", "keras"])
+def test_as_a_layer(implementation, attention):
+    settings = {"units": UNITS, "cell": "lstm", "implementation": implementation, "l2": 0.01,
+                "recurrent_dropout": 0.1, "seed": 3, "attention": attention,
+                "attention_units": 8}  # fmt: skip
+    words = rng.normal(size=(BATCH, TIME, EMBED)).astype("float32")
+    regions = () if attention == "none" else (9,)
+    image = rng.normal(size=(BATCH, *regions, FEATURES)).astype("float32")
+    run_layer_test(ImageRNN, settings, [words, image], (BATCH, TIME, UNITS))
+
+
+def test_a_cell_that_keras_does_not_have_is_run_by_our_loop_alone(monkeypatch):
+    monkeypatch.setitem(recurrent.CELLS, "plain", type("Plain", (RNNCell,), {}))
+    words, image = np.ones((1, 2, EMBED), "float32"), np.ones((1, FEATURES), "float32")
+    assert ImageRNN(UNITS, "plain")(words, image).shape == (1, 2, UNITS)
+    with pytest.raises(CaptionerError, match="cell 'plain': Keras has no layer for it"):
+        ImageRNN(UNITS, "plain", implementation="keras")
+
+
+@pytest.mark.parametrize(
+    ("implementation", "held_as"), [("custom", "cell"), ("keras", "keras_layer")]
+)
+def test_files_have_the_weights_where_they_have_always_been(implementation, held_as):
+    """Keras files weights under the attribute that holds them; older files have these names."""
+    layer = make("lstm", implementation, attention="additive")
+    holders = {name: value for name, value in vars(layer).items() if isinstance(value, keras.Layer)}
+    assert list(holders) == ["attention", held_as]
+    assert layer.weights == [*layer.attention.weights, *holders[held_as].weights]

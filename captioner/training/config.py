@@ -97,7 +97,7 @@ class TrainConfig(DecoderSettings, InputSettings):
     >>> config = TrainConfig(data="data/shapes", out="runs/shapes", units=256)
     """
 
-    # A decoder alone is a layer, and drops nothing; a run begins with what suits most data.
+    # A decoder by itself drops nothing, like any layer; a run has the values of the recipes.
     attention_penalty: float = _in_a_run("attention_penalty", 1.0)
     dropout: float = _in_a_run("dropout", 0.5)
     word_dropout: float = _in_a_run("word_dropout", 0.2)
@@ -243,20 +243,20 @@ class TrainConfig(DecoderSettings, InputSettings):
             )
         if not weights:
             return
-        told = f"--data-weights {_shown(weights)}"
+        shown = f"--data-weights {_shown(weights)}"
         if len(weights) != len(sets):
             raise CaptionerError(
-                f"{told}: {_counted(len(weights), 'weight')} for "
+                f"{shown}: {_counted(len(weights), 'weight')} for "
                 f"{_counted(len(sets), 'data set')}; give one for each, in the order of --data"
             )
         if not all(weight > 0 for weight in weights):
             raise CaptionerError(
-                f"{told}: each must be more than 0; leave out of --data what is not learned from"
+                f"{shown}: each must be more than 0; leave an unused data set out of --data"
             )
         total = sum(weights)
         if round(abs(total - 1), 6) > WEIGHTS_TOLERANCE:
             shares = _shown(round(weight / total, 4) for weight in weights)
-            raise CaptionerError(f"{told}: sum to {total:g}, must sum to 1; give {shares}")
+            raise CaptionerError(f"{shown}: sum to {total:g}, must sum to 1; give {shares}")
 
     def adopt(self, settings, source):
         """Takes settings over from a captioner.
@@ -288,7 +288,7 @@ class TrainConfig(DecoderSettings, InputSettings):
         """The settings of a JSON file, with some replaced.
 
         Raises:
-            CaptionerError: The file is missing, is no JSON object, or names an unknown setting.
+            CaptionerError: The file is missing, is not a JSON object, or names an unknown setting.
         """
         return cls(**{**read_config_file(path), **overrides})
 

@@ -87,8 +87,8 @@ def train(
         for line in summary(config, captioner, data, stages, devices):
             log(line)
         evaluation = Validation(captioner, data, devices)
-        for stage in record.stages_to_come():
-            stage = stage(config, captioner, data, devices, log, progress)
+        for kind in record.stages_to_come():
+            stage = kind(config, captioner, data, devices, log, progress)
             record.begin(stage)
             for epoch in range(len(record.scores(stage)), stage.epochs):
                 if _is_stuck(record.scores(stage), config.patience):

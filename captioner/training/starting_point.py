@@ -54,7 +54,7 @@ def extended(source, vocabulary, config):
 
 
 def _architecture(captioner):
-    """The settings that a captioner settles for whoever goes on with it."""
+    """The settings that a captioner fixes for a run that starts from it."""
     decoder = captioner.decoder.get_config()
     return {
         **{name: decoder[name] for name in ARCHITECTURE},

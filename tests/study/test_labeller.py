@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from captioner.study.labeller import SequenceLabeller
+from tests.layers import run_layer_test
 
 LENGTH, WORDS = 6, 8
 
@@ -42,11 +43,18 @@ def test_many_to_many_labels_each_word_by_those_before_it():
     assert np.mean(found[real] == labels[real]) > 0.97
 
 
-def test_padding_changes_nothing_and_the_model_can_be_saved(tmp_path):
+def test_padding_changes_nothing():
     words = texts(8)
     model = SequenceLabeller(WORDS, 3, implementation="keras")
     padded = np.concatenate([words, np.zeros_like(words)], axis=1)
     np.testing.assert_allclose(model(words), model(padded), atol=1e-6)
-    model.save(tmp_path / "labeller.keras")
-    again = keras.saving.load_model(tmp_path / "labeller.keras")
-    np.testing.assert_allclose(model(words), again(words), atol=1e-6)
+
+
+@pytest.mark.parametrize("each_word", [False, True])
+def test_as_a_layer(each_word):
+    settings = {"vocabulary_size": WORDS, "labels": 3, "units": 5, "embedding": 4, "cell": "gru",
+                "each_word": each_word, "seed": 1}  # fmt: skip
+    words = texts(8).astype("int32")
+    shape = (8, LENGTH, 3) if each_word else (8, 3)
+    # The image is 0: there is none.
+    run_layer_test(SequenceLabeller, settings, [words], shape, still=("w_ih",))

@@ -2,12 +2,10 @@
 
 import csv
 import dataclasses
-import json
 
 import optuna
 import pytest
 
-from captioner.cli import main
 from captioner.errors import CaptionerError
 from captioner.study import tuning
 from captioner.study.tuning import _open_study, tune
@@ -129,18 +127,3 @@ def test_an_older_search_continues_as_it_began(config, tmp_path):
     ):
         _open_study(optuna, str(tmp_path), config, 0)
     assert _open_study(optuna, str(tmp_path), before, 0).user_attrs["fixed"] == fixed
-
-
-def test_from_the_command_line(tmp_path, capsys):
-    assert main(["tune", "--data", "data/shapes"]) == 2
-    assert "no folder given" in capsys.readouterr().err
-    out = ["--out", str(tmp_path / "tune")]
-    assert main(["tune", "--data", "data/shapes", "--trials", "0", *out]) == 2
-    assert "trials 0: must be 1 or more" in capsys.readouterr().err
-    assert main(["tune", "--data", "data/shapes", "--folds", "1", *out]) == 2
-    assert "folds 1: must be 0, or 2 or more" in capsys.readouterr().err
-    config = tmp_path / "config.json"
-    config.write_text(json.dumps({"cell": "lost"}), encoding="utf-8")
-    assert main(["tune", "--config", str(config), *out]) == 2
-    assert "lost" in capsys.readouterr().err
-    assert not (tmp_path / "tune").exists()

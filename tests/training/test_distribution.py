@@ -12,7 +12,7 @@ from PIL import Image
 
 from captioner import TrainConfig, train
 from captioner.errors import CaptionerError
-from captioner.training.distribution import devices_for
+from captioner.training.distribution import OneDevice, devices_for
 from captioner.training.run_folder import RunFolder
 from tests.conftest import until
 from tests.datasets import coco_document, write_json
@@ -166,6 +166,26 @@ def test_what_one_worker_lacks_ends_both(data, tmp_path):
     assert "worker 1: " in outputs[0][1]
     assert "nowhere" in outputs[0][1]
     assert not os.path.exists(tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    ("theirs", "problem"),
+    [
+        ({"settings": {"--units": 7, "--seed": 0}, "epochs": 2}, r"settings .*: \['--units'\]"),
+        ({"settings": {"--units": 8, "--seed": 0}, "epochs": 3}, "epochs from worker 0: 3"),
+        ({"settings": {"--units": 8}, "epochs": 2}, r"settings .*: \['--seed'\]"),
+        ({"settings": {"--units": 8, "--seed": 0}, "epochs": 2}, None),
+    ],
+)
+def test_what_differs_between_workers_is_named(monkeypatch, theirs, problem):
+    device = OneDevice()
+    monkeypatch.setattr(OneDevice, "gather", lambda self, mine: [mine, theirs])
+    mine = {"settings": {"--units": 8, "--seed": 0}, "epochs": 2}
+    if problem:
+        with pytest.raises(CaptionerError, match=f"worker 1 has different {problem}"):
+            device.require_same(mine)
+    else:
+        device.require_same(mine)
 
 
 @pytest.mark.parametrize(

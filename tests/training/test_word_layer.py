@@ -15,6 +15,7 @@ from captioner.training.stages import PixelStage
 from captioner.training.steps import CompiledSteps
 from captioner.training.teacher_forcing import TeacherForcing
 from captioner.training.word_layer import WordLayer, frequent_words, word_shares
+from tests.layers import run_layer_test
 
 CAPTIONS = [["a red dog", "a dog a dog"], ["red cat", "a zebra", "cat"], ["zebra"]]
 VOCABULARY = Vocabulary(["cat", "dog", "red", "a", "boat"])  # not by how often they come
@@ -161,3 +162,11 @@ def test_what_the_settings_ask_for(captions, settings, words):
     assert (layer and layer.logits.units) == words
     asked = {id(variable) for variable in stage.model.variables}
     assert layer is None or {id(variable) for variable in layer.variables} <= asked
+
+
+@pytest.mark.parametrize("regions", [(), (3,)])
+def test_as_a_layer(regions):
+    """It is in no file: a captioner does not have it."""
+    image = np.random.default_rng(0).normal(size=(6, *regions, 8)).astype("float32")
+    settings = {"usual": np.array([0.9, 0.5, 0.1]), "weight": 0.25}
+    run_layer_test(WordLayer, settings, [image], (6, 3), is_saved=False)
