@@ -19,6 +19,14 @@ TESTS = Path(__file__).parent
 DOORS = {"captioner", "captioner.__main__"}  # they only lead to other modules
 ROAD = "captioner"  # the package of the modules of the road, which `presets` belongs to
 
+NOT_YET_TESTED = {
+    "cells.py", "cli/train.py", "cli/tune.py", "decoder.py", "decoder_settings.py", "encoder.py",
+    "training/batches.py", "training/config.py", "training/optimizers.py",
+    "training/run_folder.py", "training/stages.py", "training/starting_point.py",
+    "training/steps.py", "training/teacher_forcing.py", "training/validation.py",
+}  # fmt: skip
+NOT_YET_THERE = {"keras_internals.py"}
+
 
 class Import(NamedTuple):
     """One module of the project that another one imports."""
@@ -90,7 +98,7 @@ def test_the_reader_of_imports_finds_them():
     found = {(each.source, each.target) for each in IMPORTS}
     assert ("captioner.presets", "captioner.lite_captioner") in found
     assert ("captioner.cli.train", "captioner.training.run") in found  # inside a function
-    assert ("captioner.training.validation", "captioner.metrics") in found  # of the package itself
+    assert ("captioner.training.set_scores", "captioner.metrics") in found  # of the package itself
     assert home_of("captioner", "reports") == "captioner.output.reports"
     assert home_of("captioner", "CaptionerError") == "captioner.errors"
 
