@@ -1,5 +1,9 @@
 """From a data set and settings to a trained captioner.
 
-`run.py` is the loop; everything else here serves it. It may import the road (the modules of
-`captioner` itself), `datasets`, `metrics`, `presets` and, for the learning curves, `output`.
+`run` is the loop. Read on in the order in which it uses the others: `starting_point` and `data`,
+then `stages` with their losses (`teacher_forcing`, `self_critical`), `steps` and `optimizers`, then
+`validation` and `resuming`. Everything else here serves these.
+
+It may import the road (the modules of `captioner` itself), `datasets`, `metrics`, `presets` and,
+for the learning curves, `output`.
 """
