@@ -28,7 +28,7 @@ from captioner.vocabulary import END, PAD, START, UNKNOWN
 IMPOSSIBLE = -1e9  # in place of -inf, which would turn into NaN where it meets a zero
 NEVER_SAID = (PAD, START, UNKNOWN)
 METHODS = ("greedy", "beam", "sample")  # the searches, by the names of their functions
-KINDS = {  # of values: the types that Python has for them, and the words
+KINDS = {  # kind of value -> (the types accepted, the words for it in an error)
     int: (Integral, "a whole number"),
     float: (Real, "a number"),
     bool: (bool, "true or false"),
@@ -172,7 +172,7 @@ def check_settings(settings):
     """
     for name, value in settings.items():
         SETTINGS[name].check(value)
-    n_best, beam_size = settings.get("n_best", 1), settings.get("beam_size")
+    n_best, beam_size = settings.get("n_best", DEFAULT.n_best), settings.get("beam_size")
     require(
         beam_size is None or n_best <= beam_size,
         f"n best {n_best}: must be at most the beam size, {beam_size}",

@@ -42,7 +42,7 @@ class Journal:
     """
 
     def __init__(self, output, settings, resume):
-        self.path = _path(output)
+        self.path, self._file = _path(output), None
         self._lock = FileLock(self.path + ".lock")
         try:
             self._lock.acquire(timeout=0)  # the system releases it if the process is killed
@@ -55,6 +55,8 @@ class Journal:
         try:
             self._open(header={"captioner": __version__, "settings": settings}, resume=resume)
         except BaseException:
+            if self._file:
+                self._file.close()
             self._release()
             raise
 
@@ -82,7 +84,7 @@ class Journal:
 
     def add(self, picture, captions):
         """Notes the captions of a picture, a list of `Caption`, best first."""
-        place = self._file.tell()
+        place = self._file.seek(0, os.SEEK_END)  # reading captions has left it elsewhere
         found = [
             [each.text, each.score, each.words, each.word_scores, _as_list(each.attention)]
             for each in captions

@@ -31,7 +31,8 @@ class CaptionOptions:
         format: str. One of `captioner.output.writers.WRITERS`. Defaults to `"text"`.
         scores: bool. Whether to add each caption's score. Defaults to `False`.
         resume: bool. Whether to continue an output file that a run before has begun; with
-            `sidecar`, whether to skip pictures that have a caption file. Defaults to `False`.
+            `sidecar` and no output file, whether to skip pictures that have a caption file.
+            Defaults to `False`.
         sidecar: bool. Whether to write the captions of photo.jpg into photo.txt too; an existing
             file is not replaced. Defaults to `False`.
         write_metadata: bool. Whether to write the caption into the picture's XMP and IPTC
@@ -174,7 +175,13 @@ def _what_captions_depend_on(model, options):
         **(model.identity() if isinstance(model, ModelChoice) else {}),
         **{name: getattr(options, name) for name in names},
         **options.search,
+        **({"with_attention": True} if _wants_attention(options) else {}),
     }
+
+
+def _wants_attention(options):
+    """Whether where each word looked is shown: on the page, or in pictures."""
+    return options.format == "html" or options.attention_maps is not None
 
 
 class _Captioned(NamedTuple):
@@ -187,8 +194,8 @@ class _Captioned(NamedTuple):
 
 def _captioned(captioner, pictures, options):
     """Captions pictures, and writes beside and into them; yields a `_Captioned` for each."""
-    maps = AttentionMaps(options.attention_maps) if options.attention_maps else None
-    search = {**options.search, "with_attention": options.format == "html" or maps is not None}
+    maps = None if options.attention_maps is None else AttentionMaps(options.attention_maps)
+    search = {**options.search, "with_attention": _wants_attention(options)}
     for _, picture, result in captioner.generate_all(pictures, options.batch_size, **search):
         try:
             if isinstance(result, ImageError):
@@ -198,10 +205,10 @@ def _captioned(captioner, pictures, options):
         except ImageError as problem:
             yield _Captioned(picture, None, [str(problem)])
         else:
-            yield _Captioned(picture, result, _leave_beside(picture, result, options))
+            yield _Captioned(picture, result, _write_beside_and_into(picture, result, options))
 
 
-def _leave_beside(picture, captions, options):
+def _write_beside_and_into(picture, captions, options):
     """Writes the caption into the picture and beside it where wanted; returns what failed."""
     problems = []
     try:
@@ -220,8 +227,7 @@ def _leave_beside(picture, captions, options):
 def _write_each(results, write, listener):
     """Gives `write` each picture with its captions; returns what failed.
 
-    That comes after all else is written for the picture: in the journal it says that the picture is
-    done, and a run that was killed before does it again.
+    The journal's entry is written last of all, so a killed run repeats the picture.
     """
     failed = []
     for picture, captions, problems in results:

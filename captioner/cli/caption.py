@@ -25,6 +25,7 @@ from captioner.errors import require
 from captioner.output.writers import WRITERS
 from captioner.presets import DEFAULT_PRESET
 
+SHARED = ("scores", "resume", "batch_size")  # flags of both engines
 ONLY_LOCAL = ("sidecar", "write_metadata", "overwrite", "attention_maps")
 ONLY_RAY = ("actors", "actor_gpus", "part_size")
 
@@ -62,8 +63,8 @@ def add_arguments(parser):
     parser.add_argument(
         "--resume",
         action="store_true",
-        help="continue the --output of a run that was stopped; with --sidecar, skip pictures that "
-        "have a caption file",
+        help="continue the --output of a run that was stopped; with --sidecar alone, skip "
+        "pictures that have a caption file",
     )
     parser.add_argument(
         "--sidecar",
@@ -141,15 +142,9 @@ def _caption_here(options, progress):
         "--resume: continues a file; give --output or --sidecar",
     )
     chosen = CaptionOptions(
-        options.format or "text",
-        options.scores,
-        options.resume,
-        options.sidecar,
-        options.write_metadata,
-        options.overwrite,
-        options.attention_maps,
-        options.batch_size,
-        search_settings(options),
+        format=options.format or "text",
+        search=search_settings(options),
+        **{name: getattr(options, name) for name in SHARED + ONLY_LOCAL},
     )
     sink = contextlib.nullcontext(options.output) if options.output else standard_output()
     with sink as output:
@@ -165,14 +160,9 @@ def _caption_with_ray(options, progress):
     _refuse(options, ONLY_LOCAL, "local")
     require(options.output, "--engine ray: needs --output, a folder for the captions")
     chosen = RayOptions(
-        options.format or "jsonl",
-        options.scores,
-        options.resume,
-        options.batch_size,
-        search_settings(options),
-        options.actors,
-        options.actor_gpus,
-        options.part_size,
+        format=options.format or "jsonl",
+        search=search_settings(options),
+        **{name: getattr(options, name) for name in SHARED + ONLY_RAY},
     )
     # Ray prints its own affairs there, such as processes that end as they should.
     with open(os.devnull, "w", encoding="utf-8") as nowhere, contextlib.redirect_stdout(nowhere):

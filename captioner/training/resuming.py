@@ -51,7 +51,7 @@ class Record:
             self._require_as_many_replicas(facts.get("replicas", 1))
             self._stopped_in = facts["stage"]
             self.history, self.best_score = facts["history"], facts["best_score"]
-            self.stages_to_come()
+            self.stages_to_come()  # an error if the settings leave out the stage it stopped in
 
     def start_from(self, captioner, devices):
         """The captioner to train, given the one that the settings make.
@@ -77,9 +77,8 @@ class Record:
             f"{self._config.init_from or path}: has different words or sizes than when the run in "
             f"{self._folder.path} began; put it back as it was, or {self._new_run()}",
         )
-        # If the CNN has learned in this run, no stage needs what it was before.
         encoder = then.encoder
-        if self._cnn_has_learned():
+        if self._cnn_has_learned():  # no stage needs what it was before; `begin` takes its weights
             encoder = captioner.encoder.at_size(then.picture_size)
         words, search = captioner.vocabulary, captioner.generation
         return Captioner(encoder, captioner.decoder, words, search, captioner.about)

@@ -6,8 +6,9 @@ are computed once and the decoder learns from them, and from captions without pi
 `captioner.training.imagined`. In the third, with `fine_tune_from`, CNN and decoder learn together
 from pixels. In the last, with `self_critical`, the decoder learns from the scores of its own
 captions. After every epoch the validation pictures are captioned, and the model with the best CIDEr
-is kept. On several devices or machines (`distribute`) the same is done by workers that share every
-batch, see `captioner.training.distribution`.
+is kept; in the text stage, the one with the lowest loss (see `captioner.training.resuming`). On
+several devices or machines (`distribute`) the same is done by workers that share every batch, see
+`captioner.training.distribution`.
 """
 
 import dataclasses
@@ -46,8 +47,9 @@ def train(
             is saved; what it raises ends the run. Defaults to `None`.
         data: (CaptionDataset, CaptionDataset) or None. Training and validation pictures instead of
             those of `config.data`. Defaults to `None`.
-        encoder: Encoder or None. The CNN, instead of a new one: many runs on one CNN that stays as
-            it is load it once. Not for `init_from` and `fine_tune_from`. Defaults to `None`.
+        encoder: Encoder or None. The CNN, instead of a new one, so that several runs that leave it
+            as it is load it only once. Not for `init_from` and `fine_tune_from`. Defaults to
+            `None`.
 
     Returns:
         Captioner, the best of the run, also in `config.out`/best.keras.
@@ -59,7 +61,7 @@ def train(
     >>> config = captioner.TrainConfig(data="data/shapes", out="runs/shapes")
     >>> model = captioner.train(config)
     """
-    config.init_from = current_name(config.init_from)
+    config = dataclasses.replace(config, init_from=current_name(config.init_from))
     devices = devices_for(config.distribute)
     if not devices.is_chief:
         log, progress = _no_log, False
@@ -136,7 +138,7 @@ def _run_epoch(stage, epoch, record, evaluation):
 
 
 def _is_stuck(scores, patience):
-    """Whether the best score is that many epochs ago; a patience of 0 has no end."""
+    """Whether the best score is that many epochs ago; patience 0 never ends a stage."""
     return bool(patience and scores and len(scores) - 1 - int(np.argmax(scores)) >= patience)
 
 

@@ -40,7 +40,7 @@ from captioner.vocabulary import PAD
 # same seed gives another run.
 FEATURES, PIXELS, REWARDS, TEXT = range(4)
 
-LATE = 2  # steps after which the loss of one is read
+LATE = 2  # how many steps later the loss of one is read
 ENCODED_AT_ONCE = 64  # pictures
 
 
@@ -78,7 +78,7 @@ class Stage:
     text_settings = ()
     sees_pictures = True
     changes_cnn = False
-    most_lengths = None  # of batches: as many as suit the captions
+    most_lengths = None  # most different lengths of batches; None: no limit
     imagined = None  # ImaginedBatches, in stages that learn from text beside pictures
 
     def __init__(self, config, captioner, data, devices, log, progress):
@@ -216,7 +216,7 @@ class Stage:
             variable.assign(weight)
 
     def own_text(self, rows, length, rng):
-        """This worker's captions without pictures of a step, where the stage has some."""
+        """This worker's share of the step's captions without pictures, where the stage has some."""
         if self.imagined is None:
             return {}
         taken = self.imagined.take(rows, length, rng)

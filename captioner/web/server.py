@@ -85,7 +85,7 @@ def make_app(model, batch_size=BATCH_SIZE, most_bytes=MOST_BYTES, only_local=Tru
         try:
             if batches.waiting >= MOST_WAITING:
                 raise BusyError
-            settings = settings_of(request.query_params)
+            settings = settings_in(request.query_params)
             content = await _body(request, most_bytes)
             size = (model.picture_size,) * 2
             pixels = await run_in_threadpool(read_image, content, size)
@@ -101,7 +101,7 @@ def make_app(model, batch_size=BATCH_SIZE, most_bytes=MOST_BYTES, only_local=Tru
     return app
 
 
-def settings_of(query):
+def settings_in(query):
     """The search settings in a query, as `generate` takes them.
 
     Args:

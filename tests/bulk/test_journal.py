@@ -35,6 +35,16 @@ def test_a_journal_that_ends_anywhere(tmp_path, cut):
         assert file.read() == content
 
 
+def test_what_is_read_in_between_is_not_written_over(tmp_path):
+    journal = Journal(str(tmp_path / "o"), SETTINGS, resume=False)
+    said = {name: [Caption(name, -1.0, (name,), (-1.0, -1.0))] for name in ("one", "two", "three")}
+    for name, captions in said.items():
+        journal.add(name, captions)
+        assert journal.captions("one") == said["one"]
+    assert {name: journal.captions(name) for name in said} == said
+    journal.close()
+
+
 def test_what_is_no_journal_is_left_alone(tmp_path):
     path = tmp_path / "o.part"
     for content in (b"my diary", b"my diary\nand more\n", b'{"a": 1}\n', b"[]\n"):

@@ -55,6 +55,9 @@ def test_under_other_settings_it_does_not_go_on(model, photos, tmp_path, capsys,
     main(command)
     assert main([*command, "--resume", "--beam-size", "5"]) == 2
     assert "beam_size was None, is 5" in capsys.readouterr().err
+    # The page shows where each word looked, which the run so far has not noted.
+    assert main([*command, "--resume", "--format", "html"]) == 2
+    assert "with_attention was None, is True" in capsys.readouterr().err
 
 
 def test_a_run_that_did_nothing_leaves_nothing(model, photos, tmp_path):

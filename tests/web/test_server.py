@@ -25,7 +25,7 @@ from captioner.decoding import METHODS, SETTINGS
 from captioner.errors import CaptionerError
 from captioner.presets import DEFAULT_PRESET
 from captioner.web import server as web
-from captioner.web.server import make_app, settings_of
+from captioner.web.server import make_app, settings_in
 from tests.conftest import until
 from tests.hostile import encoded, photo
 
@@ -179,23 +179,23 @@ def iter_done(futures, seconds=20):
 
 
 def test_settings():
-    assert settings_of({"method": "beam", "beam_size": "5", "length_penalty": "0.7"}) == {
+    assert settings_in({"method": "beam", "beam_size": "5", "length_penalty": "0.7"}) == {
         "method": "beam", "beam_size": 5, "length_penalty": 0.7,
     }  # fmt: skip
-    assert settings_of({"no_repeat_word": "true"}) == {"no_repeat_word": True}
-    assert settings_of({"no_repeat_word": "0"}) == {"no_repeat_word": False}
+    assert settings_in({"no_repeat_word": "true"}) == {"no_repeat_word": True}
+    assert settings_in({"no_repeat_word": "0"}) == {"no_repeat_word": False}
     with pytest.raises(CaptionerError, match="no such setting"):
-        settings_of({"__class__": "x"})
+        settings_in({"__class__": "x"})
 
 
 @pytest.mark.parametrize("name", SETTINGS)
 def test_every_setting_is_a_parameter(name):
     setting = SETTINGS[name]
-    assert settings_of({name: str(setting.default).lower()}) == {name: setting.default}
+    assert settings_in({name: str(setting.default).lower()}) == {name: setting.default}
     if setting.http_most:
-        assert settings_of({name: str(setting.http_most)}) == {name: setting.http_most}
+        assert settings_in({name: str(setting.http_most)}) == {name: setting.http_most}
         with pytest.raises(CaptionerError, match=f"must be {setting.http_most} or less"):
-            settings_of({name: str(setting.http_most + 1)})
+            settings_in({name: str(setting.http_most + 1)})
 
 
 class Inputs(HTMLParser):
@@ -225,7 +225,7 @@ def test_the_page_offers_what_the_server_accepts(client):
     for each in numbers:
         for end in ("min", "max", "value"):
             if end in each:
-                settings_of({each["name"]: each[end]})
+                settings_in({each["name"]: each[end]})
         if most := SETTINGS[each["name"]].http_most:
             assert each["max"] == str(most)
 
