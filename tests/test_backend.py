@@ -4,7 +4,10 @@ import os
 import subprocess
 import sys
 
+import pytest
 
+
+@pytest.mark.long
 def test_the_backend_starts_without_a_word(real_captioner, photos, tmp_path):
     model = str(tmp_path / "real.keras")
     real_captioner.save(model)

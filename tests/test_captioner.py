@@ -70,6 +70,7 @@ def test_half_precision_storage_is_half_the_size(tmp_path, tiny_captioner, pictu
     np.testing.assert_allclose(found, wanted, atol=0.02 * np.abs(wanted).max())
 
 
+@pytest.mark.long
 def test_keras_opens_the_file_in_safe_mode_in_a_new_process(tmp_path, real_captioner):
     real_captioner.save(tmp_path / "model.keras")
     program = (

@@ -85,6 +85,7 @@ def decoder_for(**settings):
     )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("cell", "implementation", "layers"),
     [("lstm", "custom", 1), pytest.param("gru", "keras", 2, marks=pytest.mark.long)],

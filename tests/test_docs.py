@@ -14,12 +14,21 @@ BESIDE = [ROOT / folder / "README.md" for folder in ("benchmarks", "recipes", "d
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *BESIDE])
 
 
+LONG = ("training", "quick_start")  # pages whose examples take long
+
+
 def blocks(page):
     return re.findall(r"^```python\n(.*?)^```", page.read_text(encoding="utf-8"), re.M | re.S)
 
 
 @pytest.mark.parametrize(
-    "page", [page for page in PAGES if blocks(page)], ids=lambda page: page.stem
+    "page",
+    [
+        pytest.param(page, marks=pytest.mark.long if page.stem in LONG else ())
+        for page in PAGES
+        if blocks(page)
+    ],
+    ids=lambda page: page.stem,
 )
 def test_examples_run(page, tmp_path):
     program = "\n".join(blocks(page))

@@ -140,6 +140,7 @@ def test_a_file_that_would_be_read_at_once(tmp_path, monkeypatch):
         read_image(path, SIZE)
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="Linux tells the peak there")
 def test_the_memory_that_large_pictures_take(tmp_path):
     """Four of 64 megapixels, 256 MB each when decoded, which four threads ask for."""
@@ -180,6 +181,7 @@ def corpus(tmp_path):
     return good_pictures(folder), bad_pictures(folder)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("format", ["text", "jsonl", "json", "csv", "coco"])
 def test_a_folder_of_all_of_them(corpus, tiny_captioner, tmp_path, capsys, format):
     good, bad = corpus
@@ -214,6 +216,7 @@ def pictures_in(output, format):
     return [entry.get("image", entry.get("image_id")) for entry in json.loads(text)]
 
 
+@pytest.mark.long
 def test_the_same_picture_in_every_form_gets_the_same_caption(tmp_path):
     from captioner import Captioner
 

@@ -31,6 +31,7 @@ def exported(tiny_captioner, tmp_path):
     return folder
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("attention", ["none", "additive"])
 @pytest.mark.parametrize(("cell", "layers"), [("rnn", 1), ("lstm", 2), ("gru", 1)])
 def test_the_same_captions(tmp_path, pictures, cell, layers, attention):
@@ -106,12 +107,14 @@ def test_a_folder_of_before_there_was_a_rule_about_words(exported, pictures):
         model.generate(pictures, no_repeat_word=True)
 
 
+@pytest.mark.long
 def test_exported_captioners_average_with_others(tiny_captioner, tmp_path, pictures):
     export(tiny_captioner, tmp_path / "exported", storage="float32")
     both = Ensemble([tiny_captioner, load(tmp_path / "exported")])
     assert both.generate(pictures) == tiny_captioner.generate(pictures)
 
 
+@pytest.mark.long
 def test_the_command(tiny_captioner, tmp_path, photos, capsys):
     model, folder = str(tmp_path / "model.keras"), str(tmp_path / "exported")
     tiny_captioner.save(model)
@@ -162,6 +165,7 @@ def test_a_shipped_model_is_run_by_litert_unless_told_otherwise(shipped):
     assert isinstance(load_models(["tiny"]), Captioner)
 
 
+@pytest.mark.long
 def test_without_litert_keras_is_used(shipped, monkeypatch, photos, exported, capsys):
     monkeypatch.setitem(sys.modules, "ai_edge_litert.interpreter", None)
     picture = str(photos / "a.png")

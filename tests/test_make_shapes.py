@@ -321,6 +321,7 @@ def test_the_five_captions_of_a_picture_differ_and_say_the_same():
             assert len({said(caption) for caption in captions}) == 1, (path.name, captions)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("split", SPLITS)
 def test_captions_are_true_of_the_committed_pictures(split):
     for path, captions in captioned(COMMITTED, split).items():

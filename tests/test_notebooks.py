@@ -31,6 +31,7 @@ def runs():
     return runs
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", NOTEBOOKS)
 def test_a_notebook_runs(name, runs):
     runs[name].result()

@@ -7,6 +7,8 @@ import subprocess
 import sys
 import tomllib
 
+import pytest
+
 ROOT = pathlib.Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
@@ -25,18 +27,23 @@ def test_a_package_has_the_same_bounds_wherever_it_is_named():
             assert found.setdefault(name, requirement) == requirement
 
 
-def test_the_core_runs_on_jax():
-    modules = ("teacher_forcing", "optimizers", "stages", "word_layer")
-    core = [f"tests/training/test_{module}.py" for module in modules]
-    modules = ("cells", "recurrent", "attention", "decoder", "encoder", "compiled")
-    core += [f"tests/test_{module}.py" for module in modules]
-    core += ["tests/study/test_labeller.py"]
+ROAD = ("recurrent", "attention", "decoder", "encoder", "compiled")
+TRAINING = ("teacher_forcing", "optimizers", "stages", "word_layer")
+CORE = [f"tests/test_{name}.py" for name in ROAD]
+CORE += [f"tests/training/test_{name}.py" for name in TRAINING] + ["tests/study/test_labeller.py"]
+
+
+@pytest.mark.parametrize(
+    "files", [["tests/test_cells.py"], pytest.param(CORE, marks=pytest.mark.long)]
+)
+def test_the_core_runs_on_jax(files):
     chosen = (
-        "both_implementations or step_by_step or long or loss or later or slow or test_compiled "
-        "or as_a_layer"
+        "both_implementations or step_by_step or long_sequence or loss or later or slow or "
+        "test_compiled or as_a_layer"
     )
+    command = [sys.executable, "-m", "pytest", *files, "-k", chosen, "-m", "long or not long"]
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", *core, "-k", chosen],
+        command,
         cwd=ROOT,
         env={**os.environ, "KERAS_BACKEND": "jax"},
         capture_output=True,

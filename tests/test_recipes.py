@@ -80,6 +80,7 @@ def test_its_learning_rate_is_trainings(step):
     assert ours == pytest.approx(learning_rate_at(step, 100, 2e-3), abs=1e-9)
 
 
+@pytest.mark.long
 def test_changed_pictures_keep_their_size_and_range(monkeypatch):
     monkeypatch.setattr(on_gpu, "SIZE", 16)
     pixels = np.random.default_rng(0).integers(0, 256, (6, 16, 16, 3)).astype(np.uint8)
@@ -111,6 +112,7 @@ class Colours:
         self.weights = weights
 
 
+@pytest.mark.long
 def test_cnn_and_decoder_learn_together(decoder, monkeypatch, capsys):
     monkeypatch.setattr(on_gpu, "SIZE", 8)
     monkeypatch.setattr(on_gpu, "PICTURES", 4)

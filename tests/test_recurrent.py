@@ -68,6 +68,7 @@ def test_step_by_step_is_the_whole_sequence(cell, implementation):
         np.testing.assert_allclose(output, wanted[:, t], atol=1e-5)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("cell", CELLS)
 def test_a_long_sequence_is_scanned_with_the_same_result(cell):
     layers = make(cell, "custom"), make(cell, "keras")
@@ -79,6 +80,7 @@ def test_a_long_sequence_is_scanned_with_the_same_result(cell):
     np.testing.assert_allclose(custom, theirs, atol=1e-5)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("cell", CELLS)
 def test_in_a_keras_model_the_number_of_steps_may_stay_open(cell):
     words = rng.normal(size=(BATCH, TIME, EMBED)).astype("float32")

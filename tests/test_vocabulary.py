@@ -56,6 +56,7 @@ def test_words_of_many_languages(text, words, again):
     assert detokenize(tokenize(text)) == (words if again is None else again)
 
 
+@pytest.mark.long
 def test_what_was_decoded_has_the_same_words():
     rng = random.Random(0)
     characters = [chr(n) for n in range(sys.maxunicode + 1)]

@@ -23,6 +23,7 @@ from tests.conftest import SmallDisk
 from tests.test_hostile_pictures import pictures_in
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("format", ["text", "jsonl", "json", "csv", "coco"])
 def test_a_stopped_run_goes_on(model, photos, tmp_path, capsys, monkeypatch, format):
     output, whole = tmp_path / "captions", tmp_path / "whole"

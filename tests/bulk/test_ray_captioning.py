@@ -39,6 +39,7 @@ class Heard(list):
         pass
 
 
+@pytest.mark.long
 def test_the_same_captions_as_one_process(cluster, pictures, tmp_path, capsys, reports):
     """Though one of the processes that write them is killed."""
     killed = []
@@ -71,6 +72,7 @@ def test_the_same_captions_as_one_process(cluster, pictures, tmp_path, capsys, r
     assert os.getpid() not in processes
 
 
+@pytest.mark.long
 def test_an_interrupted_run_goes_on(cluster, pictures, tmp_path, capsys, reports):
     def interrupt(report):
         raise KeyboardInterrupt

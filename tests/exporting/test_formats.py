@@ -14,6 +14,7 @@ from tests.exporting import make_model
 from tests.hostile import photo
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("format", FORMATS)
 def test_the_example_captions_from_it(tmp_path, format):
     model = make_model()

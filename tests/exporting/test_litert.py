@@ -28,6 +28,7 @@ def test_the_same_numbers(tmp_path):
     check_the_same_numbers(tmp_path / "out", "litert", litert_runner, "lstm", 2, "additive")
 
 
+@pytest.mark.long
 def test_storages_are_smaller_and_smaller_and_say_nearly_the_same(tiny_captioner, tmp_path):
     pixels = np.random.default_rng(0).integers(0, 255, (2, 32, 32, 3), np.uint8)
     wanted = tiny_captioner.encode(pixels)

@@ -27,6 +27,7 @@ def onnx_runner(folder):
     return run
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("cell", "layers", "attention"), KINDS)
 def test_the_same_numbers(tmp_path, cell, layers, attention):
     check_the_same_numbers(tmp_path / "out", "onnx", onnx_runner, cell, layers, attention)
@@ -39,6 +40,7 @@ def test_outputs_are_not_called_like_inputs():
     }
 
 
+@pytest.mark.long
 def test_the_cnn_of_the_shipped_model(tmp_path):
     """It has constants that are no weights."""
     encoder = Encoder("efficientnet_v2_b0", size=32)

@@ -20,6 +20,7 @@ def saved_model_runner(folder):
     return run
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("cell", "layers", "attention"), KINDS)
 def test_the_same_numbers(tmp_path, cell, layers, attention):
     check_the_same_numbers(

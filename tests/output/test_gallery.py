@@ -6,6 +6,7 @@ import json
 import re
 
 import numpy as np
+import pytest
 from PIL import Image
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import Select
@@ -112,6 +113,7 @@ def test_where_words_looked_survives_a_resumed_run(tmp_path, photos, model, monk
         np.testing.assert_allclose(shown, wanted, atol=0.004)
 
 
+@pytest.mark.long
 def test_in_a_browser(tmp_path, browser):
     """What a browser makes of the page, of names and captions that would run code too."""
     good = good_pictures(tmp_path)

@@ -108,6 +108,7 @@ def test_the_name_of_a_former_model_loads_its_successor(only_a_tiny_one, old):
         assert ModelFiles.of(old) == ModelFiles.of(REPLACED[old])
 
 
+@pytest.mark.long
 def test_each_command_says_once_that_a_model_was_replaced(
     only_a_tiny_one, photos, tmp_path, capsys
 ):

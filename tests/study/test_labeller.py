@@ -25,6 +25,7 @@ def learn(model, words, labels, weights=None):
     return np.argmax(model.predict(words, verbose=0), axis=-1)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
 def test_many_to_one_reads_the_whole_text(cell):
     words = texts()
@@ -33,6 +34,7 @@ def test_many_to_one_reads_the_whole_text(cell):
     assert np.mean(learn(model, words, labels) == labels) > 0.97
 
 
+@pytest.mark.long
 def test_many_to_many_labels_each_word_by_those_before_it():
     words = texts()
     labels = np.zeros_like(words)

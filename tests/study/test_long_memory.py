@@ -20,6 +20,7 @@ def test_the_label_is_the_word_after_the_mark():
     assert whole.min() == 1
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
 def test_gates_remember_what_was_practised(cell):
     settings = {"cell": cell, "implementation": "keras"}

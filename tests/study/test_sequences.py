@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+import pytest
 
 from captioner import SequenceLabeller, Vocabulary
 from captioner.study.sequences import next_words, padded, spelled
@@ -23,6 +24,7 @@ def test_behind_each_word_comes_the_next_and_behind_the_last_the_end():
     assert targets.tolist() == [[5, 6, 2], [5, 2, 0]]
 
 
+@pytest.mark.long
 def test_letters_are_learned_one_after_the_other():
     """The l of hola is followed by an a, those of lleno by an l and an e: only memory can tell."""
     texts = [spelled(word) for word in ("hola", "lleno")]

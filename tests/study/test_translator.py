@@ -1,6 +1,7 @@
 """Text to text."""
 
 import keras
+import pytest
 
 from captioner import Translator, Vocabulary
 
@@ -12,6 +13,7 @@ PAIRS = [
 ]
 
 
+@pytest.mark.long
 def test_pairs_are_learned_by_heart_and_said_again():
     vocabulary = Vocabulary.build([text for pair in PAIRS for text in pair], min_count=1)
     model = Translator(vocabulary, units=32, embedding=16, cell="gru", seed=0)

@@ -27,6 +27,7 @@ def trials(folder):
         return list(csv.DictReader(file))
 
 
+@pytest.mark.long
 def test_a_search_is_kept_and_continued(config, tmp_path):
     out, lines = tmp_path / "tune", []
     tune(config, str(out), trials=1, log=lines.append, progress=False)

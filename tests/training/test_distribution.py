@@ -113,6 +113,7 @@ def alone(data, tmp_path_factory):
     return history(out)
 
 
+@pytest.mark.long
 def test_two_workers_learn_as_one(data, tmp_path, alone):
     """Even when one of them is killed, which the other notices, and both continue with --resume."""
     out = str(tmp_path / "run")
@@ -158,6 +159,7 @@ def test_workers_that_differ(data, tmp_path):
     assert "worker 0 has different settings from worker 1" in outputs[1][1]
 
 
+@pytest.mark.long
 def test_what_one_worker_lacks_ends_both(data, tmp_path):
     given = settings(data, 6, **ONE_STAGE, out=str(tmp_path / "run"))
     workers = start_two(second={"data": str(tmp_path / "nowhere")}, **given)

@@ -142,6 +142,7 @@ def scene(colour, shape):
     return f"a {COLOURS[colour]} {SHAPES[shape]}"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", [0, 1])
 def test_text_teaches_what_no_picture_shows(tiny_captioner, seed):
     """Four of sixteen scenes are only in the text: a red circle, a blue square and so on.

@@ -27,6 +27,7 @@ def settings(tmp_path):
     return {**given, **STAGES, **sizes, "text": str(tmp_path / "text.txt")}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("epochs", [1, pytest.param(2, marks=pytest.mark.long)])
 def test_all_stages_learn_on_jax_as_on_tensorflow(settings, tmp_path, epochs):
     """With two epochs stopped within the second stage, and resumed."""

@@ -86,6 +86,7 @@ def uninterrupted(data, tmp_path_factory):
     return contents(out), time.time() - began
 
 
+@pytest.mark.long
 def test_killed_while_it_wrote(data, tmp_path, uninterrupted):
     """Before the settings, amid the files of the first epoch, and later.
 

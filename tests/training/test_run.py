@@ -128,6 +128,7 @@ def test_text_in_another_language_leaves_no_run_behind(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.long
 def test_text_files_are_learned_from_together(tmp_path):
     """In training with their first pass left out, or without imagined pictures."""
     make_colours(tmp_path)

@@ -59,6 +59,7 @@ def images(learner, count):
     return np.random.default_rng(0).normal(size=shape).astype("float32")
 
 
+@pytest.mark.long
 def test_samples_are_what_the_steps_make_probable(learner):
     image, chance = images(learner, 2), np.random.default_rng(1).random((6, 5), dtype="float32")
     words = Sampler(learner).run({"image": image, "chance": chance})
@@ -144,6 +145,7 @@ def test_the_loss_weighs_each_captions_log_probability_by_its_advantage():
     assert float(plain) == pytest.approx(float(word_loss(targets, logits)))
 
 
+@pytest.mark.long
 def test_the_reward_rises(learner):
     """The decoder first learns every saying for every picture: a quarter of what it says is right.
     Which saying belongs to which picture, only the rewards tell."""

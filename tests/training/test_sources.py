@@ -87,6 +87,7 @@ def whole(all_stages):
         return epochs, lines, run(all_stages, log=lines.append)
 
 
+@pytest.mark.long
 def test_every_stage_learns_from_each_set_by_its_weight(whole):
     epochs, lines, _ = whole
     *features, pixels, rewards = (Counter(n < WARM for n in epoch) for epoch in epochs)
@@ -100,6 +101,7 @@ def test_every_stage_learns_from_each_set_by_its_weight(whole):
         assert line in lines
 
 
+@pytest.mark.long
 def test_a_resumed_run_ends_with_the_same_bits(all_stages, whole, tmp_path):
     def stop(line):
         if line.startswith("epoch 2 "):
@@ -151,6 +153,7 @@ def test_each_set_is_validated_by_name_and_the_mean_chooses(settings, spoken):
     assert len(learning_curves(history(settings["out"])).axes) == 2
 
 
+@pytest.mark.long
 def test_the_mean_chooses_the_epoch(settings, spoken):
     """The first epoch is the best of one set, the second in the mean."""
     good = ["a red field", "a orange field", "a red field", "a orange field"]
@@ -195,6 +198,7 @@ def test_the_same_ids_do_not_mix_references():
     assert alone["CIDEr"] == scores["CIDEr things"]
 
 
+@pytest.mark.long
 def test_so_many_pictures_of_each_set_are_validated_on(settings, spoken):
     spoken.append("a red field")
     lines = []
@@ -210,6 +214,7 @@ def test_another_data_set_joins_the_first(sets):
     assert Counter(validation.sets) == {"warm": 4, "cold": 4}
 
 
+@pytest.mark.long
 def test_a_set_that_changed_is_named(settings, sets, spoken):
     spoken.append("a red field")
     run(settings)

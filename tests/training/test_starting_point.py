@@ -56,6 +56,7 @@ def test_going_on_with_larger_pictures(tiny_captioner, tmp_path):
         np.testing.assert_array_equal(before, after)
 
 
+@pytest.mark.long
 def test_the_cnn_and_the_size_of_its_pictures_are_chosen(tiny_captioner, tmp_path):
     path = str(tmp_path / "tiny.keras")
     tiny_captioner.save(path)

@@ -257,6 +257,7 @@ def served():
         process.wait(20)
 
 
+@pytest.mark.long
 def test_the_command(served):
     with open(PHOTO, "rb") as file:
         request = urllib.request.Request(f"{served}/caption", file.read())
