@@ -27,7 +27,11 @@ def test_an_untrained_decoder_knows_nothing():
 
 @pytest.mark.parametrize(
     ("cell", "implementation"),
-    [("rnn", "custom"), ("lstm", "keras"), pytest.param("gru", "custom", marks=pytest.mark.long)],
+    [
+        ("rnn", "custom"),
+        pytest.param("lstm", "keras", marks=pytest.mark.long),
+        pytest.param("gru", "custom", marks=pytest.mark.long),
+    ],
 )
 def test_a_few_captions_are_learned_by_heart(cell, implementation):
     keras.utils.set_random_seed(0)

@@ -66,8 +66,7 @@ class Journal:
         exists = os.path.exists(self.path)
         require(
             resume or not exists,
-            f"{self.path}: an unfinished run is there; continue it with --resume, or delete the "
-            "file",
+            f"{self.path}: an unfinished run is there; continue with --resume, or delete the file",
         )
         try:
             self._file = open(self.path, "r+b" if exists else "x+b")  # noqa: SIM115 - close() does
@@ -129,7 +128,7 @@ class Journal:
             self._is_short_of_room = True
             line = cannot_be("written", self.path, error)
             raise CaptionerError(
-                f"{line}; what it holds is kept, continue it with --resume"
+                f"{line}; what it holds is kept, continue with --resume"
             ) from error
 
     def _read(self, header):

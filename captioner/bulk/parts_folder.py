@@ -103,8 +103,7 @@ class PartsFolder:
             return None
         require(
             resume,
-            f"{self.name}: holds a run already; continue it with --resume, or give another "
-            "--output",
+            f"{self.name}: holds a run already; continue with --resume, or give another --output",
         )
         try:
             kept = json.loads(self._files.read(SETTINGS))

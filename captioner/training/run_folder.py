@@ -52,7 +52,7 @@ def open_folder(config, resume, is_chief=True):
     )
     require(
         resume or not folder.holds_run(),
-        f"{config.out}: holds a run already; continue it with --resume, or give another --out",
+        f"{config.out}: holds a run already; continue with --resume, or give another --out",
     )
     require(
         folder.holds_run() or not folder._holds_something(),
@@ -161,7 +161,7 @@ class RunFolder:
             reason = os.strerror(error.errno) if error.errno else error
             line = cannot_be("written", path, reason)
             raise CaptionerError(
-                f"{line}; the last finished epoch is kept; continue it with --resume"
+                f"{line}; the last finished epoch is kept; continue with --resume"
             ) from error
 
     def best_of(self, stage):

@@ -65,7 +65,7 @@ def test_what_is_written_is_read_by_another_process(place):
 
 def test_a_run_is_continued_only_with_its_own_settings(place):
     folder, _ = planned(place[0], ["/a.jpg"], part_size=1)
-    with pytest.raises(CaptionerError, match="holds a run already; continue it with --resume"):
+    with pytest.raises(CaptionerError, match="holds a run already; continue with --resume"):
         folder.open({"x": 1}, resume=False)
     with pytest.raises(CaptionerError, match=r"x was 1, is 2"):
         folder.open({"x": 2}, resume=True)

@@ -70,6 +70,7 @@ def test_a_model_given_as_a_file_goes_with_the_work(cluster, tiny_captioner, pho
     assert ActorHere(folder.name, plan, broken).caption(0)[1].startswith("model.keras: cannot be")
 
 
+@pytest.mark.long
 def test_a_model_that_re_ranks_goes_with_the_work(cluster, photos, tmp_path):
     paths = [str(tmp_path / f"{direction}.keras") for direction in ("forward", "backward")]
     for seed, path in enumerate(paths):
@@ -83,6 +84,7 @@ def test_a_model_that_re_ranks_goes_with_the_work(cluster, photos, tmp_path):
     assert wanted != by_one_process(tmp_path, photos, *flags[:2], "--scores")
 
 
+@pytest.mark.long
 def test_an_exported_model_goes_with_the_work(cluster, photos, tmp_path):
     shutil.copytree(exported_form(DEFAULT_PRESET), tmp_path / "exported")
     model = ModelFiles.of(f"{tmp_path}/exported/")
@@ -113,6 +115,7 @@ def test_a_run_in_a_store(cluster, store):
     assert len(os.listdir(store / "out/captions")) == 2
 
 
+@pytest.mark.long
 def test_a_part_that_was_done_by_a_process_that_died(cluster, photos, tmp_path):
     names = [str(photos / "a.png"), str(tmp_path / "gone.png")]
     folder, plan = planned(tmp_path / "out", names, 2)

@@ -89,7 +89,7 @@ def test_an_interrupted_run_goes_on(cluster, pictures, tmp_path, capsys, reports
     assert 1 <= len(done) < 5
 
     assert ray(*command, "--part-size", 2, output=output) == 2
-    assert "holds a run already; continue it with --resume" in capsys.readouterr().err
+    assert "holds a run already; continue with --resume" in capsys.readouterr().err
     assert ray(*command, "--part-size", 3, "--resume", output=output) == 2
     assert "part_size was 2, is 3" in capsys.readouterr().err
 

@@ -126,6 +126,7 @@ def test_results(tmp_path):
     assert read_all(load_results, "results.json", RESULTS, tmp_path) > 50
 
 
+@pytest.mark.long
 def test_settings(tmp_path):
     def read(path):
         return TrainConfig(**read_config_file(path))

@@ -140,6 +140,7 @@ def test_in_a_browser(tmp_path, browser):
     assert browser.get_log("browser") == []
 
 
+@pytest.mark.long
 def test_thousands_are_shown_as_they_are_scrolled_to(tmp_path, browser):
     photo().save(tmp_path / "p.jpg")
     caption = Caption("two dogs", -0.5, ("two", "dogs"), (-0.1, -0.9, -0.2))

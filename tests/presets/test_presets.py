@@ -75,6 +75,7 @@ def test_captions_are_sentences_that_follow_the_picture(model, samples):
         assert all(one != other for one, other in itertools.pairwise(words))
 
 
+@pytest.mark.long
 def test_captions_do_not_depend_on_the_batch(model, samples):
     together = model.generate(samples)
     assert model.generate(samples, batch_size=2) == together

@@ -22,6 +22,7 @@ def plan(tmp_path):
     )  # fmt: skip
 
 
+@pytest.mark.long
 def test_a_comparison_is_measured_once_written_and_drawn(plan, tmp_path, monkeypatch):
     out = tmp_path / "out"
     [row] = comparison.compare(plan, str(out), log=lambda line: None, progress=False)

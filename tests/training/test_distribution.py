@@ -136,6 +136,7 @@ def test_two_workers_learn_as_one(data, tmp_path, alone):
     assert_same(history(out), alone)
 
 
+@pytest.mark.long
 def test_devices_of_one_process_learn_as_one(data, tmp_path, alone):
     out = str(tmp_path / "run")
     given = settings(data, 6, text_epochs=1, epochs=1, out=out)  # the first two stages

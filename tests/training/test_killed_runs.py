@@ -125,7 +125,10 @@ def test_killed_at_random_moments(data, tmp_path, uninterrupted):
         finished += 1
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(
+    ("number", "status"),
+    [(signal.SIGTERM, 143), pytest.param(signal.SIGINT, 130, marks=pytest.mark.long)],
+)
 def test_told_to_end(data, tmp_path, number, status):
     out = str(tmp_path / "run")
     process = start(data, out, resume=False)

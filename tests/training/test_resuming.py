@@ -61,6 +61,7 @@ def test_a_stopped_run_ends_as_if_it_had_not_been_stopped(whole, tmp_path):
         np.testing.assert_allclose(other, one, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.long
 def test_a_run_goes_on_with_the_cnn_it_began_with(tmp_path):
     """Whatever has become of the file that it came from: another version of a shipped model."""
     make_colours(tmp_path)
@@ -98,11 +99,13 @@ def test_a_run_whose_start_has_other_words_now_does_not_go_on(tmp_path):
         train(TrainConfig(**settings, epochs=2), resume=True, progress=False)
 
 
+@pytest.mark.long
 def test_a_stage_that_has_begun_cannot_be_left_out(whole):
     with pytest.raises(CaptionerError, match="is in its stage of rewards, which these settings"):
         train(TrainConfig(**whole[0] | {"self_critical": 0}), resume=True, progress=False)
 
 
+@pytest.mark.long
 def test_a_run_of_before_goes_on_as_it_began(run, tmp_path, capsys):
     """Its config.json lacks newer settings: they are what was done before there were these."""
     out = str(tmp_path / "run")

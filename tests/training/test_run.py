@@ -93,6 +93,7 @@ def test_a_stage_ends_early_where_scores_do_not_rise(run, tmp_path):
     assert any("no better score for 1 epochs" in line for line in lines)
 
 
+@pytest.mark.long
 def test_captions_without_pictures_are_learned_first(run, tmp_path, real_mobilenet):
     text = tmp_path / "captions.txt"
     text.write_text("a red field\n\nblue everywhere\n" * 20, encoding="utf-8")

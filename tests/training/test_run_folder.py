@@ -56,7 +56,7 @@ def test_a_file_is_no_run_folder(config):
 
 
 def test_a_run_is_resumed_on_request_only(begun, config):
-    with pytest.raises(CaptionerError, match="holds a run already; continue it with --resume"):
+    with pytest.raises(CaptionerError, match="holds a run already; continue with --resume"):
         open_folder(config, resume=False)
     assert open_folder(config, resume=True).path == config.out
 
