@@ -9,10 +9,10 @@ import pytest
 from PIL import Image
 
 # What takes longest, begun first: else one process ends with it, and the other has nothing to do.
-LONGEST = ("test_distribution", "test_notebooks", "test_jax_steps", "test_self_critical", "test_run",
-           "test_project", "test_killed_runs", "test_resuming", "test_imagined", "test_recipes",
-           "test_docs", "test_ray_captioning", "test_ray_actors", "test_sources", "test_presets",
-           "test_decoder", "test_lite_captioner", "test_labeller")  # fmt: skip
+LONGEST = ("test_distribution", "test_notebooks", "test_jax_steps", "test_self_critical",
+           "test_run", "test_project", "test_killed_runs", "test_resuming", "test_imagined",
+           "test_recipes", "test_docs", "test_ray_captioning", "test_ray_actors", "test_sources",
+           "test_presets", "test_decoder", "test_lite_captioner", "test_labeller")  # fmt: skip
 
 
 def pytest_collection_modifyitems(items):

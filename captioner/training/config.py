@@ -23,7 +23,7 @@ _LIMITS = {
 WEIGHTS_TOLERANCE = 0.001  # of the sum of `data_weights`, which people round
 
 # How runs learned before there were these settings, which their config.json lacks.
-AS_BEFORE = {"smallest_crop": 0.8, "text_weight": 0.0, "word_targets": 0}
+AS_BEFORE = {"smallest_crop": 0.8, "teacher_weight": 0.0, "text_weight": 0.0, "word_targets": 0}
 
 # What `python -m captioner tune` searches: how each setting is drawn, and from what.
 SEARCH_SPACE = {
@@ -169,7 +169,7 @@ class TrainConfig(DecoderSettings, InputSettings):
         1e-4, "largest step of Adam in --self-critical passes", least=0
     )
     teacher_weight: float = setting(
-        0.0,
+        0.2,
         "weight of the loss of people's captions in --self-critical passes, beside the rewards",
         least=0,
     )

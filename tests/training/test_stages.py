@@ -94,10 +94,9 @@ def test_the_stages_that_the_settings_want(settings, wanted):
     ("settings", "wanted"),
     [
         ({}, set()),
-        ({"text": "a.txt"}, {"text", "features"}),
-        ({"text": "a.txt", "teacher_weight": 0.5}, {"text", "features", "rewards"}),
-        ({"text": "a.txt", "text_weight": 0.0, "teacher_weight": 0.5}, {"text"}),
-        ({"teacher_weight": 0.5}, set()),
+        ({"text": "a.txt"}, {"text", "features", "rewards"}),
+        ({"text": "a.txt", "teacher_weight": 0.0}, {"text", "features"}),
+        ({"text": "a.txt", "text_weight": 0.0}, {"text"}),
     ],
 )
 def test_which_stages_learn_from_text(settings, wanted):
