@@ -1,5 +1,6 @@
 """The stages of a training run: from text, from stored features, from pixels, from rewards."""
 
+import abc
 import contextlib
 import itertools
 import math
@@ -44,11 +45,10 @@ LATE = 2  # how many steps later the loss of one is read
 ENCODED_AT_ONCE = 64  # pictures
 
 
-class Stage:
+class Stage(abc.ABC):
     """A part of a run that learns in one way: what the loop asks of it, and what all share.
 
-    A subclass sets the names below and has `epochs_in`, `prepare`, `validation_features`, and
-    either `images` or a `run_epoch` of its own. The loop calls `prepare`, then, for each epoch,
+    A subclass sets the names below. The loop calls `prepare`, then, for each epoch,
     `run_epoch`, `validation_features` and `score`, and `after` at the end.
 
     Args:
@@ -70,7 +70,8 @@ class Stage:
             that sees none is the best of the run only until one with pictures has ended.
         changes_cnn: bool. Whether the CNN learns, so that stored features are of no use later.
         epochs: int. How many the settings want.
-        steps: compiled steps, see `captioner.training.steps`, once `prepare` has been called.
+        model, optimizer, steps: what learns, by compiled steps (see `captioner.training.steps`),
+            once `prepare` has been called.
     """
 
     name = number = length = None
@@ -78,7 +79,6 @@ class Stage:
     text_settings = ()
     sees_pictures = True
     changes_cnn = False
-    most_lengths = None  # most different lengths of batches; None: no limit
     imagined = None  # ImaginedBatches, in stages that learn from text beside pictures
 
     def __init__(self, config, captioner, data, devices, log, progress):
@@ -97,38 +97,27 @@ class Stage:
         """Whether the stage learns from captions without pictures."""
         return bool(cls.text_settings) and all(getattr(config, each) for each in cls.text_settings)
 
+    @abc.abstractmethod
     def prepare(self, own_cache):
         """Makes everything ready for the first epoch: the model and what it learns from.
 
         Args:
             own_cache: str or None. Folder for features, where the CNN has learned in this run.
         """
-        raise NotImplementedError
 
-    def after(self):
+    def after(self):  # noqa: B027 - most stages have nothing to tidy up
         """Tidies up when the stage is over."""
 
+    @abc.abstractmethod
     def validation_features(self):
         """What the CNN sees in the validation pictures, (pictures, ...); None without pictures."""
-        raise NotImplementedError
-
-    def images(self, batches, epoch):
-        """What the model sees beside words.
-
-        Args:
-            batches: list of int arrays. The pictures of each batch that are this worker's.
-            epoch: int.
-
-        Yields:
-            dict of inputs of the model, for each batch.
-        """
-        raise NotImplementedError
 
     @staticmethod
     def score(row):
         """How good an epoch was, given its line of history.csv; higher is better."""
         return row["CIDEr"]
 
+    @abc.abstractmethod
     def run_epoch(self, epoch, scores):
         """Learns from every picture once, or from each data set by its weight.
 
@@ -139,34 +128,6 @@ class Stage:
         Returns:
             dict with one column of history.csv, `train_loss` or `reward`.
         """
-        own = self.devices.own
-        rng = np.random.default_rng([self.config.seed, self.number, epoch])
-        batches = batches_of(
-            self.captions, self.pictures_a_step, self.captions_each, rng, self.items(epoch),
-            self.most_lengths,
-        )  # fmt: skip
-        images = self.images([self.own_pictures(batch.pictures) for batch in batches], epoch)
-        captions = sum(batch.count for batch in batches)
-        losses = Progress(f"epoch {epoch + 1}/{self.epochs}", captions, "loss", self.progress)
-        waiting = deque()  # a GPU computes the next steps before the loss of one is read
-        for step, batch in enumerate(batches, epoch * len(batches)):
-            self.set_learning_rate(step, len(batches), scores)
-            self.model.set_sampling(step / (self.epochs * len(batches)))
-            words, targets = self.captions.matrix(batch.captions, batch.rows, batch.length)
-            inputs = {"words": own(words), **next(images)}
-            inputs |= self.own_text(batch.rows, batch.length, rng)
-            loss = self.steps.train(inputs, own(targets))
-            waiting.append((loss, step, np.count_nonzero(targets), batch.count))
-            if len(waiting) > LATE:
-                self._add_loss(losses, *waiting.popleft())
-        for each in waiting:
-            self._add_loss(losses, *each)
-        return {"train_loss": losses.close()}
-
-    def items(self, epoch):
-        """The captions that come in an epoch, or the pictures where each has several."""
-        pictures, captions = self.captions.items(self.captions_each)
-        return self.data.balance.items(pictures, captions, stage=self.number, epoch=epoch)
 
     def compile(self, make_model, kind=keras.optimizers.Adam, **settings):
         """Makes the model and its optimizer, a Keras class, on all devices."""
@@ -182,18 +143,6 @@ class Stage:
             optimizer.build(model.trainable_variables)
         self.model, self.optimizer = model, optimizer
         self.steps = self.devices.steps(model)
-
-    def teacher(self, word_layer=None):
-        """The model of teacher forcing."""
-        config = self.config
-        return TeacherForcing(
-            self.captioner,
-            config.label_smoothing,
-            config.scheduled_sampling,
-            config.seed,
-            config.text_weight,
-            word_layer,
-        )
 
     def set_learning_rate(self, step, steps_an_epoch, scores):
         """Sets the learning rate of a step, counted from 0 in the stage."""
@@ -231,11 +180,6 @@ class Stage:
         """The values of this worker's pictures of a batch, with rows of zeros if it is not full."""
         return filled(values, len(self.devices.own(range(self.pictures_a_step))))
 
-    def _add_loss(self, losses, loss, step, words, captions):
-        loss = float(loss)
-        self.require_finite(loss, step)
-        losses.add(loss, words, captions)
-
     def require_finite(self, loss, step):
         """Raises CaptionerError where a loss is not a finite number."""
         if not math.isfinite(loss):
@@ -245,7 +189,75 @@ class Stage:
             )
 
 
-class TextStage(Stage):
+class TeacherForcedStage(Stage):
+    """A stage that learns people's captions word by word, see `TeacherForcing`.
+
+    A subclass has `images` too, and `prepare` sets `pictures_a_step` and `captions_each`.
+    """
+
+    most_lengths = None  # most different lengths of batches; None: no limit
+
+    @abc.abstractmethod
+    def images(self, batches, epoch):
+        """What the model sees beside words.
+
+        Args:
+            batches: list of int arrays. The pictures of each batch that are this worker's.
+            epoch: int.
+
+        Yields:
+            dict of inputs of the model, for each batch.
+        """
+
+    def run_epoch(self, epoch, scores):
+        own = self.devices.own
+        rng = np.random.default_rng([self.config.seed, self.number, epoch])
+        batches = batches_of(
+            self.captions, self.pictures_a_step, self.captions_each, rng, self.items(epoch),
+            self.most_lengths,
+        )  # fmt: skip
+        images = self.images([self.own_pictures(batch.pictures) for batch in batches], epoch)
+        captions = sum(batch.count for batch in batches)
+        losses = Progress(f"epoch {epoch + 1}/{self.epochs}", captions, "loss", self.progress)
+        waiting = deque()  # a GPU computes the next steps before the loss of one is read
+        for step, batch in enumerate(batches, epoch * len(batches)):
+            self.set_learning_rate(step, len(batches), scores)
+            self.model.set_sampling(step / (self.epochs * len(batches)))
+            words, targets = self.captions.matrix(batch.captions, batch.rows, batch.length)
+            inputs = {"words": own(words), **next(images)}
+            inputs |= self.own_text(batch.rows, batch.length, rng)
+            loss = self.steps.train(inputs, own(targets))
+            waiting.append((loss, step, np.count_nonzero(targets), batch.count))
+            if len(waiting) > LATE:
+                self._add_loss(losses, *waiting.popleft())
+        for each in waiting:
+            self._add_loss(losses, *each)
+        return {"train_loss": losses.close()}
+
+    def items(self, epoch):
+        """The captions that come in an epoch, or the pictures where each has several."""
+        pictures, captions = self.captions.items(self.captions_each)
+        return self.data.balance.items(pictures, captions, stage=self.number, epoch=epoch)
+
+    def teacher(self, word_layer=None):
+        """The model of teacher forcing."""
+        config = self.config
+        return TeacherForcing(
+            self.captioner,
+            config.label_smoothing,
+            config.scheduled_sampling,
+            config.seed,
+            config.text_weight,
+            word_layer,
+        )
+
+    def _add_loss(self, losses, loss, step, words, captions):
+        loss = float(loss)
+        self.require_finite(loss, step)
+        losses.add(loss, words, captions)
+
+
+class TextStage(TeacherForcedStage):
     """The decoder learns from captions without pictures: i = 0."""
 
     name, number, length = "text", TEXT, "text_epochs"
@@ -280,7 +292,7 @@ class TextStage(Stage):
         self.captioner.decoder.learn_pictures(True)
 
 
-class FeatureStage(Stage):
+class FeatureStage(TeacherForcedStage):
     """The decoder learns from stored features."""
 
     name, number, length = "features", FEATURES, "epochs"
@@ -315,7 +327,7 @@ class FeatureStage(Stage):
         return self.data.val_features()
 
 
-class PixelStage(Stage):
+class PixelStage(TeacherForcedStage):
     """CNN and decoder learn together, each picture with all its captions."""
 
     name, number, length = "pixels", PIXELS, "fine_tune_epochs"

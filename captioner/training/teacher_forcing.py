@@ -4,11 +4,10 @@ import keras
 import numpy as np
 from keras import ops
 
+from captioner.decoding import IMPOSSIBLE, NEVER_SAID
 from captioner.training.distribution import mean_over_replicas
-from captioner.vocabulary import PAD, START, UNKNOWN
+from captioner.vocabulary import PAD
 
-NEVER_SAID = (PAD, START, UNKNOWN)
-IMPOSSIBLE = -1e9  # added to a logit
 TINY = 1e-6  # divides where there is nothing to divide
 
 

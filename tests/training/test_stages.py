@@ -1,5 +1,6 @@
 """What the stages of a run share, and what each promises."""
 
+import inspect
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,7 +11,7 @@ from captioner import Captioner, TrainConfig
 from captioner.decoder import Decoder
 from captioner.errors import CaptionerError
 from captioner.training.distribution import OneDevice
-from captioner.training.stages import STAGES, FeatureStage
+from captioner.training.stages import STAGES, FeatureStage, Stage, TeacherForcedStage
 from captioner.training.teacher_forcing import word_loss
 from tests.training.conftest import an_example
 
@@ -134,3 +135,13 @@ def test_a_batch_that_is_not_full_is_filled_with_zeros(tiny_captioner):
     stage.pictures_a_step = 4
     np.testing.assert_array_equal(stage.own_pictures(np.array([7, 8, 9])), [7, 8, 9])
     np.testing.assert_array_equal(stage.own_rows(np.array([[7.0], [8.0]])), [[7], [8], [0], [0]])
+
+
+def test_a_stage_that_lacks_a_part_of_the_contract_cannot_be_made():
+    assert not [stage for stage in STAGES if inspect.isabstract(stage)]
+    assert Stage.__abstractmethods__ == {"prepare", "run_epoch", "validation_features"}
+    assert TeacherForcedStage.__abstractmethods__ == {"prepare", "images", "validation_features"}
+    with pytest.raises(TypeError, match="images"):
+        type("Half", (TeacherForcedStage,), {"prepare": None, "validation_features": None})(
+            TrainConfig(), None, SimpleNamespace(captions=None), OneDevice(), print, False
+        )
