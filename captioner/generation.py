@@ -25,6 +25,8 @@ class Caption(NamedTuple):
         attention: float array (words, height, width), where each word looked: the weights of the
             CNN's regions, which sum to 1. None for models without attention, for ensembles, and
             unless it was requested.
+        confidence: float, 0 to 1. How often captions like this one are right (see
+            `Generation.confidence`). None for models that cannot say it.
     """
 
     text: str
@@ -32,6 +34,7 @@ class Caption(NamedTuple):
     words: tuple
     word_scores: tuple
     attention: object = None
+    confidence: object = None
 
 
 class Generation:
@@ -43,7 +46,12 @@ class Generation:
     - `encode(pixels (pictures, size, size, 3), batch_size)` -> what `start` takes;
     - `start(image)` -> (context, state), two lists of arrays with one row a picture;
     - `step(words (rows,), context, state)` -> (log-probabilities (rows, vocabulary), state).
+
+    Attributes:
+        confidence: what gives each caption its `Caption.confidence`; None where the model has none.
     """
+
+    confidence = None
 
     def generate(self, images, return_details=False, batch_size=32, **settings):
         """Captions pictures.
