@@ -10,23 +10,25 @@ __version__ = "0.1.0"
 
 _HOME = {
     "Caption": "captioner.generation",
-    "Captioner": "captioner.captioner",
     "CaptionerError": "captioner.errors",
     "CaptionDataset": "captioner.datasets",
-    "Decoder": "captioner.decoder",
-    "Encoder": "captioner.encoder",
     "Ensemble": "captioner.ensemble",
     "ImageError": "captioner.images",
-    "ImageRNN": "captioner.recurrent",
     "LiteCaptioner": "captioner.lite_captioner",
     "Reranked": "captioner.reranked",
-    "SequenceLabeller": "captioner.study.labeller",
     "TrainConfig": "captioner.training.config",
-    "Translator": "captioner.study.translator",
     "Vocabulary": "captioner.vocabulary",
-    "export": "captioner.exporting.formats",
-    "load": "captioner.captioner",
+    "load": "captioner.models",
     "load_dataset": "captioner.datasets",
+}
+_HOME_WITH_KERAS = {
+    "Captioner": "captioner.captioner",
+    "Decoder": "captioner.decoder",
+    "Encoder": "captioner.encoder",
+    "ImageRNN": "captioner.recurrent",
+    "SequenceLabeller": "captioner.study.labeller",
+    "Translator": "captioner.study.translator",
+    "export": "captioner.exporting.formats",
     "train": "captioner.training.run",
 }
 _MODULES = {
@@ -38,7 +40,7 @@ _MODULES = {
     "reports": "captioner.output.reports",
 }
 
-__all__ = [*_HOME, *_MODULES, "__version__"]
+__all__ = [*_HOME, *_HOME_WITH_KERAS, *_MODULES, "__version__"]
 
 
 def __getattr__(name):
@@ -46,6 +48,11 @@ def __getattr__(name):
         return importlib.import_module(_MODULES[name])
     if name in _HOME:
         return getattr(importlib.import_module(_HOME[name]), name)
+    if name in _HOME_WITH_KERAS:
+        from captioner.backend import start_backend
+
+        start_backend(f"captioner.{name}")
+        return getattr(importlib.import_module(_HOME_WITH_KERAS[name]), name)
     raise AttributeError(f"module 'captioner' has no attribute {name!r}")
 
 

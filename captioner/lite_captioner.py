@@ -5,6 +5,7 @@ import zlib
 
 import numpy as np
 
+from captioner.backend import only_failures_heard
 from captioner.decoding import stored_settings
 from captioner.errors import CaptionerError, cannot_be, require
 from captioner.generation import Generation
@@ -82,12 +83,13 @@ def _open_network(path, checksum, threads):
         checksum is None or checksum == checksum_of(path),
         f"{path}: damaged (its checksum is not that of {MANIFEST}); export the model again",
     )
-    try:
-        opened = interpreter(path, num_threads=threads)
-        opened.allocate_tensors()  # here a damaged file is found, and LiteRT prints its greeting
-        return opened.get_signature_runner()
-    except (ValueError, RuntimeError) as error:
-        raise CaptionerError(cannot_be("opened by LiteRT", path, error)) from error
+    with only_failures_heard():
+        try:
+            opened = interpreter(path, num_threads=threads)
+            opened.allocate_tensors()  # finds a damaged file, and prints LiteRT's greeting
+            return opened.get_signature_runner()
+        except (ValueError, RuntimeError) as error:
+            raise CaptionerError(cannot_be("opened by LiteRT", path, error)) from error
 
 
 class LiteRTMissingError(CaptionerError):

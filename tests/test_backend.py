@@ -19,7 +19,7 @@ def test_the_backend_starts_without_a_word(real_captioner, photos, tmp_path):
 
 def test_a_backend_that_fails_is_heard(tmp_path):
     (tmp_path / "keras.py").write_text("import os\nos.write(2, b'no room')\nraise ImportError('x')")
-    program = "from captioner.backend import start_backend\nstart_backend()"
+    program = "from captioner.backend import start_backend\nstart_backend('train')"
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
     command = [sys.executable, "-c", program]
     done = subprocess.run(command, capture_output=True, text=True, env=environment)

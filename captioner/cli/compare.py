@@ -31,7 +31,7 @@ def add_arguments(parser):
 
 
 def run(options):
-    start_backend()
+    start_backend("compare")
     from captioner.study.comparison import Plan, as_markdown, compare
 
     plan = Plan(

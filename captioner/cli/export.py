@@ -44,9 +44,9 @@ def run(options):
         not is_exported(find_model(options.model)),
         f"{options.model}: is exported already; give the .keras file",
     )
-    start_backend()
-    from captioner.captioner import load
+    start_backend("export", "export" if options.format == "onnx" else "train")
+    from captioner.captioner import load_keras
     from captioner.exporting.formats import export
 
-    export(load(options.model), options.out, options.storage, options.format)
+    export(load_keras(options.model), options.out, options.storage, options.format)
     return 0

@@ -62,7 +62,7 @@ def run(options):
         base = read_run_settings(os.path.join(given["out"], "config.json"))
     config = TrainConfig(**{**base, **given})
     require(config.out, "no run folder given; add --out runs/NAME")
-    start_backend()  # slow, so a wrong setting is reported before it
+    start_backend("train")  # slow, so a wrong setting is reported before it
     from captioner.training.run import train
 
     train(config, resume=options.resume)

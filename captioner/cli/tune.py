@@ -37,7 +37,7 @@ def run(options):
     base = read_config_file(options.config) if options.config else {}
     config = TrainConfig(**{**base, **settings_given(options)})
     require(config.out, "no folder given; add --out runs/NAME")
-    start_backend()  # slow, so a wrong setting is reported before it
+    start_backend("tune", "tune")  # slow, so a wrong setting is reported before it
     from captioner.study.tuning import tune
 
     tune(dataclasses.replace(config, out=""), config.out, options.trials, options.folds)

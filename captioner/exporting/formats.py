@@ -43,7 +43,7 @@ def export(captioner, folder, storage=None, format="litert"):
             is missing; or Keras runs on another backend than TensorFlow.
 
     Example:
-    >>> export(captioner.load("everyday"), "runs/exported")
+    >>> export(captioner.load("everyday", runtime="keras"), "runs/exported")
     >>> captioner.load("runs/exported").generate("data/samples/photographer.jpg")
     """
     folder = os.path.abspath(os.fspath(folder))

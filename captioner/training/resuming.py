@@ -10,7 +10,7 @@ import os
 
 from keras import ops
 
-from captioner.captioner import Captioner, load
+from captioner.captioner import Captioner, load_keras
 from captioner.errors import require
 from captioner.training.about import about, without_folders
 from captioner.training.config import as_list, flag
@@ -69,7 +69,7 @@ class Record:
         path = self._folder.best_of(self._stopped_in)
         path = path if os.path.exists(path) else self._folder.last
         with devices.scope():
-            then = load(path)
+            then = load_keras(path)
         require(
             captioner.vocabulary == then.vocabulary
             and [each.shape for each in captioner.decoder.weights]

@@ -1,6 +1,6 @@
 """What a run starts with: a new captioner, or another one that learns on, with more words."""
 
-from captioner.captioner import Captioner, load
+from captioner.captioner import Captioner, load_keras
 from captioner.decoder import Decoder
 from captioner.decoder_settings import ARCHITECTURE, CHANGEABLE, DECODER_SETTINGS
 from captioner.encoder import Encoder
@@ -17,12 +17,7 @@ def new_captioner(config, training, encoder=None):
     """
     captions = (text for texts in training.captions for text in texts)
     if config.init_from:
-        source = load(config.init_from)
-        require(
-            isinstance(source, Captioner),
-            f"--init-from {config.init_from}: exported models do not learn; give the .keras file "
-            "that training wrote",
-        )
+        source = load_keras(config.init_from)
         config.adopt(_architecture(source), config.init_from)
         config.picture_size = config.picture_size or source.picture_size
         vocabulary = Vocabulary.build(captions, config.min_count, direction=config.direction)
@@ -71,9 +66,9 @@ def new_encoder(config):
         encoder = Encoder(config.encoder, size or None)
         encoder.load_network_weights(weights)
         return encoder
-    source = load(DEFAULT_PRESET if weights == "preset" else weights)
+    source = load_keras(DEFAULT_PRESET if weights == "preset" else weights)
     require(
-        isinstance(source, Captioner) and source.encoder.backbone == config.encoder,
+        source.encoder.backbone == config.encoder,
         f"--encoder {config.encoder}: --encoder-weights {weights} has none for it; give imagenet, "
         "none or another file",
     )
