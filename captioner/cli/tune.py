@@ -10,12 +10,13 @@ short. Call the command again to continue a search that was stopped, or to add t
 --trials. The folder then holds trials.csv, and best.json for train.py.
 """
 
+import argparse
 import dataclasses
 
 from captioner.backend import start_backend
 from captioner.cli.train import add_settings, settings_given
 from captioner.errors import require
-from captioner.training.config import SEARCH_SPACE, TrainConfig, read_config_file
+from captioner.training.config import SEARCH_SPACE, TrainConfig, flag, read_config_file
 
 
 def add_arguments(parser):
@@ -31,9 +32,13 @@ def add_arguments(parser):
         help="judge each trial by K runs on different pictures (default: 0, the val split)",
     )
     add_settings(parser, without={*SEARCH_SPACE, "distribute"})
+    for name in SEARCH_SPACE:  # known, so that `run` can say why they are not taken
+        parser.add_argument(flag(name), help=argparse.SUPPRESS)
 
 
 def run(options):
+    for name in SEARCH_SPACE:
+        require(getattr(options, name) is None, f"{flag(name)}: is what tune varies; leave it out")
     base = read_config_file(options.config) if options.config else {}
     config = TrainConfig(**{**base, **settings_given(options)})
     require(config.out, "no folder given; add --out runs/NAME")

@@ -9,7 +9,7 @@ import typing
 
 from captioner.datasets import FORMATS
 from captioner.decoder_settings import DECODER_SETTINGS, DecoderSettings, setting
-from captioner.errors import CaptionerError, require_choice
+from captioner.errors import CaptionerError, require_choice, suggestion
 from captioner.text_files import read_json
 
 # How a range is checked, and what an error says of it.
@@ -302,7 +302,10 @@ def read_config_file(path):
     given = {name.replace("-", "_"): value for name, value in given.items()}
     unknown = sorted(set(given) - known)
     if unknown:
-        raise CaptionerError(f"{path}: unknown setting {', '.join(unknown)}; see train.py --help")
+        meant = suggestion(unknown[0], known)
+        raise CaptionerError(
+            f"{path}: unknown setting {', '.join(unknown)}; {meant}see train.py --help"
+        )
     return given
 
 
