@@ -16,6 +16,7 @@ import os
 from captioner.backend import start_backend
 from captioner.errors import require
 from captioner.training.config import (
+    GROUPS,
     TrainConfig,
     flag,
     read_config_file,
@@ -23,6 +24,8 @@ from captioner.training.config import (
     setting_type,
     takes_several,
 )
+
+NEEDED = ("data", "out")  # settings that have no default
 
 
 def add_arguments(parser):
@@ -32,25 +35,36 @@ def add_arguments(parser):
 
 
 def add_settings(parser, without=()):
-    """Adds a flag for each setting of TrainConfig but some."""
+    """Adds a flag for each setting of TrainConfig but some, under the headings of their groups."""
+    groups = {name: parser.add_argument_group(name, summary) for name, summary in GROUPS.items()}
     for field in dataclasses.fields(TrainConfig):
         if field.name not in without:
-            _add_setting(parser, field)
+            _add_setting(groups.get(field.metadata["group"], parser), field)
 
 
-def _add_setting(parser, field):
-    help_text = field.metadata["help"].replace("%", "%%")
-    if field.default not in ("", ()):
-        help_text += f" (default: {field.default})"
-    kind = setting_type(field)
-    shape = {"choices": field.metadata["choices"]} if kind is str else {}
+def _add_setting(group, field):
+    kind, choices = setting_type(field), field.metadata["choices"]
     if kind is bool:
         shape = {"action": argparse.BooleanOptionalAction}
-    elif not shape.get("choices"):
-        shape = {"type": kind, "metavar": kind.__name__.upper()[:5]}
+    elif choices:
+        shape = {"choices": choices}
+    else:
+        shape = {"type": kind, "metavar": field.metadata["metavar"]}
     if takes_several(field):
         shape["nargs"] = "+"
-    parser.add_argument(flag(field.name), default=None, help=help_text, **shape)
+    group.add_argument(flag(field.name), default=None, help=_help(field), **shape)
+
+
+def _help(field):
+    """What a setting means, and its default, except for what every run has to be given."""
+    text, default = field.metadata["help"], field.default
+    if field.name not in NEEDED:
+        if default in ("", ()):
+            default = "empty" if "empty: " in text else "none"
+        if setting_type(field) is bool:
+            default = "on" if default else "off"
+        text += f" (default: {default})"
+    return text.replace("%", "%%")
 
 
 def run(options):
