@@ -13,7 +13,11 @@ import argparse
 import dataclasses
 import os
 
-from captioner.backend import start_backend
+from captioner.cli.common_arguments import (
+    add_compute_arguments,
+    add_quiet_argument,
+    start_keras_for,
+)
 from captioner.errors import require
 from captioner.training.config import (
     GROUPS,
@@ -31,6 +35,8 @@ NEEDED = ("data", "out")  # settings that have no default
 def add_arguments(parser):
     parser.add_argument("--config", metavar="FILE", help="JSON file of settings; flags override it")
     parser.add_argument("--resume", action="store_true", help="continue the run in --out")
+    add_quiet_argument(parser)
+    add_compute_arguments(parser)
     add_settings(parser)
 
 
@@ -76,11 +82,16 @@ def run(options):
         base = read_run_settings(os.path.join(given["out"], "config.json"))
     config = TrainConfig(**{**base, **given})
     require(config.out, "no run folder given; add --out runs/NAME")
-    start_backend()  # slow, so a wrong setting is reported before it
+    start_keras_for(options)  # slow, so a wrong setting is reported before it
     from captioner.training.run import train
 
-    train(config, resume=options.resume)
+    train(config, options.resume, **reporting(options))
     return 0
+
+
+def reporting(options):
+    """What `train` and its like are to report, as their arguments: nothing with --quiet."""
+    return {"log": lambda line: None, "progress": False} if options.quiet else {}
 
 
 def settings_given(options):
