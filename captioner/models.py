@@ -24,6 +24,7 @@ class ModelChoice:
         runtime: `"auto"` (LiteRT where possible), `"litert"` or `"keras"`. Defaults to `"auto"`.
         rerank: str or None. A captioner that re-ranks, see `Reranked`. Defaults to `None`.
         rerank_weight: float or None. How much it counts, 0 to 1. Defaults to `None`, which is 0.5.
+        threads: int. How many compute, where LiteRT does. Defaults to as many as there are cores.
 
     Example:
     >>> ModelChoice(["runs/a/best.keras", "runs/b/best.keras"]).open()
@@ -33,14 +34,25 @@ class ModelChoice:
     runtime: str = "auto"
     rerank: str | None = None
     rerank_weight: float | None = None
+    threads: int = THREADS
 
     def __post_init__(self):
         names = (self.names,) if isinstance(self.names, str) else tuple(self.names)
         object.__setattr__(self, "names", names)
 
-    def open(self, threads=THREADS):
+    def open(self, threads=None):
         """The captioner, see `load_models`."""
+        threads = threads or self.threads
         return load_models(self.names, self.runtime, self.rerank, self.rerank_weight, threads)
+
+    def runtimes(self):
+        """What runs the models, a set of `"litert"` and `"keras"`."""
+        by_litert = [
+            self.runtime != "keras" and bool(is_exported(name) or exported_form(name))
+            for name in self.names
+        ]
+        found = {"litert" if each else "keras" for each in by_litert}
+        return found | {"keras"} if self.rerank else found
 
     def identity(self):
         """What captions depend on here: a dict to keep with them, equal for the same models."""

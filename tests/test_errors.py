@@ -14,6 +14,7 @@ from captioner.errors import (
     reason_of,
     require,
     require_choice,
+    suggestion,
 )
 
 
@@ -48,6 +49,21 @@ def test_what_is_required():
     require_choice("cell", "gru", ("rnn", "gru"))
     with pytest.raises(CaptionerError, match=r"^units 3: choose one of 1, 2$"):
         require_choice("units", 3, (1, 2))
+    with pytest.raises(CaptionerError, match=r"^cell 'grru': did you mean gru\? choose one of"):
+        require_choice("cell", "grru", ("rnn", "gru"))
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("beem-size", "did you mean --beam-size? "),
+        ("resum", "did you mean --resume? "),  # the beginning of one, and close to another
+        ("colour", ""),
+        ("", ""),
+    ],
+)
+def test_what_was_meant(given, meant):
+    assert suggestion(given, ["beam-size", "resume", "results"], "--{}".format) == meant
 
 
 @pytest.mark.parametrize(

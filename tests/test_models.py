@@ -60,7 +60,23 @@ def test_threads_are_litert_s(monkeypatch):
 
     monkeypatch.setattr("captioner.models.LiteCaptioner", noting)
     ModelChoice().open(threads=1)
-    assert given == [1]
+    ModelChoice(threads=2).open()
+    ModelChoice(threads=2).open(threads=1)
+    assert given == [1, 2, 1]
+
+
+@pytest.mark.parametrize(
+    ("choice", "runtimes"),
+    [
+        (ModelChoice(), {"litert"}),
+        (ModelChoice(runtime="keras"), {"keras"}),
+        (ModelChoice(("everyday", "mine.keras")), {"litert", "keras"}),
+        (ModelChoice(rerank="mine.keras"), {"litert", "keras"}),
+        (ModelChoice("mine.keras"), {"keras"}),
+    ],
+)
+def test_what_will_run_the_models(choice, runtimes):
+    assert choice.runtimes() == runtimes
 
 
 @pytest.mark.filterwarnings("ignore::captioner.errors.ReplacedModelWarning")

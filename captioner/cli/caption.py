@@ -102,8 +102,8 @@ def _add_ray_arguments(parser):
         "--engine",
         choices=("local", "ray"),
         default="local",
-        help="what runs the captioning: local, this process (default), or ray: processes on this "
-        "machine, or on the cluster of RAY_ADDRESS",
+        help="what runs the captioning: local, this process, or ray: processes on this machine, or "
+        "on the cluster of RAY_ADDRESS (default: local)",
     )
     group.add_argument(
         "--actors", type=int, metavar="N", help="ray: processes (default: one for each core)"

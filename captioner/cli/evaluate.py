@@ -11,15 +11,15 @@ pictures, captions and scores.
 import json
 import sys
 
-from tqdm import tqdm
-
 from captioner import metrics
+from captioner.cli.common_arguments import add_quiet_argument
 from captioner.cli.model_arguments import add_model_arguments, chosen_model
 from captioner.cli.search_arguments import add_search_arguments, search_settings
 from captioner.datasets import FORMATS, load_dataset
 from captioner.errors import require
 from captioner.output.evaluation import captions_of_model, captions_of_results, score_captions
 from captioner.output.evaluation_report import write_report
+from captioner.progress import ProgressBar
 
 
 def add_arguments(parser):
@@ -65,6 +65,7 @@ def add_arguments(parser):
     )
     parser.add_argument("--json", action="store_true", help="print the scores as JSON")
     parser.add_argument("--batch-size", type=int, default=32, metavar="N", help="default: 32")
+    add_quiet_argument(parser)
     add_search_arguments(parser)
 
 
@@ -79,7 +80,7 @@ def run(options):
     dataset = load_dataset(
         options.data, options.images, split, options.data_format, check_images=wants_pictures
     )
-    for line in dataset.warnings:
+    for line in () if options.quiet else dataset.warnings:
         print(f"note: {line}", file=sys.stderr)
     if options.model:
         found = _captions_of_model(options, dataset, settings)
@@ -100,8 +101,8 @@ def run(options):
 def _captions_of_model(options, dataset, settings):
     settings = {**settings, "with_attention": bool(options.report)}
     found = captions_of_model(chosen_model(options), dataset, options.batch_size, **settings)
-    quiet = not sys.stderr.isatty()
-    return dict(tqdm(found, total=len(dataset), unit="picture", disable=quiet))
+    with ProgressBar(len(dataset), "picture", shown=not options.quiet) as bar:
+        return dict(bar.each(found))
 
 
 def _print(scores, count, as_json):

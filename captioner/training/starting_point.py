@@ -3,8 +3,8 @@
 from captioner.captioner import Captioner, load_keras
 from captioner.decoder import Decoder
 from captioner.decoder_settings import ARCHITECTURE, CHANGEABLE, DECODER_SETTINGS
-from captioner.encoder import Encoder
-from captioner.errors import require
+from captioner.encoder import BACKBONES, Encoder
+from captioner.errors import require, require_choice
 from captioner.presets import DEFAULT_PRESET
 from captioner.training.config import TrainConfig
 from captioner.vocabulary import Vocabulary
@@ -60,7 +60,8 @@ def _architecture(captioner):
 
 
 def new_encoder(config):
-    """The CNN that the settings ask for, with its weights."""
+    """The CNN of the settings, with its weights."""
+    require_choice("--encoder", config.encoder, BACKBONES)
     size, weights = config.picture_size, config.encoder_weights
     if weights != "preset" and not weights.endswith(".keras"):
         encoder = Encoder(config.encoder, size or None)

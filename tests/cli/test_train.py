@@ -8,9 +8,9 @@ import pytest
 
 from captioner import TrainConfig
 from captioner.cli import main
-from captioner.cli.train import settings_given
+from captioner.cli.train import NEEDED, settings_given
 from captioner.training import run
-from captioner.training.config import flag
+from captioner.training.config import GROUPS, flag
 
 
 @pytest.fixture
@@ -21,16 +21,24 @@ def trained(monkeypatch):
     return calls
 
 
-def test_help_has_every_setting_with_its_default(capsys, monkeypatch):
+def test_help_has_every_setting_with_its_default_in_its_group(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "10000")  # the help of a flag on one line
     with pytest.raises(SystemExit):
         main(["train", "--help"])
-    entries = capsys.readouterr().out.split("\n  -")
+    printed = capsys.readouterr().out
     for field in dataclasses.fields(TrainConfig):
-        [entry] = [each for each in entries if re.match(rf"{flag(field.name)[1:]}[ ,]", each)]
-        assert field.metadata["help"] in entry
+        facts, name = field.metadata, flag(field.name)
+        assert facts["choices"] or facts["metavar"]
+        entries = printed.split(f"\n{facts['group']}:\n")[1].split("\n\n")[1].split("\n  --")
+        [entry] = [each for each in entries if re.match(rf"(  )?(--)?{name[2:]}[ ,]", each)]
+        assert facts["help"] in entry
+        assert not facts["metavar"] or f"{name[2:]} {facts['metavar']}" in entry
+        default = {"": "none", "()": "empty", "True": "on"}.get(f"{field.default}", field.default)
+        if default == "none" and "empty: " in facts["help"]:
+            default = "empty"
         shown = re.findall(r"\(default: ([^)]*)\)$", entry.rstrip())
-        assert shown == ([] if field.default in ("", ()) else [str(field.default)])
+        assert shown == ([] if field.name in NEEDED else [str(default)])
+    assert {field.metadata["group"] for field in dataclasses.fields(TrainConfig)} == set(GROUPS)
 
 
 def test_flags_become_settings(trained):
