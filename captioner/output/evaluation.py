@@ -5,10 +5,11 @@ from itertools import chain
 
 from captioner import metrics
 from captioner.datasets import load_dataset
-from captioner.errors import CaptionerError, CaptionerWarning
+from captioner.errors import CaptionerWarning
 from captioner.generation import Caption
 from captioner.images import ImageError
 from captioner.models import opened
+from captioner.output.result_matching import IMAGE_ID, match_results
 
 
 def captions_of_model(model, dataset, batch_size=32, **search):
@@ -32,34 +33,29 @@ def captions_of_model(model, dataset, batch_size=32, **search):
 
 
 def captions_of_results(path, dataset):
-    """The captions of a results file; warns of pictures that have none.
+    """The captions of a results file; warns where pictures are not matched by id, or are left out.
 
     Args:
-        path: str. A file in the COCO results format.
+        path: str. A file as `metrics.load_results` reads it.
         dataset: CaptionDataset.
 
     Returns:
-        dict from image id to list of one `Caption`, its score 0.
+        dict from image id to list of one `Caption`, its score 0, in the data set's order.
 
     Raises:
-        CaptionerError: The file cannot be read, or has captions of pictures that are not in the
-            data set.
+        CaptionerError: The file cannot be read, or does not have a caption for every picture.
     """
-    captions = {
-        name: [Caption(text, 0.0, tuple(text.split()), ())]
-        for name, text in metrics.load_results(path).items()
-    }
-    known = set(dataset.image_ids)
-    strangers = [name for name in captions if name not in known]
-    if strangers:
-        raise CaptionerError(
-            f"{path}: {len(strangers)} of {len(captions)} image ids are not in the data set, "
-            f"the first {strangers[0]!r}; check --data and --split"
+    captions = metrics.load_results(path)
+    match = match_results(list(captions), dataset, path)
+    if match.way != IMAGE_ID:
+        _note(f"{path}: its captions are matched to pictures by {match.way}")
+    if len(match.names) < len(captions):
+        _note(
+            f"{path}: {len(captions) - len(match.names)} of {len(captions)} captions are of "
+            "pictures that are not scored; left out"
         )
-    missing = len(known) - len(captions)
-    if missing:
-        _note(f"{missing} of {len(known)} pictures have no caption in {path}")
-    return captions
+    texts = {image_id: captions[name] for image_id, name in match.names.items()}
+    return {name: [Caption(text, 0.0, tuple(text.split()), ())] for name, text in texts.items()}
 
 
 def score_captions(captions, dataset, names, training_data=(), with_faults=False):
