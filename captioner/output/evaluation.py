@@ -1,15 +1,19 @@
 """Scoring captions against references: those a captioner writes, or a results file."""
 
+import os
 import warnings
 from itertools import chain
 
 from captioner import metrics
 from captioner.datasets import load_dataset
+from captioner.datasets.splits import split_in_file_name
+from captioner.ensemble import Ensemble
 from captioner.errors import CaptionerWarning
 from captioner.generation import Caption
 from captioner.images import ImageError
 from captioner.models import opened
 from captioner.output.result_matching import IMAGE_ID, match_results
+from captioner.reranked import Reranked
 
 
 def captions_of_model(model, dataset, batch_size=32, **search):
@@ -30,6 +34,41 @@ def captions_of_model(model, dataset, batch_size=32, **search):
         if isinstance(result, ImageError):
             raise result
         yield dataset.image_ids[number], result
+
+
+def learned_from(model, path):
+    """How much of a data set without splits a captioner has learned from, as its file says.
+
+    Args:
+        model: captioner.
+        path: str. The data set; it is known by its name.
+
+    Returns:
+        `"none"`, `"all"`, or `"train"`: the run divided it, and did not learn from `test`.
+    """
+    name = os.path.basename(os.path.abspath(path))
+    runs = [run for run in _runs(model) if name in _data_of(run)]
+    if any(run.get("val_data") for run in runs) or (runs and split_in_file_name(name)):
+        return "all"
+    return "train" if runs else "none"
+
+
+def _runs(model):
+    """The settings of the runs that made a captioner, or the captioners in it."""
+    if isinstance(model, Ensemble):
+        return list(chain.from_iterable(map(_runs, model.members)))
+    if isinstance(model, Reranked):
+        return _runs(model.forward) + _runs(model.backward)
+    runs, about = [], model.about
+    while about:
+        runs.append(about.get("trained_with", {}))
+        about = about.get("started_from")
+    return runs
+
+
+def _data_of(run):
+    data = run.get("data", [])
+    return [data] if isinstance(data, str) else data
 
 
 def captions_of_results(path, dataset):
@@ -89,8 +128,10 @@ def score_captions(captions, dataset, names, training_data=(), with_faults=False
 
 def _training_captions(paths):
     for path in paths:
-        for texts in load_dataset(path, split="train", check_images=False).captions:
-            yield from texts
+        dataset = load_dataset(path, split="train", check_images=False)
+        for line in dataset.warnings:
+            _note(line)
+        yield from chain.from_iterable(dataset.captions)
 
 
 def _faults(captions, references):
