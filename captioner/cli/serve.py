@@ -39,8 +39,8 @@ def add_arguments(parser):
         "--api-key",
         metavar="KEY",
         help="answer only requests that have this key. The list of processes shows it to every "
-        f"user of this machine; the environment variable {KEY_VARIABLE} does not (default: its value, "
-        "if it is set)",
+        f"user of this machine; the environment variable {KEY_VARIABLE} does not (default: its "
+        "value, if it is set)",
     )
     parser.add_argument("--quiet", action="store_true", help="no line for each request")
 

@@ -7,6 +7,7 @@ import unicodedata
 from captioner.errors import CaptionerError
 
 USUAL = ("train", "val", "test")
+ALL = "all"
 ALIASES = {"dev": "val", "validation": "val", "restval": "train"}
 FEW = 100  # pictures; see divide()
 
@@ -19,10 +20,48 @@ def canonical(name):
     return ALIASES.get(name, name) or None
 
 
+def wanted(split):
+    """A split as `load_dataset` takes it, with standard names; None for everything."""
+    if isinstance(split, tuple):
+        return tuple(canonical(each) for each in split)
+    split = canonical(split or ALL)
+    return None if split == ALL else split
+
+
 def split_in_file_name(name):
     """The split that an annotation file's name tells, or None: `captions_val2017.json` -> val."""
     found = _IN_FILE_NAME.search(name)
     return canonical(found[1]) if found else None
+
+
+def around_split(name):
+    """What is before and after the split in a file's name, or None where it tells none."""
+    found = _IN_FILE_NAME.search(name)
+    return (name[: found.start()], name[found.end() :]) if found else None
+
+
+def choose(split, splits, path):
+    """The one split to read: of several that are wanted, the first that the source defines.
+
+    Args:
+        split: str, tuple of str, or None. As `wanted` gives it.
+        splits: list of str. Those that the source defines.
+        path: str. The source, for messages.
+
+    Returns:
+        str, or None for everything.
+
+    Raises:
+        CaptionerError: The source defines splits, but none that is wanted.
+    """
+    if not isinstance(split, tuple):
+        require_split(split, splits, path)
+        return split
+    if not splits:
+        return None
+    found = [each for each in split if each in splits]
+    require_split(found[0] if found else split[0], splits, path)
+    return found[0]
 
 
 def require_split(split, splits, path):
@@ -38,13 +77,12 @@ def select(annotations, split, path):
 
     Args:
         annotations: Annotations.
-        split: str or None. None selects all.
+        split: str or None. As `choose` gives it; None selects all.
         path: str. The source, for messages.
 
     Returns:
         (list of Record, list of str).
     """
-    require_split(split, annotations.splits, path)
     if split is None:
         return annotations.records, []
     if annotations.splits:

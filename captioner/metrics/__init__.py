@@ -17,9 +17,10 @@ from captioner.metrics.diversity import diversity
 from captioner.metrics.faults import caption_faults, faults_of, seem_english
 from captioner.metrics.ptb_tokenizer import tokenize_ptb
 from captioner.metrics.results import load_results, save_results
-from captioner.metrics.scores import score, score_each
+from captioner.metrics.scores import METRICS, require_metrics, score, score_each
 
 __all__ = [
+    "METRICS",
     "CiderD",
     "NGramFrequencies",
     "agreement",
@@ -27,6 +28,7 @@ __all__ = [
     "diversity",
     "faults_of",
     "load_results",
+    "require_metrics",
     "save_results",
     "score",
     "score_each",

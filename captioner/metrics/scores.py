@@ -1,5 +1,7 @@
 """All caption metrics of a set of captions."""
 
+import difflib
+
 from captioner.errors import CaptionerError
 from captioner.metrics.bleu import bleu
 from captioner.metrics.cider import CiderD
@@ -35,9 +37,7 @@ def score(references, captions, metrics=("bleu", "rouge", "cider")):
     >>> round(score(references, {1: "a dog runs", 2: "two cats"})["CIDEr"], 4)
     3.368
     """
-    unknown = [name for name in metrics if name not in METRICS]
-    if unknown:
-        raise CaptionerError(f"unknown metric {unknown[0]!r}; known: {', '.join(METRICS)}")
+    require_metrics(metrics)
     texts = _Texts(references, captions)
     scores = {}
     if "bleu" in metrics:
@@ -53,6 +53,21 @@ def score(references, captions, metrics=("bleu", "rouge", "cider")):
     if "spice" in metrics:
         scores["SPICE"] = spice(texts.reference_tokens, texts.caption_tokens)
     return scores
+
+
+def require_metrics(names):
+    """Raises CaptionerError for a name that is not one of `METRICS`.
+
+    Example:
+    >>> require_metrics(["bleu", "ciderd"])
+    Traceback (most recent call last):
+    captioner.errors.CaptionerError: metric 'ciderd': choose one of bleu, rouge, cider, ...
+    """
+    for name in names:
+        if name not in METRICS:
+            close = difflib.get_close_matches(name.lower(), METRICS, n=1, cutoff=0.5)
+            hint = f"; did you mean {close[0]}?" if close else ""
+            raise CaptionerError(f"metric {name!r}: choose one of {', '.join(METRICS)}{hint}")
 
 
 def score_each(references, captions):

@@ -37,16 +37,28 @@ def test_a_picture_that_cannot_be_read_stops_it(tiny_captioner, dataset, photos)
         dict(captions_of_model(tiny_captioner, dataset))
 
 
-def test_a_results_file_must_be_of_the_data_set(tmp_path, dataset):
-    found = captions_of_results(results_of(tmp_path, {1: "a dog", 2: "cats", 3: "red"}), dataset)
+def test_a_results_file_must_be_of_the_data_set(tmp_path, dataset, recwarn):
+    found = captions_of_results(results_of(tmp_path, {3: "red", 1: "a dog", 2: "cats"}), dataset)
     assert {name: [each.text for each in captions] for name, captions in found.items()} == {
         1: ["a dog"], 2: ["cats"], 3: ["red"],
     }  # fmt: skip
+    assert list(found) == [1, 2, 3]
     assert found[1][0].words == ("a", "dog")
-    with pytest.warns(CaptionerWarning, match=r"2 of 3 pictures have no caption in .*\.json"):
+    assert not recwarn.list
+    with pytest.raises(CaptionerError, match=r"no caption for 2 of 3 pictures, .* image id 2, "):
         captions_of_results(results_of(tmp_path, {1: "a dog"}), dataset)
-    with pytest.raises(CaptionerError, match=r"1 of 2 image ids are not in the data set.* 'x'"):
-        captions_of_results(results_of(tmp_path, {1: "a dog", "x": "cats"}), dataset)
+
+
+def test_notes_tell_how_results_are_matched_and_what_is_left_out(tmp_path, dataset):
+    names = [path.rpartition("/")[2] for path in dataset.image_paths]
+    path = results_of(tmp_path, dict.fromkeys(["x.jpg", *names, "y.jpg"], "a dog"))
+    with pytest.warns(CaptionerWarning) as notes:
+        found = captions_of_results(path, dataset)
+    assert list(found) == [1, 2, 3]
+    assert [str(note.message) for note in notes] == [
+        f"{path}: its captions are matched to pictures by file name",
+        f"{path}: 2 of 5 captions are of pictures that are not scored; left out",
+    ]
 
 
 def test_scores_are_those_of_metrics_for_the_pictures_that_have_captions(dataset):

@@ -1,0 +1,181 @@
+"""Which picture each caption of a results file is of: by image id, or by file name."""
+
+import os
+import re
+import unicodedata
+from typing import NamedTuple
+
+from captioner.errors import CaptionerError
+from captioner.images import ENDINGS
+from captioner.output.writers import image_id
+
+IMAGE_ID = "image id"
+DEEPEST = 4  # folders of a file name that are compared, where fewer do not tell pictures apart
+
+
+class Picture(NamedTuple):
+    """A picture of the data set, to which a caption may belong."""
+
+    image_id: int | str
+    path: str
+
+
+class Way(NamedTuple):
+    """A way to match: a caption is of the picture that has the same key; None matches nothing."""
+
+    words: str
+    key_of_name: callable
+    key_of_picture: callable
+
+
+class Match(NamedTuple):
+    """Which name in the results stands for each picture, by image id, and how that was found."""
+
+    names: dict
+    way: str
+
+
+def match_results(names, dataset, source):
+    """Finds the way in which the names in a results file fit every picture of a data set.
+
+    Args:
+        names: list of int or str. Image ids, paths, file names, or file names without endings.
+            Those of pictures outside the data set are left out.
+        dataset: CaptionDataset.
+        source: str. The results file, for messages.
+
+    Returns:
+        Match.
+
+    Raises:
+        CaptionerError: No way fits all pictures, or ids and file names fit differently.
+
+    Example:
+    >>> dataset = CaptionDataset([7, 8], ["photos/a.jpg", "photos/b.jpg"], [["a dog"], ["a cat"]])
+    >>> match_results(["b.jpg", "a.jpg"], dataset, "results.csv")
+    Match(names={7: 'a.jpg', 8: 'b.jpg'}, way='file name')
+    """
+    pictures = list(map(Picture, dataset.image_ids, dataset.image_paths))
+    tried = []
+    by_id, by_file = (_first_fit(ways, names, pictures, tried) for ways in (_ID_WAYS, _file_ways()))
+    if by_id and by_file:
+        _require_agreement(by_id, by_file, pictures, source)
+    if not by_id and not by_file:
+        raise CaptionerError(_failure(tried, names, pictures, source))
+    return by_id or by_file
+
+
+def _first_fit(ways, names, pictures, tried):
+    """The first way that fits all pictures, or None; adds each way's match to those tried."""
+    for way in ways:
+        match = Match(_matched(way, names, pictures), way.words)
+        tried.append(match)
+        if len(match.names) == len(pictures):
+            return match
+    return None
+
+
+def _matched(way, names, pictures):
+    """The name of each picture by its id; empty where two pictures or two names cannot be told."""
+    ids = {way.key_of_picture(each): each.image_id for each in pictures}
+    if len(ids) < len(pictures):
+        return {}
+    found = {}
+    for name in names:
+        key = way.key_of_name(name)
+        if key in ids and found.setdefault(ids[key], name) != name:
+            return {}
+    return {each.image_id: found[each.image_id] for each in pictures if each.image_id in found}
+
+
+def _plain(value):
+    """An id as text: 1, "1" and "1.0" are the same."""
+    whole = re.fullmatch(r"(-?(?:0|[1-9]\d*))\.0+", str(value))
+    return whole[1] if whole else str(value)
+
+
+def _coco_number(name):
+    """The id in COCO's file names: COCO_val2014_000000000042.jpg -> "42"; None in others."""
+    number = image_id(str(name))
+    return str(number) if isinstance(number, int) else None
+
+
+_ID_WAYS = [
+    Way(IMAGE_ID, lambda name: name, lambda picture: picture.image_id),
+    Way(IMAGE_ID, _plain, lambda picture: _plain(picture.image_id)),
+    Way("number in COCO's file names", _coco_number, lambda picture: _plain(picture.image_id)),
+]
+
+
+def _file_ways():
+    for words, of_name, of_picture in (
+        ("file name", _parts, _parts),
+        ("file name without its ending", _named_parts, _stem_parts),
+        (
+            "file name without its ending, in capitals or not",
+            lambda name: _folded(_named_parts(name)),
+            lambda path: _folded(_stem_parts(path)),
+        ),
+    ):
+        for depth in range(1, DEEPEST + 1):
+            yield Way(
+                words,
+                lambda name, depth=depth, key=of_name: tuple(key(name)[-depth:]),
+                lambda picture, depth=depth, key=of_picture: tuple(key(picture.path)[-depth:]),
+            )
+
+
+def _parts(name):
+    """The folders and the file of a path. A disk may encode accents in another way."""
+    return unicodedata.normalize("NFC", str(name)).replace("\\", "/").split("/")
+
+
+def _stem_parts(path):
+    """The parts of a picture's path, its name as `caption.py --format coco` writes it."""
+    *folders, file = _parts(path)
+    return [*folders, str(image_id(file))]
+
+
+def _named_parts(name):
+    """The same of a name in the results, whose ending may have been left out already."""
+    *folders, file = _parts(name)
+    stem, ending = os.path.splitext(file)
+    stem = stem if ending.lower() in ENDINGS else file
+    return [*folders, _coco_number(file) or stem]
+
+
+def _folded(parts):
+    return [part.casefold() for part in parts]
+
+
+def _require_agreement(by_id, by_file, pictures, source):
+    for picture in pictures:
+        one, other = by_id.names[picture.image_id], by_file.names[picture.image_id]
+        if one != other:
+            raise CaptionerError(
+                f"{source}: fits the data set by {by_id.way} and by {by_file.way}, with different "
+                f"captions: {_described(picture)} has that of {one!r} or of {other!r}; "
+                "name each picture by its file name with the ending (caption.py --format jsonl)"
+            )
+
+
+def _failure(tried, names, pictures, source):
+    """Why no way fits: what is missing, the ways tried, and what each side looks like."""
+    best = max(tried, key=lambda match: len(match.names))
+    ways = ", ".join(dict.fromkeys(match.way for match in tried))
+    missing = [each for each in pictures if each.image_id not in best.names]
+    if best.names:
+        return (
+            f"{source}: has no caption for {len(missing)} of {len(pictures)} pictures, the first "
+            f"{_described(missing[0])} (tried {ways}; {best.way} fits best); caption these too, or "
+            "say with --split which pictures to score"
+        )
+    has = f"has a caption of {names[0]!r}" if names else "has no captions"
+    return (
+        f"{source}: {has}, the data set has {_described(pictures[0])}, and no caption is of a "
+        f"picture of the data set by {ways}; check --data and --split"
+    )
+
+
+def _described(picture):
+    return f"image id {picture.image_id!r}, file {picture.path}"
