@@ -199,7 +199,8 @@ class TrainConfig(DecoderSettings, InputSettings):
     )
     schedule: str = setting(
         "cosine",
-        "learning rate after the warm-up; plateau halves it after 2 epochs without a better score",
+        "learning rate after the warm-up; plateau halves it after 2 epochs without progress, see "
+        "--patience",
         choices=("cosine", "plateau", "constant"),
     )
     warmup: float = setting(
@@ -207,7 +208,9 @@ class TrainConfig(DecoderSettings, InputSettings):
     )
     clip_norm: float = setting(5.0, "largest norm of all gradients together", least=0)
     patience: int = setting(
-        5, "epochs without a better score before stopping; 0: never stop", least=0
+        5,
+        "epochs without a better score or a lower validation loss before stopping; 0: never stop",
+        least=0,
     )
     validation_pictures: int = setting(
         1000,
