@@ -10,6 +10,7 @@ pictures, captions and scores.
 
 import json
 import sys
+from itertools import chain
 
 from tqdm import tqdm
 
@@ -43,6 +44,13 @@ def add_arguments(parser):
         default=["bleu", "rouge", "cider", "meteor"],
         metavar="M",
         help="bleu rouge cider meteor spice (default: all but spice)",
+    )
+    parser.add_argument(
+        "--tokenization",
+        choices=metrics.TOKENIZATIONS,
+        default="auto",
+        help="what counts as a word: ptb, as in coco-caption; characters, for scripts without "
+        "spaces; auto, as the references are written (default: auto)",
     )
     parser.add_argument(
         "--diversity",
@@ -88,12 +96,13 @@ def run(options):
     captions = {name: each[0].text for name, each in found.items()}
     if options.model and options.results:
         metrics.save_results(options.results, captions)
+    tokenization = _tokenization(options, dataset)
     scores = score_captions(
-        captions, dataset, options.metrics, options.diversity or (), options.faults
+        captions, dataset, options.metrics, options.diversity or (), options.faults, tokenization
     )
-    _print(scores, len(captions), options.json)
+    _print(scores, len(captions), tokenization, options.json)
     if options.report:
-        write_report(options.report, dataset, found, scores, options.faults)
+        write_report(options.report, dataset, found, scores, options.faults, tokenization)
     return 0
 
 
@@ -104,11 +113,24 @@ def _captions_of_model(options, dataset, settings):
     return dict(tqdm(found, total=len(dataset), unit="picture", disable=quiet))
 
 
-def _print(scores, count, as_json):
+def _tokenization(options, dataset):
+    """What counts as a word; a note says so where it is not what most scores count."""
+    captions = chain.from_iterable(dataset.captions)
+    tokenization = metrics.choose_tokenization(captions, options.tokenization)
+    if tokenization == "characters":
+        print(
+            "note: each character of a script without spaces counts as a word (tokenization "
+            "characters); scores of another tokenization cannot be compared with these",
+            file=sys.stderr,
+        )
+    return tokenization
+
+
+def _print(scores, count, tokenization, as_json):
     if as_json:
-        print(json.dumps({"images": count, **scores}, indent=2))
+        print(json.dumps({"images": count, "tokenization": tokenization, **scores}, indent=2))
         return
-    print(f"{count} captions")
+    print(f"{count} captions, tokenization {tokenization}")
     width = max(8, *map(len, scores))
     for name, value in scores.items():
         print(f"{name:{width}}", f"{value:.4f}" if isinstance(value, float) else value)

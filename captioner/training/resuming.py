@@ -14,7 +14,7 @@ from captioner.errors import require
 from captioner.training.about import about, without_folders
 from captioner.training.choosing import goodness, is_best
 from captioner.training.config import as_list, flag
-from captioner.training.set_scores import score_names
+from captioner.training.set_scores import score_names, tokenization_of
 from captioner.training.sources import fingerprints
 from captioner.training.stages import STAGES
 
@@ -132,6 +132,7 @@ class Record:
             scores,
             self._started_from,
             validation_loss=row["val_loss"],
+            tokenization=tokenization_of(self._validation),
         )
         kept_as = []
         if is_best(goodness(row), self.scores(stage)):

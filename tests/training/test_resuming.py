@@ -189,6 +189,7 @@ def test_the_best_of_a_stage_and_of_the_run_are_kept():
     assert record.scores(TextStage) == [(0.0, -3.0), (0.0, -2.5), (0.0, -2.7)]
     assert record.scores(RewardStage) == [(0.5, -2.0), (0.7, -4.0)]
     assert (captioner.about["epoch"], captioner.about["validation_loss"]) == (8, 4.0)
+    assert captioner.about["tokenization"] == "ptb"
     assert captioner.about["validation"] == {"CIDEr": 0.7, "BLEU-4": 0.0}
 
 
