@@ -68,10 +68,10 @@ def suggestion(given, known, shown=str):
     >>> suggestion("beem", ["greedy", "beam", "sample"])
     'did you mean beam? '
     """
-    known = list(known)
+    known, given = {each.lower(): each for each in known}, given.lower()
     begun = [each for each in known if given and each.startswith(given)]
     close = begun if len(begun) == 1 else difflib.get_close_matches(given, known, n=1)
-    return f"did you mean {shown(close[0])}? " if close else ""
+    return f"did you mean {shown(known[close[0]])}? " if close else ""
 
 
 def reason_of(error):

@@ -66,6 +66,13 @@ def add_arguments(parser):
         help=f"{' '.join(metrics.METRICS)}, with spaces or commas between (default: all but spice)",
     )
     parser.add_argument(
+        "--tokenization",
+        choices=metrics.TOKENIZATIONS,
+        default="auto",
+        help="what counts as a word: ptb, as in coco-caption; characters, for scripts without "
+        "spaces; auto, as the references are written (default: auto)",
+    )
+    parser.add_argument(
         "--diversity",
         action="append",
         metavar="DATA",
@@ -111,10 +118,13 @@ def run(options):
     captions = {name: each[0].text for name, each in found.items()}
     if options.model and options.results:
         metrics.save_results(options.results, captions)
-    scores = score_captions(captions, dataset, names, options.diversity or (), options.faults)
-    _print(scores, len(captions), options.json)
+    tokenization = _tokenization(options, dataset)
+    scores = score_captions(
+        captions, dataset, names, options.diversity or (), options.faults, tokenization
+    )
+    _print(scores, len(captions), tokenization, options.json)
     if options.report:
-        write_report(options.report, dataset, found, scores, options.faults)
+        write_report(options.report, dataset, found, scores, options.faults, tokenization)
     return 0
 
 
@@ -169,11 +179,22 @@ def _captions_of_model(model, options, dataset, settings):
         return dict(bar.each(found))
 
 
-def _print(scores, count, as_json):
+def _tokenization(options, dataset):
+    """What counts as a word; a note says so where it is not what most scores count."""
+    captions = chain.from_iterable(dataset.captions)
+    tokenization = metrics.choose_tokenization(captions, options.tokenization)
+    if tokenization == "characters":
+        line = "each character of a script without spaces counts as a word (tokenization "
+        line += "characters); scores of another tokenization cannot be compared with these"
+        _note(line, options)
+    return tokenization
+
+
+def _print(scores, count, tokenization, as_json):
     if as_json:
-        print(json.dumps({"images": count, **scores}, indent=2))
+        print(json.dumps({"images": count, "tokenization": tokenization, **scores}, indent=2))
         return
-    print(f"{count} captions")
+    print(f"{count} captions, tokenization {tokenization}")
     width = max(8, *map(len, scores))
     for name, value in scores.items():
         print(f"{name:{width}}", f"{value:.4f}" if isinstance(value, float) else value)

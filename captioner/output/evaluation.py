@@ -97,7 +97,9 @@ def captions_of_results(path, dataset):
     return {name: [Caption(text, 0.0, tuple(text.split()), ())] for name, text in texts.items()}
 
 
-def score_captions(captions, dataset, names, training_data=(), with_faults=False):
+def score_captions(
+    captions, dataset, names, training_data=(), with_faults=False, tokenization="auto"
+):
     """All scores of the captions of a data set.
 
     Args:
@@ -108,6 +110,7 @@ def score_captions(captions, dataset, names, training_data=(), with_faults=False
             there are any, `metrics.diversity` is added. Defaults to `()`.
         with_faults: bool. Whether to add `metrics.caption_faults`, each beside that of people's
             captions; warns where these seem not to be English. Defaults to `False`.
+        tokenization: str. As for `metrics.score`. Defaults to `"auto"`.
 
     Returns:
         dict from name to float or str.
@@ -118,9 +121,10 @@ def score_captions(captions, dataset, names, training_data=(), with_faults=False
     1.0
     """
     references = {name: texts for name, texts in dataset.references().items() if name in captions}
-    scores = metrics.score(references, captions, names)
+    scores = metrics.score(references, captions, names, tokenization)
     if training_data:
-        scores |= metrics.diversity(list(captions.values()), _training_captions(training_data))
+        learned = _training_captions(training_data)
+        scores |= metrics.diversity(list(captions.values()), learned, tokenization)
     if with_faults:
         scores |= _faults(captions.values(), list(chain.from_iterable(references.values())))
     return scores

@@ -298,7 +298,8 @@ class TrainConfig(DecoderSettings, InputSettings):
     )
     schedule: str = setting(
         "cosine",
-        "learning rate after the warm-up; plateau halves it after 2 epochs without a better score",
+        "learning rate after the warm-up; plateau halves it after 2 epochs without progress, see "
+        "--patience",
         group="training",
         choices=("cosine", "plateau", "constant"),
     )
@@ -315,7 +316,7 @@ class TrainConfig(DecoderSettings, InputSettings):
     )
     patience: int = setting(
         5,
-        "epochs without a better score before stopping; 0: never stop",
+        "epochs without a better score or a lower validation loss before stopping; 0: never stop",
         group="training",
         metavar="EPOCHS",
         least=0,

@@ -22,7 +22,7 @@ def test_evaluate_a_model_and_its_results_file_agree(model, tmp_path, capsys):
     common = ["--metrics", "bleu", "rouge", "cider", "--json"]
     assert main(["evaluate", "--model", model, *data, "--results", results, *common]) == 0
     from_model = json.loads(capsys.readouterr().out)
-    assert from_model["images"] == 60
+    assert (from_model["images"], from_model["tokenization"]) == (60, "ptb")
     assert main(["evaluate", *data, "--results", results, *common]) == 0
     assert json.loads(capsys.readouterr().out) == from_model
 
@@ -187,15 +187,15 @@ def test_metrics_with_spaces_and_commas(tmp_path, capsys):
     found = []
     for names in ["bleu,cider"], ["bleu", "cider"], ["bleu, cider"], ["bleu,", "cider", "cider"]:
         assert main([*command, "--metrics", *names]) == 0
-        found.append(set(json.loads(capsys.readouterr().out)) - {"images"})
+        found.append(set(json.loads(capsys.readouterr().out)) - {"images", "tokenization"})
     assert found == [{"BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "CIDEr"}] * 4
 
 
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("bleu,cidre", "metric 'cidre': choose one of bleu, rouge, cider, meteor, spice; did you "
-                       "mean cider?"),
+        ("bleu,cidre", "metric 'cidre': did you mean cider? choose one of bleu, rouge, cider, "
+                       "meteor, spice\n"),
         ("BLEU-4", "did you mean bleu?"),
         ("xyz", "choose one of bleu, rouge, cider, meteor, spice\n"),
         (",", "--metrics: none given"),
@@ -245,6 +245,34 @@ def test_perfect_results_score_one(tmp_path, capsys):
     assert scores["distinct"] == pytest.approx(len(set(said)) / len(said))
     assert scores["copied"] == pytest.approx(sum(each in learned for each in said) / len(said))
     assert scores["words"] == len({word for each in said for word in each.split()})
+
+
+def test_evaluate_says_what_counts_as_a_word(tmp_path, capsys):
+    touch(tmp_path, "1.png", "2.png")
+    captions = {"1.png": ["一只狗在草地上跑"], "2.png": ["一只猫在睡觉"]}
+    write_json(tmp_path / "captions.json", coco_document(captions))
+    results = str(tmp_path / "results.json")
+    save_results(results, {1: "一只狗在跑", 2: "一只猫"})
+    command = ["evaluate", "--data", str(tmp_path / "captions.json"), "--results", results]
+    command += ["--metrics", "bleu", "cider", "--json"]
+    found = {}
+    for tokenization in ("auto", "characters", "ptb"):
+        assert main([*command, "--tokenization", tokenization]) == 0
+        printed = capsys.readouterr()
+        found[tokenization] = json.loads(printed.out)
+        assert ("cannot be compared" in printed.err) is (tokenization != "ptb")
+    assert found["auto"] == found["characters"]
+    assert found["auto"]["tokenization"] == "characters"
+    assert found["auto"]["CIDEr"] > 1
+    assert found["ptb"]["tokenization"] == "ptb"
+    assert found["ptb"]["CIDEr"] == 0
+    report = ["--report", str(tmp_path / "report"), "--tokenization", "ptb"]
+    for path in (tmp_path / "1.png", tmp_path / "2.png"):
+        Image.new("RGB", (8, 8)).save(path)
+    assert main([*command[:-1], *report]) == 0
+    assert capsys.readouterr().out.startswith("2 captions, tokenization ptb\n")
+    with open(tmp_path / "report" / "scores.csv", encoding="utf-8", newline="") as file:
+        assert {float(row["CIDEr"]) for row in csv.DictReader(file)} == {0}
 
 
 def test_evaluate_counts_faults_and_those_of_people(tmp_path, capsys):

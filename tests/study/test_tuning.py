@@ -116,6 +116,24 @@ def test_a_continued_search_draws_different_settings(config, tmp_path, monkeypat
     assert len(set(drawn)) == len(drawn) == 4
 
 
+def test_of_trials_that_score_the_same_the_lowest_loss_is_the_best(config, tmp_path, monkeypatch):
+    losses, drawn = iter([3.0, 2.0, 2.5]), []
+
+    def train(config, **rest):
+        drawn.append(config.dropout)
+
+        class Model:
+            about = {"validation": {"CIDEr": 0.0}, "validation_loss": next(losses)}  # noqa: RUF012
+
+        return Model
+
+    monkeypatch.setattr(tuning, "train", train)
+    out = tmp_path / "tune"
+    best = tune(config, str(out), trials=3, log=lambda line: None)
+    assert best["dropout"] == drawn[1]
+    assert [float(row["dropout"]) for row in trials(out)] == [drawn[1], drawn[2], drawn[0]]
+
+
 def test_an_older_search_continues_as_it_began(config, tmp_path):
     """It lacks newer settings: they are what was done before there were these."""
     before = dataclasses.replace(config, smallest_crop=0.8, text_weight=0.0, word_targets=0)
