@@ -271,6 +271,58 @@ def test_a_changed_setting_captions_again(page, many):
     assert "/caption?method=greedy'" in page.find_element(By.ID, "script").text
 
 
+def test_an_answer_to_former_settings_is_not_shown(page, many, painter):
+    painter.may_go_on.clear()
+    choose(page, many / "0.png")
+    until(lambda: page.execute_script("return running") == 1)
+    page.find_element(By.CSS_SELECTOR, "#options summary").click()
+    Select(page.find_element(By.NAME, "method")).select_by_visible_text("greedy")
+    until(lambda: page.execute_script("return query.get('method')") == "greedy")
+    painter.may_go_on.set()
+    until(lambda: cards(page)[0][1] == "a red photo greedy")
+    assert page.find_element(By.ID, "count").text == "1 photo captioned"
+
+
+def test_dropped_and_pasted(page, many):
+    page.execute_script(
+        "const transfer = new DataTransfer(), bytes = Uint8Array.from(atob(arguments[0]),"
+        "(each) => each.charCodeAt(0)); transfer.items.add(new File([bytes], 'a.png'));"
+        "document.dispatchEvent(new ClipboardEvent('paste', { clipboardData: transfer }));"
+        "document.dispatchEvent(new DragEvent('drop', { dataTransfer: transfer, bubbles: true }));",
+        encoded_file(many / "0.png"),
+    )
+    wait_until_done(page)
+    assert cards(page) == [["a.png", "a red photo", ""]] * 2
+
+
+def test_a_dropped_folder(page, many):
+    """The browser gives its entries a hundred at a time, and only through callbacks."""
+    page.execute_script(
+        "const bytes = Uint8Array.from(atob(arguments[0]), (each) => each.charCodeAt(0));"
+        "const file = (path) => ({ isFile: true, fullPath: path,"
+        "  file: (done) => done(new File([bytes], path.split('/').pop())) });"
+        "const folder = (...parts) => ({ isDirectory: true, createReader: () => ({"
+        "  readEntries: (done) => done(parts.shift() ?? []) }) });"
+        "const inner = folder([file('/f/in/3.png'), file('/f/in/.no.png')], [file('/f/in/a.txt')]);"
+        "const entries = [folder([file('/f/10.png'), inner], [file('/f/2.png')]), file('/x.txt')];"
+        "const items = entries.map((each) => ({ webkitGetAsEntry: () => each }));"
+        "takeDropped({ files: [], items });",
+        encoded_file(many / "2.png"),
+    )
+    until(lambda: page.find_element(By.ID, "count").text == "4 photos captioned")
+    assert [name for name, _, _ in cards(page)] == ["f/2.png", "f/10.png", "f/in/3.png", "x.txt"]
+
+
+def test_a_file_that_is_gone(page):
+    page.execute_script(
+        "window.fetch = () => Promise.reject(new TypeError());"
+        "take([{ name: 'a.png', file: { size: 1, slice: () => ({"
+        "  arrayBuffer: () => Promise.reject(new Error()) }) } }]);"
+    )
+    until(lambda: cards(page) == [["a.png", "", "the file cannot be read any more"]])
+    assert page.find_element(By.ID, "problem").text == ""
+
+
 def test_the_settings_are_those_of_the_server(page):
     fields = page.execute_script(
         "return [...document.getElementById('settings').elements].map((each) => ({ name: each.name,"
