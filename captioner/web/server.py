@@ -36,6 +36,7 @@ PAGE_HEADERS = {
     "Cache-Control": "no-cache",
 }
 UNREADABLE_ENDINGS = {".heic", ".heif"}  # not skipped in a folder: people must hear of such photos
+FILE_ERRORS = (CaptionerError, HTTPException)  # those of one file among several
 BESIDE_THE_PAGE = {"page.css": "text/css", "page.js": "text/javascript"}
 
 
@@ -145,7 +146,7 @@ async def _caption_all(batches, uploads, search, most_bytes):
         for job in jobs:
             job.cancel()  # changes nothing for those that are done
     for each in found:
-        if isinstance(each, BaseException) and not _is_of_the_file(each):
+        if isinstance(each, BaseException) and not isinstance(each, FILE_ERRORS):
             raise each
     return found
 
@@ -155,15 +156,11 @@ async def _submit(batches, upload, search, most_bytes):
     size = (batches.model.picture_size,) * 2
     try:
         pixels = await run_in_threadpool(read_image, await content_of(upload, most_bytes), size)
-    except (CaptionerError, HTTPException) as error:
+    except FILE_ERRORS as error:
         failed = Future()
         failed.set_exception(error)
         return failed
     return batches.submit(pixels, search)
-
-
-def _is_of_the_file(error):
-    return isinstance(error, (CaptionerError, HTTPException))
 
 
 def _get(app, path, **options):
