@@ -1,5 +1,5 @@
 # docker build -t captioner . && docker run --rm -v "$PWD:/photos" captioner caption /photos
-# docker run --rm -p 8000:8000 captioner serve --host 0.0.0.0
+# docker run --rm -p 8000:8000 -e CAPTIONER_API_KEY=... captioner serve --host 0.0.0.0
 FROM python:3.12-slim
 WORKDIR /app
 COPY pyproject.toml README.md LICENSE ./

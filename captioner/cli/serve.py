@@ -19,6 +19,7 @@ from captioner.errors import CaptionerError, CaptionerWarning, cannot_be, needs_
 
 LOCAL_HOSTS = ("127.0.0.1", "localhost", "::1")
 KEY_VARIABLE = "CAPTIONER_API_KEY"
+SECONDS_TO_END = 10  # for requests under way, however slowly a client sends
 
 
 def add_arguments(parser):
@@ -131,7 +132,14 @@ def _server(uvicorn, app, ready_line):
             await super().startup(sockets)
             print(ready_line, flush=True)
 
-    return Server(uvicorn.Config(app, log_level="warning", access_log=False, server_header=False))
+    config = uvicorn.Config(
+        app,
+        log_level="warning",
+        access_log=False,  # the application writes its own
+        server_header=False,
+        timeout_graceful_shutdown=SECONDS_TO_END,
+    )
+    return Server(config)
 
 
 def _log(line):

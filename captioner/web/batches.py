@@ -26,7 +26,7 @@ class Batches:
 
     Args:
         model: Captioner, Ensemble or LiteCaptioner.
-        metrics: Metrics. Hears of every batch.
+        metrics: Metrics. Counts every batch.
         batch_size: int. Defaults to `4`.
         most_waiting: int. Pictures. Defaults to `64`.
 

@@ -109,7 +109,7 @@ def _caption_operation(model, needs_key):
         "description": "The body is a picture file, whatever its content type, or a form with one "
         "or several files. Several files are answered by a list in the same order, in which a file "
         "that cannot be captioned has an error. Search settings are given in the query, or as "
-        "fields of the form, which count more.",
+        "fields of the form; a field overrides the query.",
         "parameters": [
             {"name": name, "in": "query", "description": _help(each), "schema": schema}
             for name, (each, schema) in settings.items()

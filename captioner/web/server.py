@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 
 from captioner import __version__
 from captioner.errors import CaptionerError
-from captioner.images import read_image
+from captioner.images import ENDINGS, read_image
 from captioner.output.gallery import as_bytes
 from captioner.web.access import LOCAL_NAMES, Access, require_key, require_own_page
 from captioner.web.batches import BATCH_SIZE, MOST_WAITING, Batches, BusyError
@@ -35,6 +35,8 @@ PAGE_HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-cache",
 }
+UNREADABLE_ENDINGS = {".heic", ".heif"}  # not skipped in a folder: people must hear of such photos
+FILE_ERRORS = (CaptionerError, HTTPException)  # those of one file among several
 BESIDE_THE_PAGE = {"page.css": "text/css", "page.js": "text/javascript"}
 
 
@@ -46,7 +48,7 @@ def make_app(
     *,
     most_waiting=MOST_WAITING,
     api_key=None,
-    name="captioner",
+    name="",
     log=None,
 ):
     """The web application.
@@ -59,7 +61,7 @@ def make_app(
             that no web page can reach it through a visitor's browser. Defaults to `True`.
         most_waiting: int. Pictures that may wait; more are refused. Defaults to `64`.
         api_key: str or None. A key that captions and metrics then need. Defaults to `None`.
-        name: str. Of the model, as the page shows it. Defaults to `"captioner"`.
+        name: str. Of the model, as the page and `/health` show it. Defaults to `""`.
         log: callable or None. Takes the line of each request. Defaults to `None`.
 
     Returns:
@@ -83,10 +85,15 @@ def make_app(
                   openapi_url=None)  # fmt: skip
     app.add_middleware(Access, metrics=metrics, names=LOCAL_NAMES if only_local else None, log=log)
     answer_errors(app, metrics)
-    document = describe(model, {"most_bytes": most_bytes, "most_waiting": most_waiting},
-                        needs_key=api_key is not None)  # fmt: skip
-    about = {"model": name, "most_bytes": most_bytes, "needs_key": api_key is not None,
-             "settings": _fields(model)}  # fmt: skip
+    needs_key = api_key is not None
+    document = describe(model, {"most_bytes": most_bytes, "most_waiting": most_waiting}, needs_key)
+    about = {
+        "model": name,
+        "most_bytes": most_bytes,
+        "needs_key": needs_key,
+        "endings": sorted(ENDINGS | UNREADABLE_ENDINGS),
+        "settings": _fields(model),
+    }
     _add_pages(app, _page(about), document)
 
     @_get(app, "/health")
@@ -139,7 +146,7 @@ async def _caption_all(batches, uploads, search, most_bytes):
         for job in jobs:
             job.cancel()  # changes nothing for those that are done
     for each in found:
-        if isinstance(each, BaseException) and not _is_of_the_file(each):
+        if isinstance(each, BaseException) and not isinstance(each, FILE_ERRORS):
             raise each
     return found
 
@@ -149,15 +156,11 @@ async def _submit(batches, upload, search, most_bytes):
     size = (batches.model.picture_size,) * 2
     try:
         pixels = await run_in_threadpool(read_image, await content_of(upload, most_bytes), size)
-    except (CaptionerError, HTTPException) as error:
+    except FILE_ERRORS as error:
         failed = Future()
         failed.set_exception(error)
         return failed
     return batches.submit(pixels, search)
-
-
-def _is_of_the_file(error):
-    return isinstance(error, (CaptionerError, HTTPException))
 
 
 def _get(app, path, **options):

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import logging
 
 from fastapi import UploadFile
 from starlette.exceptions import HTTPException
@@ -15,6 +16,8 @@ MOST_FILES = 16  # in one request
 MOST_TOTAL = 4  # of the files of one request together, times the largest one allowed
 MOST_OVERHEAD = 2**16  # bytes of a form besides its files
 SWITCH_VALUES = {"true": True, "1": True, "false": False, "0": False}
+
+logging.getLogger("python_multipart").setLevel(logging.ERROR)  # the answer says what is wrong
 
 
 @contextlib.asynccontextmanager

@@ -42,7 +42,7 @@ def test_foreign_names_are_refused(client, tiny_captioner, host):
 @pytest.mark.parametrize(
     ("origin", "status"),
     [("https://evil.example", 403), ("null", 403), ("http://localhost:1", 403),
-     ("http://localhost", 200)],
+     ("http://[::1", 403), ("http://localhost", 200)],
 )  # fmt: skip
 def test_pages_of_other_sites_are_refused(client, origin, status):
     for request in ({"content": PNG}, {"files": {"file": PNG}}):
