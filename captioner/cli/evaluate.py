@@ -135,7 +135,10 @@ def _unseen_by(model, dataset, options):
     learned = learned_from(model, options.data)
     if learned == "all":
         _note(f"the captioner has learned from {options.data}: these scores are too high")
-    return _dataset(options, "test") if learned == "train" else dataset
+    if learned != "train":
+        return dataset
+    _note(f"the captioner has learned from train of {options.data}; --split all scores that too")
+    return _dataset(options, "test")
 
 
 def _say_what_is_scored(dataset, options):
@@ -143,7 +146,7 @@ def _say_what_is_scored(dataset, options):
         _note(line)
     if options.split:
         return
-    count = f"{len(dataset)} picture" + "s" * (len(dataset) != 1)
+    count = _counted(len(dataset), "picture")
     if not options.model:
         _note(f"scores all {count} of {options.data}")
     elif dataset.split is None:
@@ -152,6 +155,10 @@ def _say_what_is_scored(dataset, options):
         _note(f"scores the {count} of {dataset.split}")
     else:
         _note(f"scores the {count} of {dataset.split}: {options.data} has no {USUAL_SPLITS[0]}")
+
+
+def _counted(count, what):
+    return f"{count} {what}" + "s" * (count != 1)
 
 
 def _note(line):
@@ -169,7 +176,7 @@ def _print(scores, count, as_json):
     if as_json:
         print(json.dumps({"images": count, **scores}, indent=2))
         return
-    print(f"{count} captions")
+    print(_counted(count, "caption"))
     width = max(8, *map(len, scores))
     for name, value in scores.items():
         print(f"{name:{width}}", f"{value:.4f}" if isinstance(value, float) else value)
