@@ -147,7 +147,11 @@ def _unseen_by(model, dataset, options):
     if learned == "all":
         line = f"the captioner has learned from {options.data}: these scores are too high"
         _note(line, options)
-    return _dataset(options, "test") if learned == "train" else dataset
+    if learned != "train":
+        return dataset
+    line = f"the captioner has learned from train of {options.data}; --split all scores that too"
+    _note(line, options)
+    return _dataset(options, "test")
 
 
 def _say_what_is_scored(dataset, options):
@@ -155,7 +159,7 @@ def _say_what_is_scored(dataset, options):
         _note(line, options)
     if options.split:
         return
-    count = f"{len(dataset)} picture" + "s" * (len(dataset) != 1)
+    count = _counted(len(dataset), "picture")
     if not options.model:
         line = f"scores all {count} of {options.data}"
     elif dataset.split is None:
@@ -165,6 +169,10 @@ def _say_what_is_scored(dataset, options):
     else:
         line = f"scores the {count} of {dataset.split}: {options.data} has no {USUAL_SPLITS[0]}"
     _note(line, options)
+
+
+def _counted(count, what):
+    return f"{count} {what}" + "s" * (count != 1)
 
 
 def _note(line, options):
@@ -194,7 +202,7 @@ def _print(scores, count, tokenization, as_json):
     if as_json:
         print(json.dumps({"images": count, "tokenization": tokenization, **scores}, indent=2))
         return
-    print(f"{count} captions, tokenization {tokenization}")
+    print(f"{_counted(count, 'caption')}, tokenization {tokenization}")
     width = max(8, *map(len, scores))
     for name, value in scores.items():
         print(f"{name:{width}}", f"{value:.4f}" if isinstance(value, float) else value)

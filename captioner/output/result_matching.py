@@ -29,7 +29,7 @@ class Way(NamedTuple):
 
 
 class Match(NamedTuple):
-    """Which name in the results stands for each picture, by image id, and how that was found."""
+    """The name that each picture has in the results, by its image id, and how it was found."""
 
     names: dict
     way: str
@@ -76,7 +76,7 @@ def _first_fit(ways, names, pictures, tried):
 
 
 def _matched(way, names, pictures):
-    """The name of each picture by its id; empty where two pictures or two names cannot be told."""
+    """The name of each picture by its id; empty where two pictures, or two names, have one key."""
     ids = {way.key_of_picture(each): each.image_id for each in pictures}
     if len(ids) < len(pictures):
         return {}
@@ -108,11 +108,12 @@ _ID_WAYS = [
 
 
 def _file_ways():
+    """By the file alone; then with the folders it is in, as many as tell the pictures apart."""
     for words, of_name, of_picture in (
         ("file name", _parts, _parts),
-        ("file name without its ending", _named_parts, _stem_parts),
+        ("name without ending", _named_parts, _stem_parts),
         (
-            "file name without its ending, in capitals or not",
+            "name without ending, ignoring case",
             lambda name: _folded(_named_parts(name)),
             lambda path: _folded(_stem_parts(path)),
         ),
@@ -178,4 +179,4 @@ def _failure(tried, names, pictures, source):
 
 
 def _described(picture):
-    return f"image id {picture.image_id!r}, file {picture.path}"
+    return f"image id {picture.image_id!r}, file {os.path.basename(picture.path)}"

@@ -2,7 +2,10 @@
 
 import os
 
-PATHS = ("data", "more_data", "text", "images", "out", "cache", "encoder_weights", "init_from")
+PATHS = (
+    "data", "val_data", "more_data", "text", "images", "out", "cache", "encoder_weights",
+    "init_from",
+)  # fmt: skip
 
 
 def about(config, epoch, scores, started_from, **measured):

@@ -57,6 +57,11 @@ class InputSettings:
         group="data",
         metavar="FOLDER|FILE",
     )
+    val_data: str | list[str] = setting(
+        "",
+        "annotation file or folder whose pictures are validated on, one for all data sets or one "
+        "for each; --data is then learned from whole, or its train split where it has splits",
+    )
     data_weights: list[float] = setting(
         (),
         "share of each data set in the training captions, summing to 1: a small set is used "
@@ -366,6 +371,12 @@ class TrainConfig(DecoderSettings, InputSettings):
             raise CaptionerError(
                 f"--images: {_counted(len(folders), 'folder')} for "
                 f"{_counted(len(sets), 'data set')}; give one for each, or none"
+            )
+        validated = as_list(self.val_data)
+        if len(validated) not in (1, len(sets)):
+            raise CaptionerError(
+                f"--val-data: {_counted(len(validated), 'data set')} for "
+                f"{_counted(len(sets), 'data set')}; give one for each, or one for all"
             )
         if not weights:
             return

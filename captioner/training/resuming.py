@@ -176,6 +176,8 @@ class Record:
         for split, now in self._fingerprints.items():
             was = before.get(split, now)
             paths = self._config.text if split == "text" else self._config.data
+            if split.endswith("val"):
+                paths = self._config.val_data or paths
             had, has = _size_of(was), _size_of(now)
             different = " (different ones)" if had == has else ""
             require(

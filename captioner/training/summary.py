@@ -51,9 +51,12 @@ def _of_each_set(config, data):
     for name, rows in data.training.by_set().items():
         captions = sum(len(data.training.captions[n]) for n in rows)
         share = weights.get(name, captions / len(data.captions))
+        own = f"; {len(chosen_by.get(name, ()))} pictures to choose by"
+        if "" in chosen_by:  # one --val-data for all sets
+            own = ""
         yield (
             f"{name}: {len(rows)} pictures with {captions} captions, {100 * share:.1f} % of what "
-            f"is learned from; {len(chosen_by.get(name, ()))} pictures to choose by"
+            f"is learned from{own}"
         )
 
 

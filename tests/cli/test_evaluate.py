@@ -98,8 +98,10 @@ def test_pictures_that_the_model_learned_from_are_not_scored(
     command = ["evaluate", "--data", data, "--metrics", "bleu", "--model"]
     assert main([*command, learned]) == 0
     out, err = capsys.readouterr()
-    assert out.startswith("1 captions")  # a tenth; of a few pictures, one
-    assert err.splitlines()[1] == "note: scores the 1 picture of test"
+    assert out.startswith("1 caption\n")  # a tenth; of a few pictures, one
+    why, _, scored = err.splitlines()
+    assert why.startswith(f"note: the captioner has learned from train of {data}; --split all")
+    assert scored == "note: scores the 1 picture of test"
     assert main([*command, learned, "--split", "all"]) == 0
     assert capsys.readouterr().out.startswith("6 captions")
     whole = trained_on(

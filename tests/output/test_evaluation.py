@@ -6,9 +6,16 @@ import pytest
 
 from captioner import metrics
 from captioner.datasets import CaptionDataset
+from captioner.ensemble import Ensemble
 from captioner.errors import CaptionerError, CaptionerWarning
+from captioner.generation import Generation
 from captioner.images import ImageError
-from captioner.output.evaluation import captions_of_model, captions_of_results, score_captions
+from captioner.output.evaluation import (
+    captions_of_model,
+    captions_of_results,
+    learned_from,
+    score_captions,
+)
 
 CAPTIONS = [["a dog runs", "a brown dog"], ["two cats sleep"], ["a red field"]]
 
@@ -59,6 +66,42 @@ def test_notes_tell_how_results_are_matched_and_what_is_left_out(tmp_path, datas
         f"{path}: its captions are matched to pictures by file name",
         f"{path}: 2 of 5 captions are of pictures that are not scored; left out",
     ]
+
+
+class Trained(Generation):
+    """A captioner whose file says what it was trained with."""
+
+    def __init__(self, **trained_with):
+        self.about = {"trained_with": trained_with} if trained_with else {}
+
+
+def ensemble_of(*models):
+    ensemble = Ensemble.__new__(Ensemble)
+    ensemble.members = models
+    return ensemble
+
+
+@pytest.mark.parametrize(
+    ("model", "learned"),
+    [
+        (Trained(), "none"),
+        (Trained(data="other.csv", val_data=""), "none"),
+        (Trained(data="mine.csv"), "train"),
+        (Trained(data=["other.csv", "mine.csv"], val_data=""), "train"),
+        (Trained(data="mine.csv", val_data="val.csv"), "all"),
+        (ensemble_of(Trained(data="other.csv"), Trained(data="mine.csv")), "train"),
+        (ensemble_of(Trained(data="mine.csv"), Trained(data="mine.csv", val_data="v")), "all"),
+    ],
+)
+def test_what_a_captioner_has_learned_from(model, learned):
+    assert learned_from(model, "some/folder/mine.csv") == learned
+
+
+def test_a_captioner_has_learned_from_what_it_started_from():
+    model = Trained(data="other.csv")
+    model.about["started_from"] = Trained(data="photos").about
+    assert learned_from(model, "my/photos/") == "train"
+    assert learned_from(Trained(data="captions_train.json"), "captions_train.json") == "all"
 
 
 def test_scores_are_those_of_metrics_for_the_pictures_that_have_captions(dataset):

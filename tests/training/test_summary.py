@@ -75,6 +75,15 @@ def test_what_each_of_several_sets_brings(tiny_captioner):
     assert more.endswith("0 pictures to choose by")
 
 
+def test_validation_pictures_for_all_sets_are_of_none(tiny_captioner, monkeypatch):
+    training = ONE.named("pets").joined(dataset([["a dog"]]).named("more"))
+    monkeypatch.setattr(training, "subset", lambda rows: ONE)
+    first, pets, more, _ = lines_of(tiny_captioner, training)
+    assert "2 pictures to choose by" in first
+    assert pets.endswith("75.0 % of what is learned from")
+    assert more.endswith("25.0 % of what is learned from")
+
+
 @pytest.mark.parametrize(("weight", "unused"), [(0.5, False), (0.0, True)])
 def test_text_is_counted_and_must_be_of_use(tiny_captioner, weight, unused):
     settings = {"text": "a.txt", "text_epochs": 0, "text_weight": weight}
