@@ -23,7 +23,10 @@ _LIMITS = {
 WEIGHTS_TOLERANCE = 0.001  # of the sum of `data_weights`, which people round
 
 # How runs learned before there were these settings, which their config.json lacks.
-AS_BEFORE = {"smallest_crop": 0.8, "teacher_weight": 0.0, "text_weight": 0.0, "word_targets": 0}
+AS_BEFORE = {
+    "smallest_crop": 0.8, "teacher_weight": 0.0, "text_weight": 0.0, "word_targets": 0,
+    "adapt_to_few": False,
+}  # fmt: skip
 
 # What `python -m captioner tune` searches: how each setting is drawn, and from what.
 SEARCH_SPACE = {
@@ -220,6 +223,11 @@ class TrainConfig(DecoderSettings, InputSettings):
 
     min_count: int = setting(
         5, "words seen less often in training are left out of the vocabulary", least=1
+    )
+    adapt_to_few: bool = setting(
+        True,
+        "where there are few captions, lower the defaults of --min-count and --batch-size",
+        choices=(True, False),
     )
     max_length: int = setting(40, "words of a caption that training uses, at most", least=1)
     distribute: str = setting(
