@@ -12,7 +12,7 @@ from captioner.vocabulary import tokenize
 
 MANY = 10_000  # captions; they are never few
 LEAST_KNOWN = 0.85  # share of the words of the captions that the vocabulary should know
-FEWEST_STEPS = 8  # in an epoch, but for the smallest batch
+FEWEST_STEPS = 4  # in an epoch, but for the smallest batch
 SMALLEST_BATCH = 4  # captions
 ADAPTED = ("min_count", "batch_size")
 
@@ -26,12 +26,12 @@ def adapted(config, captions):
 
     Returns:
         TrainConfig. The least count of a word is lowered until the vocabulary knows 85 percent of
-        the words said; the batch size, until an epoch has 8 steps, or a batch 4 captions.
+        the words said; the batch size, until an epoch has 4 steps, or a batch 4 captions.
 
     Example:
     >>> config = adapted(TrainConfig(), ["a dog runs", "a cat sleeps"] * 20)
     >>> config.min_count, config.batch_size
-    (5, 5)
+    (5, 10)
     """
     if not config.adapt_to_few or len(captions) >= MANY:
         return config

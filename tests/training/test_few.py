@@ -21,11 +21,11 @@ FEW = ["a dog runs on grass", "a cat sleeps on a bed", "two birds in a tree"]
         (FEW * 2, 2, 4),
         (FEW * 4, 4, 4),
         (FEW * 5, 5, 4),
-        (FEW * 20, 5, 7),
-        (FEW * 300, 5, 112),
-        (FEW * 342, 5, 128),  # 1,026 captions are enough for eight steps
+        (FEW * 20, 5, 15),
+        (FEW * 170, 5, 127),
+        (FEW * 171, 5, 128),  # 513 captions are enough for four steps
         ([f"{n} birds" for n in range(10_000)], 5, 128),  # never few, whatever they say
-        (["狗在跑"] * 40, 5, 5),
+        (["狗在跑"] * 40, 5, 10),
     ],
 )
 def test_the_defaults_are_lowered_as_far_as_it_takes(captions, min_count, batch_size):
