@@ -212,7 +212,7 @@ class Vocabulary:
         if not words:
             raise CaptionerError(
                 f"none of the {len(counts)} words of the captions is seen {min_count} times; "
-                "lower the least count or give more captions"
+                "lower the least count (--min-count) or give more captions"
             )
         return cls(
             words, direction, {word: repeatable[word] for word in words if word in repeatable}

@@ -10,6 +10,7 @@ USUAL = ("train", "val", "test")
 ALL = "all"
 ALIASES = {"dev": "val", "validation": "val", "restval": "train"}
 FEW = 100  # pictures; see divide()
+HELD_OUT = 3  # pictures of so few that are val, and as many test, unless that is over a fifth
 
 _IN_FILE_NAME = re.compile(r"(?<![a-z])(train|validation|val|dev|test)(?![a-z])", re.IGNORECASE)
 
@@ -92,12 +93,15 @@ def select(annotations, split, path):
     records = [each for each in annotations.records if parts[each.file] == split]
     if not records:
         raise CaptionerError(
-            f"{path} defines no splits and its {len(parts)} pictures are too few to be divided; "
-            "give more, or a data set with splits"
+            f"{path} defines no splits, and its {len(parts)} pictures are too few to be divided: "
+            "give at least 3, or a data set that names the split of each (train, val)"
         )
+    shares = "80 % train, 10 % val, 10 % test"
+    if len(parts) < FEW:
+        shares = ", ".join(f"{list(parts.values()).count(each)} {each}" for each in USUAL)
     return records, [
-        f"{path} defines no splits: its pictures are divided by their file names, "
-        f"80 % train, 10 % val, 10 % test; this is {split}"
+        f"{path} defines no splits: its pictures are divided by their file names, {shares}; this "
+        f"is {split}"
     ]
 
 
@@ -106,7 +110,8 @@ def divide(files):
 
     A picture stays in its part when others come or go, because only the hash of its own name
     decides. Among fewer than `FEW` pictures chance could leave a part empty; those are ranked by
-    their hash and cut, so that of 3 pictures or more each part gets one.
+    their hash and cut, so that of 3 pictures or more each part gets one, of 10 two, and of 15
+    three: a single picture says little, and its CIDEr is always 0.
 
     Args:
         files: iterable of str. Names; a picture with several ids has one name.
@@ -125,7 +130,7 @@ def divide(files):
             for file, share in shares.items()
         }
     ranked = sorted(shares, key=shares.get, reverse=True)
-    held_out = max(1, len(ranked) // 10)
+    held_out = max(1, len(ranked) // 10, min(HELD_OUT, len(ranked) // 5))
     parts = dict.fromkeys(ranked, "train")
     parts.update(dict.fromkeys(ranked[held_out : 2 * held_out], "val"))
     parts.update(dict.fromkeys(ranked[:held_out], "test"))

@@ -34,7 +34,10 @@ GROUPS = {
 WEIGHTS_TOLERANCE = 0.001  # of the sum of `data_weights`, which people round
 
 # How runs learned before there were these settings, which their config.json lacks.
-AS_BEFORE = {"smallest_crop": 0.8, "teacher_weight": 0.0, "text_weight": 0.0, "word_targets": 0}
+AS_BEFORE = {
+    "smallest_crop": 0.8, "teacher_weight": 0.0, "text_weight": 0.0, "word_targets": 0,
+    "adapt_to_few": False,
+}  # fmt: skip
 
 # What `python -m captioner tune` searches: how each setting is drawn, and from what.
 SEARCH_SPACE = {
@@ -343,6 +346,12 @@ class TrainConfig(DecoderSettings, InputSettings):
     )
     max_length: int = setting(
         40, "words of a caption that training uses, at most", group="text", metavar="WORDS", least=1
+    )
+    adapt_to_few: bool = setting(
+        True,
+        "where there are few captions, lower the defaults of --min-count and --batch-size",
+        group="training",
+        choices=(True, False),
     )
     distribute: str = setting(
         "none",

@@ -100,7 +100,8 @@ def test_a_run_whose_captions_score_nothing_goes_by_its_loss(tmp_path, monkeypat
     nothing = Caption("nothing of the kind", 0.0, (), ())
     monkeypatch.setattr(Captioner, "decode", lambda self, image, **search: [[nothing]] * len(image))
     settings = dict(SMALL, data=str(tmp_path), out=str(tmp_path / "run"), units=8, epochs=6)
-    settings |= {"patience": 1, "schedule": schedule, "cache": str(tmp_path / "cache")}
+    settings |= {"patience": 1, "schedule": schedule, "batch_size": 64}
+    settings["cache"] = str(tmp_path / "cache")
     lines = []
     best = train(TrainConfig(**settings), log=lines.append, progress=False)
     rows = history(settings["out"])
