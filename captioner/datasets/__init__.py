@@ -11,7 +11,7 @@ from captioner.datasets import coco, csv_file, flickr8k, karpathy, sidecar
 from captioner.datasets.caption_dataset import CaptionDataset
 from captioner.datasets.pictures import find_pictures
 from captioner.datasets.splits import canonical, select, split_in_file_name
-from captioner.errors import CaptionerError, require_choice
+from captioner.errors import CaptionerError, require_choice, require_downloaded
 from captioner.text_files import read_bytes, read_json
 
 __all__ = ["FORMATS", "CaptionDataset", "load_dataset"]
@@ -64,6 +64,7 @@ def load_dataset(path, images=None, split=None, format="auto", check_images=True
     >>> dataset.image_paths[0], dataset.captions[0]
     """
     path = os.fspath(path)
+    require_downloaded(path)
     images = None if images is None else os.fspath(images)
     split = None if split is None else canonical(split)
     _check_arguments(path, images, format)
