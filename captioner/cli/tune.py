@@ -5,9 +5,10 @@
   python train.py --config runs/tune/best.json --out runs/mine
 
 The search varies units, learning rate, batch size, dropout and layers, to find the best validation
-CIDEr. All other settings are train.py's, and can be given as flags. A trial that does badly is cut
-short. Call the command again to continue a search that was stopped, or to add trials with a larger
---trials. The folder then holds trials.csv, and best.json for train.py.
+CIDEr. All other settings are train.py's, and can be given as flags. With --init-from, units and
+layers are those of that captioner, and are not varied. A trial that does badly is cut short. Call
+the command again to continue a search that was stopped, or to add trials with a larger --trials.
+The folder then holds trials.csv, and best.json for train.py.
 """
 
 import argparse
