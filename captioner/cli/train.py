@@ -29,6 +29,7 @@ from captioner.training.config import (
     setting_type,
     takes_several,
 )
+from captioner.training.sources import require_data
 
 CONFIG = "config.json"  # in a run folder
 NEEDED = ("data", "out")  # settings that have no default
@@ -79,6 +80,7 @@ def run(options):
     given = settings_given(options)
     config = TrainConfig(**{**_stored_settings(options, given), **given})
     require(config.out, "no run folder given; add --out runs/NAME")
+    require_data(config)
     start_keras_for(options)  # slow, so a wrong setting is reported before it
     from captioner.training.run import train
 

@@ -22,6 +22,7 @@ from captioner.cli.common_arguments import (
 from captioner.cli.train import add_settings, reporting, settings_given
 from captioner.errors import require
 from captioner.training.config import SEARCH_SPACE, TrainConfig, flag, read_config_file
+from captioner.training.sources import require_data
 
 
 def add_arguments(parser):
@@ -49,6 +50,7 @@ def run(options):
     base = read_config_file(options.config) if options.config else {}
     config = TrainConfig(**{**base, **settings_given(options)})
     require(config.out, "no folder given; add --out runs/NAME")
+    require_data(config)
     start_keras_for(options)  # slow, so a wrong setting is reported before it
     from captioner.study.tuning import tune
 

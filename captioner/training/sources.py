@@ -6,7 +6,7 @@ import os
 from collections import Counter
 
 from captioner.datasets import load_dataset
-from captioner.errors import require
+from captioner.errors import require, require_downloaded
 from captioner.text_files import read_text
 from captioner.training.config import as_list
 from captioner.vocabulary import tokenize
@@ -41,8 +41,8 @@ def load_sources(config):
 
 def load_split(config, split):
     """One split of all data sets of `config.data`, a CaptionDataset; see `load_sources`."""
+    require_data(config)
     paths, names = as_list(config.data), set_names(config)
-    require(all(paths), "no data set given; add --data with an annotation file or a folder")
     folders = as_list(config.images) if config.images else [""] * len(paths)
     _require_different(paths)
     parts = [
@@ -56,6 +56,14 @@ def load_split(config, split):
     for part in parts[1:]:
         whole = whole.joined(part)
     return whole
+
+
+def require_data(config):
+    """Raises CaptionerError unless data sets are named, on this machine. Quick, without Keras."""
+    paths = as_list(config.data)
+    require(all(paths), "no data set given; add --data with an annotation file or a folder")
+    for path in paths:
+        require_downloaded(path)
 
 
 def set_names(config):

@@ -53,7 +53,7 @@ def test_flags_become_settings(trained):
 
 
 def test_flags_go_before_a_file_and_a_file_before_a_run(trained, tmp_path):
-    stored = {"out": str(tmp_path), "units": 5, "layers": 2}
+    stored = {"out": str(tmp_path), "data": "x", "units": 5, "layers": 2}
     (tmp_path / "config.json").write_text(json.dumps(stored))
     assert main(["train", "--out", str(tmp_path), "--units", "6", "--resume"]) == 0
     config, resume = trained.pop()
@@ -61,7 +61,7 @@ def test_flags_go_before_a_file_and_a_file_before_a_run(trained, tmp_path):
     assert (config.units, config.layers) == (6, 2)
     assert config.text_weight == 0  # as before there was this setting
     path = tmp_path / "other.json"
-    path.write_text(json.dumps({"layers": 3}))
+    path.write_text(json.dumps({"layers": 3, "data": "x"}))
     assert main(["train", "--out", str(tmp_path), "--config", str(path), "--units", "6"]) == 0
     config, resume = trained.pop()
     assert not resume
@@ -110,6 +110,8 @@ def test_quiet_reports_nothing(monkeypatch):
     ("arguments", "message"),
     [
         ([], "no run folder given; add --out runs/NAME"),
+        (["--out", "x"], "no data set given; add --data with an annotation file or a folder"),
+        (["--out", "x", "--data", "a", "http://x.org/b"], "http://x.org/b: is on the web"),
         (["--out", "x", "--dropout", "1"], "--dropout 1.0: must be 0 or more and below 1"),
         (["--out", "x", "--config", "nowhere.json"], "nowhere.json: cannot be read"),
     ],
