@@ -74,6 +74,24 @@ def suggestion(given, known, shown=str):
     return f"did you mean {shown(known[close[0]])}? " if close else ""
 
 
+def require_downloaded(path):
+    """Raises CaptionerError for an address on the web, which nothing here reads.
+
+    Args:
+        path: str. A file or folder, as the user gave it.
+
+    Example:
+    >>> require_downloaded("https://example.org/a.jpg")
+    Traceback (most recent call last):
+    captioner.errors.CaptionerError: https://example.org/a.jpg: is on the web; download it first, \
+    for example with: curl -O https://example.org/a.jpg
+    """
+    require(
+        not str(path).lower().startswith(("http://", "https://")),
+        f"{path}: is on the web; download it first, for example with: curl -O {path}",
+    )
+
+
 def reason_of(error):
     """Why something failed: the system's words, or else the first line of an error's message."""
     words = getattr(error, "strerror", None) or str(error).strip()

@@ -14,6 +14,7 @@ from captioner.errors import (
     reason_of,
     require,
     require_choice,
+    require_downloaded,
     suggestion,
 )
 
@@ -51,6 +52,17 @@ def test_what_is_required():
         require_choice("units", 3, (1, 2))
     with pytest.raises(CaptionerError, match=r"^cell 'grru': did you mean gru\? choose one of"):
         require_choice("cell", "grru", ("rnn", "gru"))
+
+
+@pytest.mark.parametrize("path", ["a.jpg", "http", "s3://bucket/a.jpg", "httpd/a.jpg"])
+def test_a_file_needs_no_download(path):
+    require_downloaded(path)
+
+
+@pytest.mark.parametrize("path", ["http://x.org/a.jpg", "HTTPS://x.org"])
+def test_an_address_on_the_web(path):
+    with pytest.raises(CaptionerError, match=f"^{path}: is on the web; .* curl -O {path}$"):
+        require_downloaded(path)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,14 @@ import stat
 import pytest
 
 from captioner import files
-from captioner.files import put_in_place, replace_bytes, replacing, replacing_folder, sweep
+from captioner.files import (
+    put_in_place,
+    replace_bytes,
+    replacing,
+    replacing_folder,
+    size_of,
+    sweep,
+)
 from captioner.training.run_folder import RunFolder
 from tests.conftest import SmallDisk
 
@@ -208,3 +215,11 @@ def test_a_captioner_is_saved_on_disk_or_not_at_all(tmp_path, tiny_captioner, mo
             tiny_captioner.save(path, storage="float16")
     assert path.read_bytes() == before
     assert os.listdir(tmp_path) == ["model.keras"]
+
+
+def test_the_size_of_a_folder_is_that_of_all_files_below_it(tmp_path):
+    (tmp_path / "below").mkdir()
+    (tmp_path / "a").write_bytes(b"12")
+    (tmp_path / "below/b").write_bytes(b"345")
+    assert size_of(tmp_path / "below/b") == 3
+    assert size_of(tmp_path) == 5

@@ -22,6 +22,7 @@ COMMANDS = {
     "compare": "measure rnn, lstm and gru side by side",
     "serve": "serve captions on a web page, and to scripts over HTTP",
     "tune": "search for the settings that suit a data set",
+    "models": "list the shipped captioners",
     "export": "convert a captioner to a form that runs without Keras",
 }
 
@@ -48,7 +49,7 @@ def main(arguments=None, program="captioner", command=None):
     options = None
     try:
         options = parser.parse_args(arguments)
-        with _ending_on_sigterm(), _warnings_as_notes():
+        with _ending_on_sigterm(), _warnings_as_notes(getattr(options, "quiet", False)):
             return options.run(options)
     except CaptionerError as error:
         print(f"captioner: error: {error}", file=sys.stderr)
@@ -84,15 +85,15 @@ def _ending_on_sigterm():
 
 
 @contextlib.contextmanager
-def _warnings_as_notes():
-    """Prints our warnings as notes, without the line of code that Python would add."""
+def _warnings_as_notes(quiet):
+    """Prints our warnings as notes, without the line of code that Python would add; or not."""
     before = warnings.showwarning
 
     def show(message, category, *rest, **more):
-        if issubclass(category, CaptionerWarning):
-            print(f"note: {message}", file=sys.stderr)
-        else:
+        if not issubclass(category, CaptionerWarning):
             before(message, category, *rest, **more)
+        elif not quiet:
+            print(f"note: {message}", file=sys.stderr)
 
     warnings.showwarning = show
     try:

@@ -7,9 +7,10 @@
   python caption.py s3://bucket/photos/ --engine ray --output s3://bucket/captions --format parquet
 
 One line per picture on standard output, path<TAB>caption; progress and errors on standard error.
-Exit status: 0 all captioned, 1 some pictures failed, 2 wrong usage. With --output, a run that was
-stopped or killed leaves FILE.part, and --resume continues from there. With --engine ray the output
-is a folder of files, written by all cores of this machine or a cluster.
+Exit status: 0 all captioned; 1 some pictures failed, or have a caption file that --sidecar does not
+replace; 2 wrong usage. With --output, a run that was stopped or killed leaves FILE.part, and
+--resume continues from there. With --engine ray the output is a folder of files, written by all
+cores of this machine or a cluster.
 """
 
 import contextlib
@@ -18,15 +19,20 @@ import os
 from captioner.bulk.local_captioning import CaptionOptions, caption_files
 from captioner.bulk.part_formats import FORMATS as PART_FORMATS
 from captioner.bulk.ray_captioning import RayOptions, caption_with_ray
-from captioner.cli.messages import Progress, complain, say, standard_output
+from captioner.cli.common_arguments import add_quiet_argument
+from captioner.cli.messages import Progress, complain, standard_output
 from captioner.cli.model_arguments import add_model_arguments, chosen_model
 from captioner.cli.search_arguments import add_search_arguments, search_settings
 from captioner.errors import require
+from captioner.output.sidecars import ENDING
 from captioner.output.writers import WRITERS
 from captioner.presets import DEFAULT_PRESET
 
 SHARED = ("scores", "resume", "batch_size")  # flags of both engines
-ONLY_LOCAL = ("sidecar", "write_metadata", "overwrite", "attention_maps")
+ONLY_LOCAL = (
+    "sidecar", "caption_extension", "write_metadata", "overwrite", "attention_maps", "min_score",
+    "prefix", "suffix",
+)  # fmt: skip
 ONLY_RAY = ("actors", "actor_gpus", "part_size")
 
 
@@ -73,6 +79,11 @@ def add_arguments(parser):
         "not replaced",
     )
     parser.add_argument(
+        "--caption-extension",
+        metavar="ENDING",
+        help=f"ending of the files of --sidecar, such as .caption (default: {ENDING})",
+    )
+    parser.add_argument(
         "--write-metadata",
         action="store_true",
         help="also write the caption into the picture, as its XMP and IPTC description; the pixels "
@@ -81,7 +92,20 @@ def add_arguments(parser):
     parser.add_argument(
         "--overwrite",
         action="store_true",
-        help="replace existing caption files and descriptions",
+        help="replace an existing --output, caption files and descriptions",
+    )
+    parser.add_argument(
+        "--prefix", metavar="TEXT", help="text before every caption written (default: none)"
+    )
+    parser.add_argument(
+        "--suffix", metavar="TEXT", help="text after every caption written (default: none)"
+    )
+    parser.add_argument(
+        "--min-score",
+        type=float,
+        metavar="SHARE",
+        help="write nothing for a picture whose best caption is less likely to be right than this, "
+        "0 to 1 (default: none, all are written)",
     )
     parser.add_argument(
         "--attention-maps",
@@ -92,6 +116,7 @@ def add_arguments(parser):
     parser.add_argument(
         "--batch-size", type=int, default=32, metavar="N", help="pictures at a time (default: 32)"
     )
+    add_quiet_argument(parser)
     _add_ray_arguments(parser)
     add_search_arguments(parser)
 
@@ -126,8 +151,13 @@ def _add_ray_arguments(parser):
 def run(options):
     require(options.paths or options.manifest, "no pictures named; give PATH, or --manifest FILE")
     caption = _caption_with_ray if options.engine == "ray" else _caption_here
-    with Progress() as progress:
+    with Progress(options.quiet) as progress:
         outcome = caption(options, progress)
+    if outcome.below_min_score:
+        progress.note(
+            f"{outcome.below_min_score} of {outcome.pictures} captions were below --min-score "
+            f"{options.min_score:g} and not written"
+        )
     if outcome.missing:
         complain(
             f"{outcome.missing} of {outcome.pictures} pictures are not done; continue with --resume"
@@ -141,10 +171,11 @@ def _caption_here(options, progress):
         not options.resume or options.output or options.sidecar,
         "--resume: continues a file; give --output or --sidecar",
     )
+    given = {name: getattr(options, name) for name in SHARED + ONLY_LOCAL}
     chosen = CaptionOptions(
         format=options.format or "text",
         search=search_settings(options),
-        **{name: getattr(options, name) for name in SHARED + ONLY_LOCAL},
+        **{name: value for name, value in given.items() if value is not None},
     )
     sink = contextlib.nullcontext(options.output) if options.output else standard_output()
     with sink as output:
@@ -152,12 +183,12 @@ def _caption_here(options, progress):
             chosen_model(options), options.paths, output, chosen, options.manifest, progress
         )
     if outcome.was_complete:
-        say(f"{options.output}: is complete; without --resume it is written anew")
+        progress.note(f"{options.output}: is complete; --overwrite without --resume replaces it")
     return outcome
 
 
 def _caption_with_ray(options, progress):
-    _refuse(options, ONLY_LOCAL, "local")
+    _refuse(options, (*ONLY_LOCAL, "threads", "device"), "local")
     require(options.output, "--engine ray: needs --output, a folder for the captions")
     chosen = RayOptions(
         format=options.format or "jsonl",
@@ -170,7 +201,7 @@ def _caption_with_ray(options, progress):
             chosen_model(options), options.paths, options.output, chosen, options.manifest, progress
         )
     if outcome.was_complete:
-        say(f"{options.output}: is complete")
+        progress.note(f"{options.output}: is complete")
     return outcome
 
 

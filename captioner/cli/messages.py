@@ -21,6 +21,11 @@ def complain(problem):
     say(f"captioner: {problem}")
 
 
+def megabytes(size):
+    """A number of bytes as people read it."""
+    return f"{size / 1e6:.1f} MB"
+
+
 class Progress(Listener):
     """Prints problems, and how far the captioning is.
 

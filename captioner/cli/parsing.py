@@ -28,7 +28,12 @@ class CommandParser(argparse.ArgumentParser):
         super().__init__(
             formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False, **settings
         )
-        self.add_argument("--version", action="version", version=f"captioner {__version__}")
+        self.add_argument(
+            "--version",
+            action="version",
+            version=f"captioner {__version__}",
+            help="print the version",
+        )
 
     def parse_known_args(self, args=None, namespace=None):
         # argparse would report an argument that is missing first, and a command's unknown flag as

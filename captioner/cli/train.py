@@ -18,7 +18,8 @@ from captioner.cli.common_arguments import (
     add_quiet_argument,
     start_keras_for,
 )
-from captioner.errors import require
+from captioner.cli.messages import say
+from captioner.errors import require, suggestion
 from captioner.training.config import (
     GROUPS,
     TrainConfig,
@@ -28,7 +29,9 @@ from captioner.training.config import (
     setting_type,
     takes_several,
 )
+from captioner.training.sources import require_data
 
+CONFIG = "config.json"  # in a run folder
 NEEDED = ("data", "out")  # settings that have no default
 
 
@@ -75,18 +78,39 @@ def _help(field):
 
 def run(options):
     given = settings_given(options)
-    base = {}
-    if options.config:
-        base = read_config_file(options.config)
-    elif options.resume and os.path.exists(os.path.join(given.get("out", ""), "config.json")):
-        base = read_run_settings(os.path.join(given["out"], "config.json"))
-    config = TrainConfig(**{**base, **given})
+    config = TrainConfig(**{**_stored_settings(options, given), **given})
     require(config.out, "no run folder given; add --out runs/NAME")
+    require_data(config)
     start_keras_for(options, "train")  # slow, so a wrong setting is reported before it
     from captioner.training.run import train
 
     train(config, options.resume, **reporting(options))
     return 0
+
+
+def _stored_settings(options, given):
+    """The settings of --config, or else of the run to resume."""
+    if options.config:
+        return read_config_file(options.config)
+    if not options.resume:
+        return {}
+    out = given.get("out")
+    require(out, "--resume: no run folder given; add --out with the folder of the run")
+    if os.path.exists(os.path.join(out, CONFIG)):
+        return read_run_settings(os.path.join(out, CONFIG))
+    line = f"{out}: holds no run to resume"
+    require("data" in given, f"{line}; {_run_meant(out)}to begin one, give --data")
+    if not options.quiet:
+        say(f"note: {line}; a new one begins")
+    return {}
+
+
+def _run_meant(out):
+    """Which run folder was probably meant by one that holds no run, see `suggestion`."""
+    parent, name = os.path.split(out.rstrip(os.sep))
+    names = sorted(os.listdir(parent or os.curdir)) if os.path.isdir(parent or os.curdir) else []
+    runs = [each for each in names if os.path.exists(os.path.join(parent, each, CONFIG))]
+    return suggestion(name, runs, lambda each: os.path.join(parent, each))
 
 
 def reporting(options):

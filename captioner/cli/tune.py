@@ -5,9 +5,10 @@
   python train.py --config runs/tune/best.json --out runs/mine
 
 The search varies units, learning rate, batch size, dropout and layers, to find the best validation
-CIDEr. All other settings are train.py's, and can be given as flags. A trial that does badly is cut
-short. Call the command again to continue a search that was stopped, or to add trials with a larger
---trials. The folder then holds trials.csv, and best.json for train.py.
+CIDEr. All other settings are train.py's, and can be given as flags. With --init-from, units and
+layers are those of that captioner, and are not varied. A trial that does badly is cut short. Call
+the command again to continue a search that was stopped, or to add trials with a larger --trials.
+The folder then holds trials.csv, and best.json for train.py.
 """
 
 import argparse
@@ -21,6 +22,7 @@ from captioner.cli.common_arguments import (
 from captioner.cli.train import add_settings, reporting, settings_given
 from captioner.errors import require
 from captioner.training.config import SEARCH_SPACE, TrainConfig, flag, read_config_file
+from captioner.training.sources import require_data
 
 
 def add_arguments(parser):
@@ -48,6 +50,7 @@ def run(options):
     base = read_config_file(options.config) if options.config else {}
     config = TrainConfig(**{**base, **settings_given(options)})
     require(config.out, "no folder given; add --out runs/NAME")
+    require_data(config)
     start_keras_for(options, "tune", "tune")  # slow, so a wrong setting is reported before it
     from captioner.study.tuning import tune
 

@@ -12,7 +12,7 @@ from captioner.datasets import coco, csv_file, flickr8k, karpathy, sidecar
 from captioner.datasets.caption_dataset import CaptionDataset
 from captioner.datasets.pictures import beside, find_pictures
 from captioner.datasets.splits import choose, require_split, select, split_in_file_name, wanted
-from captioner.errors import CaptionerError, require_choice
+from captioner.errors import CaptionerError, require_choice, require_downloaded
 from captioner.text_files import read_bytes, read_json
 
 __all__ = ["FORMATS", "CaptionDataset", "load_dataset"]
@@ -70,6 +70,7 @@ def load_dataset(path, images=None, split=None, format="auto", check_images=True
     >>> dataset.image_paths[0], dataset.captions[0]
     """
     path, images, split = os.fspath(path), _folders(images), wanted(split)
+    require_downloaded(path)
     _check_arguments(path, images, format)
     format, files = _source(path, format)
     if format == "coco" and os.path.isdir(path):

@@ -14,6 +14,7 @@ from statistics import mean
 
 import numpy as np
 
+from captioner.decoder_settings import ARCHITECTURE
 from captioner.errors import CaptionerError, needs_extra, require
 from captioner.text_files import replace_text
 from captioner.training.choosing import goodness
@@ -27,7 +28,8 @@ STARTUP_TRIALS = 5  # before the first is cut short
 def tune(config, folder, trials=20, folds=0, log=print, progress=True):
     """Searches for the settings with the best validation CIDEr; of equal ones, the lowest loss.
 
-    Each trial is a run of train.py in a folder of its own. A trial that after an epoch is worse
+    Each trial is a run of train.py in a folder of its own. With `init_from` the sizes are those of
+    that captioner, and the search varies the other settings. A trial that after an epoch is worse
     than the median of the other trials at that epoch is cut short. All trials are kept in the
     folder; called again, the search continues until there are `trials` of them.
 
@@ -55,11 +57,12 @@ def tune(config, folder, trials=20, folds=0, log=print, progress=True):
     require(trials >= 1, f"trials {trials}: must be 1 or more")
     require(folds == 0 or folds >= 2, f"folds {folds}: must be 0, or 2 or more")
     os.makedirs(folder, exist_ok=True)
+    names = _searched(config)
     study = _open_study(optuna, folder, config, folds)
     data = _folds(config, folds) if folds else [None]
     while (count := len(_ended(study))) < trials:
         trial = study.ask()
-        settings = {name: _suggest(trial, name) for name in SEARCH_SPACE}
+        settings = {name: _suggest(trial, name) for name in names}
         log(f"trial {count + 1} of {trials}: {_shown(settings)}")
         try:
             runs = [
@@ -74,11 +77,16 @@ def tune(config, folder, trials=20, folds=0, log=print, progress=True):
             trial.set_user_attr("val_loss", loss)
             study.tell(trial, score)
             log(f"  CIDEr {score:.4f}, best so far {_best(study).value:.4f}")
-        _write_trials(study, os.path.join(folder, "trials.csv"))
-    best = {name: _best(study).params[name] for name in SEARCH_SPACE}
+        _write_trials(study, names, os.path.join(folder, "trials.csv"))
+    best = {name: _best(study).params[name] for name in names}
     _write_best(config, best, os.path.join(folder, "best.json"))
     log(f"best CIDEr {_best(study).value:.4f}: {_shown(best)}")
     return best
+
+
+def _searched(config):
+    """The settings to vary: not those that a captioner to start from settles."""
+    return [name for name in SEARCH_SPACE if not (config.init_from and name in ARCHITECTURE)]
 
 
 def _optuna():
@@ -187,7 +195,7 @@ def _folds(config, folds):
     ]
 
 
-def _write_trials(study, path):
+def _write_trials(study, names, path):
     """All trials so far, the best first."""
     rows = [
         {
@@ -199,7 +207,7 @@ def _write_trials(study, path):
         for trial in sorted(_ended(study), key=_goodness, reverse=True)
     ]
     table = io.StringIO(newline="")
-    writer = csv.DictWriter(table, ["trial", "CIDEr", "state", *SEARCH_SPACE])
+    writer = csv.DictWriter(table, ["trial", "CIDEr", "state", *names])
     writer.writeheader()
     writer.writerows(rows)
     replace_text(path, table.getvalue())

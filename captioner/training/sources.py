@@ -7,7 +7,7 @@ from collections import Counter
 
 from captioner.datasets import load_dataset
 from captioner.datasets.pictures import beside
-from captioner.errors import require
+from captioner.errors import require, require_downloaded
 from captioner.text_files import read_text
 from captioner.training.config import as_list
 from captioner.vocabulary import tokenize
@@ -44,8 +44,8 @@ def load_sources(config):
 
 def load_split(config, split):
     """One split of all data sets of a run, a CaptionDataset; see `load_sources`."""
+    require_data(config)
     paths, names = as_list(config.data), set_names(config)
-    require(all(paths), "no data set given; add --data with an annotation file or a folder")
     folders = as_list(config.images) if config.images else [None] * len(paths)
     twice = "name each set once, and weigh it by --data-weights"
     if config.val_data and split == "val":
@@ -74,6 +74,16 @@ def _validated_on(config, names):
         of_each = [[folder] for folder in given] or [[]] * len(paths)
     folders = [[*beside(path), *more] for path, more in zip(paths, of_each, strict=True)]
     return paths, names, folders
+
+
+def require_data(config):
+    """Raises CaptionerError unless data sets are named, on this machine. Quick, without Keras."""
+    require(
+        all(as_list(config.data)),
+        "no data set given; add --data with an annotation file or a folder",
+    )
+    for path in [*as_list(config.data), *as_list(config.val_data), config.more_data]:
+        require_downloaded(path)
 
 
 def set_names(config):

@@ -178,9 +178,10 @@ class Stage(abc.ABC):
     def require_finite(self, loss, step):
         """Raises CaptionerError where a loss is not a finite number."""
         if not math.isfinite(loss):
+            continuing = "the last epoch is kept; continue with --resume and"
             raise CaptionerError(
-                f"step {step}: the loss is {loss}; the last epoch is kept; continue with --resume "
-                f"and a lower {flag(self.rate)}"
+                f"step {step}: the loss is {loss}; "
+                f"{continuing if self.config.out else 'train again with'} a lower {flag(self.rate)}"
             )
 
 

@@ -67,6 +67,15 @@ def test_a_loss_that_is_no_number_names_the_rate_to_lower(tiny_captioner):
         stage_of(tiny_captioner).require_finite(float("nan"), 3)
 
 
+@pytest.mark.parametrize(
+    ("out", "to_do"), [("", "train again with"), ("runs/x", "continue with --resume and")]
+)
+def test_only_a_run_with_a_folder_can_be_continued(tiny_captioner, out, to_do):
+    with pytest.raises(CaptionerError, match=f"{to_do} a lower --learning-rate$") as caught:
+        stage_of(tiny_captioner, out=out).require_finite(float("inf"), 3)
+    assert ("--resume" in str(caught.value)) is bool(out)
+
+
 def test_the_numbers_that_seed_the_stages_stay():
     """With other numbers the same seed would give another run."""
     assert {stage.name: stage.number for stage in STAGES} == {
