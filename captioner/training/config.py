@@ -64,6 +64,8 @@ class InputSettings:
         "",
         "annotation file or folder whose pictures are validated on, one for all data sets or one "
         "for each; --data is then learned from whole, or its train split where it has splits",
+        group="data",
+        metavar="FOLDER|FILE",
     )
     data_weights: list[float] = setting(
         (),

@@ -98,7 +98,7 @@ def test_pictures_that_the_model_learned_from_are_not_scored(
     command = ["evaluate", "--data", data, "--metrics", "bleu", "--model"]
     assert main([*command, learned]) == 0
     out, err = capsys.readouterr()
-    assert out.startswith("1 caption\n")  # a tenth; of a few pictures, one
+    assert out.startswith("1 caption, tokenization ptb\n")  # a tenth; of a few pictures, one
     why, _, scored = err.splitlines()
     assert why.startswith(f"note: the captioner has learned from train of {data}; --split all")
     assert scored == "note: scores the 1 picture of test"
@@ -224,7 +224,7 @@ def test_the_division_behind_the_share_of_copies_is_told(tmp_path, capsys):
     save_results(str(tmp_path / "r.json"), dict.fromkeys(SIX, "a red field"))
     command = ["evaluate", "--results", str(tmp_path / "r.json"), "--metrics", "bleu"]
     assert main([*command, "--data", data, "--diversity", data]) == 0
-    assert "10 % test; this is train" in capsys.readouterr().err
+    assert "4 train, 1 val, 1 test; this is train" in capsys.readouterr().err
 
 
 def test_perfect_results_score_one(tmp_path, capsys):

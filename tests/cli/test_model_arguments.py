@@ -36,7 +36,7 @@ def started(monkeypatch):
     """The devices that Keras is started for, in place of starting it."""
     calls = []
     monkeypatch.setattr(
-        model_arguments, "start_keras_for", lambda options: calls.append(options.device)
+        model_arguments, "start_keras_for", lambda options, what: calls.append(options.device)
     )
     return calls
 
