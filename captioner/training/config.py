@@ -46,8 +46,8 @@ class InputSettings:
     )
     val_data: str | list[str] = setting(
         "",
-        "annotation file or folder whose pictures are validated on, one for all data sets or one "
-        "for each; --data is then learned from whole, or its train split where it has splits",
+        "annotation file or folder of the validation pictures, one for all data sets or one for "
+        "each; all of --data is then learned from, or its train split where it defines splits",
     )
     data_weights: list[float] = setting(
         (),
