@@ -51,8 +51,8 @@ def load_dataset(path, images=None, split=None, format="auto", check_images=True
         images: str, list of str, or None. The folder of the pictures; of several, the one that has
             most of them. Defaults to `None`: beside the annotations or in one of the usual folders
             there (images, train2017, Flicker8k_Dataset ...).
-        split: str, tuple of str, or None. `"train"`, `"val"` (also `"dev"`, `"validation"`),
-            `"test"`, or another that the source defines; `"all"`, everything in `path`. Of a tuple
+        split: str, list of str, or None. `"train"`, `"val"` (also `"dev"`, `"validation"`),
+            `"test"`, or another that the source defines; `"all"`, everything in `path`. Of a list
             the first that the source defines, and everything where it defines none. Defaults to
             `None`, which is `"all"`.
         format: str. One of `FORMATS`. Defaults to `"auto"`, detected by names and contents.

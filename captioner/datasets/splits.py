@@ -23,7 +23,7 @@ def canonical(name):
 
 def wanted(split):
     """A split as `load_dataset` takes it, with standard names; None for everything."""
-    if isinstance(split, tuple):
+    if isinstance(split, (tuple, list)):
         return tuple(canonical(each) for each in split)
     split = canonical(split or ALL)
     return None if split == ALL else split

@@ -93,7 +93,7 @@ def captions_of_results(path, dataset):
             f"{path}: {len(captions) - len(match.names)} of {len(captions)} captions are of "
             "pictures that are not scored; left out"
         )
-    texts = {image_id: captions[name] for image_id, name in match.names.items()}
+    texts = {image_id: captions[match.names[image_id]] for image_id in dataset.image_ids}
     return {name: [Caption(text, 0.0, tuple(text.split()), ())] for name, text in texts.items()}
 
 

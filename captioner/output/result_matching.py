@@ -10,7 +10,7 @@ from captioner.images import ENDINGS
 from captioner.output.writers import image_id
 
 IMAGE_ID = "image id"
-DEEPEST = 4  # folders of a file name that are compared, where fewer do not tell pictures apart
+DEEPEST = 4  # parts of a path that are compared, where fewer do not tell pictures apart
 
 
 class Picture(NamedTuple):
@@ -21,11 +21,14 @@ class Picture(NamedTuple):
 
 
 class Way(NamedTuple):
-    """A way to match: a caption is of the picture that has the same key; None matches nothing."""
+    """A way to match: what a name in the results and what a picture is known by, lists of parts.
+
+    The last part is compared; those before it, folders, where several have the same one.
+    """
 
     words: str
-    key_of_name: callable
-    key_of_picture: callable
+    of_name: callable
+    of_picture: callable
 
 
 class Match(NamedTuple):
@@ -57,7 +60,8 @@ def match_results(names, dataset, source):
     """
     pictures = list(map(Picture, dataset.image_ids, dataset.image_paths))
     tried = []
-    by_id, by_file = (_first_fit(ways, names, pictures, tried) for ways in (_ID_WAYS, _file_ways()))
+    by_id = _first_fit(_ID_WAYS, names, pictures, tried)
+    by_file = _first_fit(_FILE_WAYS, names, pictures, tried)
     if by_id and by_file:
         _require_agreement(by_id, by_file, pictures, source)
     if not by_id and not by_file:
@@ -76,16 +80,27 @@ def _first_fit(ways, names, pictures, tried):
 
 
 def _matched(way, names, pictures):
-    """The name of each picture by its id; empty where two pictures, or two names, have one key."""
-    ids = {way.key_of_picture(each): each.image_id for each in pictures}
+    """The name of each picture by its id; empty where two pictures, or two names, are the same."""
+    names = [(name, way.of_name(name)) for name in names]
+    pictures = [(each.image_id, way.of_picture(each)) for each in pictures]
+    for depth in range(1, DEEPEST + 1):
+        found = _matched_at(depth, names, pictures)
+        if found is not None:
+            return found
+    return {}
+
+
+def _matched_at(depth, names, pictures):
+    """The same by so many parts; None where they do not tell pictures, or names, apart."""
+    ids = {tuple(parts[-depth:]): picture for picture, parts in pictures}
     if len(ids) < len(pictures):
-        return {}
+        return None
     found = {}
-    for name in names:
-        key = way.key_of_name(name)
-        if key in ids and found.setdefault(ids[key], name) != name:
-            return {}
-    return {each.image_id: found[each.image_id] for each in pictures if each.image_id in found}
+    for name, parts in names:
+        picture = ids.get(tuple(parts[-depth:]))
+        if picture is not None and found.setdefault(picture, name) != name:
+            return None
+    return found
 
 
 def _plain(value):
@@ -98,32 +113,6 @@ def _coco_number(name):
     """The id in COCO's file names: COCO_val2014_000000000042.jpg -> "42"; None in others."""
     number = image_id(str(name))
     return str(number) if isinstance(number, int) else None
-
-
-_ID_WAYS = [
-    Way(IMAGE_ID, lambda name: name, lambda picture: picture.image_id),
-    Way(IMAGE_ID, _plain, lambda picture: _plain(picture.image_id)),
-    Way("number in COCO's file names", _coco_number, lambda picture: _plain(picture.image_id)),
-]
-
-
-def _file_ways():
-    """By the file alone; then with the folders it is in, as many as tell the pictures apart."""
-    for words, of_name, of_picture in (
-        ("file name", _parts, _parts),
-        ("name without ending", _named_parts, _stem_parts),
-        (
-            "name without ending, ignoring case",
-            lambda name: _folded(_named_parts(name)),
-            lambda path: _folded(_stem_parts(path)),
-        ),
-    ):
-        for depth in range(1, DEEPEST + 1):
-            yield Way(
-                words,
-                lambda name, depth=depth, key=of_name: tuple(key(name)[-depth:]),
-                lambda picture, depth=depth, key=of_picture: tuple(key(picture.path)[-depth:]),
-            )
 
 
 def _parts(name):
@@ -147,6 +136,26 @@ def _named_parts(name):
 
 def _folded(parts):
     return [part.casefold() for part in parts]
+
+
+_ID_WAYS = [
+    Way(IMAGE_ID, lambda name: [name], lambda picture: [picture.image_id]),
+    Way(IMAGE_ID, lambda name: [_plain(name)], lambda picture: [_plain(picture.image_id)]),
+    Way(
+        "number in COCO's file names",
+        lambda name: [_coco_number(name)],
+        lambda picture: [_plain(picture.image_id)],
+    ),
+]
+_FILE_WAYS = [
+    Way("file name", _parts, lambda picture: _parts(picture.path)),
+    Way("name without ending", _named_parts, lambda picture: _stem_parts(picture.path)),
+    Way(
+        "name without ending, ignoring case",
+        lambda name: _folded(_named_parts(name)),
+        lambda picture: _folded(_stem_parts(picture.path)),
+    ),
+]
 
 
 def _require_agreement(by_id, by_file, pictures, source):

@@ -427,6 +427,19 @@ def test_validation_pictures_are_beside_their_captions_or_in_the_folder_given(tm
     ][:count]  # fmt: skip
 
 
+def test_pictures_of_more_data_are_beside_it_or_in_the_folder_given(tmp_path):
+    data = fields(tmp_path / "data", "data.csv", [1], "train")
+    (tmp_path / "more.csv").write_text("image,caption,split\n5.png,a field,train\n")
+    val = fields(tmp_path / "val", "val.csv", [2])
+    settings = {"data": data, "val_data": val, "more_data": str(tmp_path / "more.csv")}
+    touch(tmp_path, "photos/1.png", "photos/5.png")
+    training, _ = load_sources(TrainConfig(**settings, images=str(tmp_path / "photos")))
+    assert training.image_paths == [str(tmp_path / f"photos/{n}.png") for n in (1, 5)]
+    touch(tmp_path, "5.png")
+    training, _ = load_sources(TrainConfig(**settings))
+    assert training.image_paths == [str(tmp_path / each) for each in ("data/1.png", "5.png")]
+
+
 @pytest.mark.parametrize("link", [None, os.symlink, os.link])
 def test_no_picture_is_learned_from_and_validated_on(tmp_path, link):
     data = fields(tmp_path / "data", "data.csv", range(5))
