@@ -72,17 +72,19 @@ def _data_of(run):
 
 
 def captions_of_results(path, dataset):
-    """The captions of a results file; warns where pictures are not matched by id, or are left out.
+    """The captions of a results file; warns how they are matched, and what is left out.
 
     Args:
         path: str. A file as `metrics.load_results` reads it.
         dataset: CaptionDataset.
 
     Returns:
-        dict from image id to list of one `Caption`, its score 0, in the data set's order.
+        dict from image id to list of one `Caption`, its score 0, in the data set's order; without
+        pictures that have no caption.
 
     Raises:
-        CaptionerError: The file cannot be read, or does not have a caption for every picture.
+        CaptionerError: The file cannot be read, or seems to be of another data set, see
+            `captioner.output.result_matching`.
     """
     captions = metrics.load_results(path)
     match = match_results(list(captions), dataset, path)
@@ -93,7 +95,16 @@ def captions_of_results(path, dataset):
             f"{path}: {len(captions) - len(match.names)} of {len(captions)} captions are of "
             "pictures that are not scored; left out"
         )
-    texts = {image_id: captions[match.names[image_id]] for image_id in dataset.image_ids}
+    if len(match.names) < len(dataset):
+        _note(
+            f"{path}: has no caption for {len(dataset) - len(match.names)} of {len(dataset)} "
+            "pictures; left out"
+        )
+    texts = {
+        image_id: captions[match.names[image_id]]
+        for image_id in dataset.image_ids
+        if image_id in match.names
+    }
     return {name: [Caption(text, 0.0, tuple(text.split()), ())] for name, text in texts.items()}
 
 

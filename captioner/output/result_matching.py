@@ -1,10 +1,16 @@
-"""Which picture each caption of a results file is of: by image id, or by file name."""
+"""Which picture each caption of a results file is of: by image id, or by file name.
+
+A way to match fits where every picture has a caption, but a few that could not be read; or where
+every caption is of a picture, as in a file about a part of the data set. Anything else is taken for
+the results of another data set.
+"""
 
 import os
 import re
 import unicodedata
 from typing import NamedTuple
 
+from captioner.datasets.pictures import TOLERATED
 from captioner.errors import CaptionerError
 from captioner.images import ENDINGS
 from captioner.output.writers import image_id
@@ -32,18 +38,17 @@ class Way(NamedTuple):
 
 
 class Match(NamedTuple):
-    """The name that each picture has in the results, by its image id, and how it was found."""
+    """The name that pictures have in the results, by image id, and how they were found."""
 
     names: dict
     way: str
 
 
 def match_results(names, dataset, source):
-    """Finds the way in which the names in a results file fit every picture of a data set.
+    """Finds the way in which the names in a results file fit the pictures of a data set.
 
     Args:
         names: list of int or str. Image ids, paths, file names, or file names without endings.
-            Those of pictures outside the data set are left out.
         dataset: CaptionDataset.
         source: str. The results file, for messages.
 
@@ -51,7 +56,7 @@ def match_results(names, dataset, source):
         Match.
 
     Raises:
-        CaptionerError: No way fits all pictures, or ids and file names fit differently.
+        CaptionerError: No way fits, or ids and file names fit differently.
 
     Example:
     >>> dataset = CaptionDataset([7, 8], ["photos/a.jpg", "photos/b.jpg"], [["a dog"], ["a cat"]])
@@ -64,17 +69,19 @@ def match_results(names, dataset, source):
     by_file = _first_fit(_FILE_WAYS, names, pictures, tried)
     if by_id and by_file:
         _require_agreement(by_id, by_file, pictures, source)
+        return max(by_id, by_file, key=lambda match: len(match.names))
     if not by_id and not by_file:
         raise CaptionerError(_failure(tried, names, pictures, source))
     return by_id or by_file
 
 
 def _first_fit(ways, names, pictures, tried):
-    """The first way that fits all pictures, or None; adds each way's match to those tried."""
+    """The first way that fits, or None; adds each way's match to those tried."""
     for way in ways:
         match = Match(_matched(way, names, pictures), way.words)
         tried.append(match)
-        if len(match.names) == len(pictures):
+        found, missing = len(match.names), len(pictures) - len(match.names)
+        if found and (found == len(names) or missing <= TOLERATED * len(pictures)):
             return match
     return None
 
@@ -160,8 +167,8 @@ _FILE_WAYS = [
 
 def _require_agreement(by_id, by_file, pictures, source):
     for picture in pictures:
-        one, other = by_id.names[picture.image_id], by_file.names[picture.image_id]
-        if one != other:
+        one, other = (each.names.get(picture.image_id) for each in (by_id, by_file))
+        if None not in (one, other) and one != other:
             raise CaptionerError(
                 f"{source}: fits the data set by {by_id.way} and by {by_file.way}, with different "
                 f"captions: {_described(picture)} has that of {one!r} or of {other!r}; "
@@ -177,8 +184,9 @@ def _failure(tried, names, pictures, source):
     if best.names:
         return (
             f"{source}: has no caption for {len(missing)} of {len(pictures)} pictures, the first "
-            f"{_described(missing[0])} (tried {ways}; {best.way} fits best); caption these too, or "
-            "say with --split which pictures to score"
+            f"{_described(missing[0])}, and {len(names) - len(best.names)} of its {len(names)} "
+            f"captions are of other pictures (tried {ways}; {best.way} fits best); check --data "
+            "and --split"
         )
     has = f"has a caption of {names[0]!r}" if names else "has no captions"
     return (

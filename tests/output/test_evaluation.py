@@ -53,7 +53,13 @@ def test_a_results_file_must_be_of_the_data_set(tmp_path, dataset, recwarn):
     assert found[1][0].words == ("a", "dog")
     assert not recwarn.list
     with pytest.raises(CaptionerError, match=r"no caption for 2 of 3 pictures, .* image id 2, "):
-        captions_of_results(results_of(tmp_path, {1: "a dog"}), dataset)
+        captions_of_results(results_of(tmp_path, {1: "a dog", 9: "a cat"}), dataset)
+
+
+def test_results_of_a_part_of_the_data_set_are_scored(tmp_path, dataset):
+    path = results_of(tmp_path, {1: "a dog"})
+    with pytest.warns(CaptionerWarning, match="no caption for 2 of 3 pictures; left out"):
+        assert list(captions_of_results(path, dataset)) == [1]
 
 
 def test_notes_tell_how_results_are_matched_and_what_is_left_out(tmp_path, dataset):

@@ -56,6 +56,7 @@ def test_every_picture_is_found(dataset, names, way):
     [
         (data("x/a.jpg", "x/a.png"), ["a"]),  # two pictures of one stem
         (data("x/a.jpg", "y/a.jpg"), ["a.jpg"]),
+        (data("x/a.jpg", "x/b.jpg"), ["a.jpg", "zebra.jpg"]),  # half of each side
         (data("x/a.jpg"), ["a.png", "a.gif"]),  # two captions
         (data("0001.jpg", ids=[1]), ["001"]),
         (data("x/a.jpg", ids=[1]), []),
@@ -74,6 +75,16 @@ def test_ambiguous_stems_do_not_hinder_file_names():
     # The split is val; the results are of train too, with the same file names.
     split = data("val/1.jpg", ids=[5])
     assert match_results(["p/train/1.jpg", "p/val/1.jpg"], split, "r").names == {5: "p/val/1.jpg"}
+
+
+def test_captions_of_a_part_fit_and_so_do_pictures_that_could_not_be_read():
+    assert match_results(["B.v1.png"], OWN, "r").names == {2: "B.v1.png"}
+    many = data(*(f"{n}.jpg" for n in range(40)))
+    names = [f"{n}.jpg" for n in range(3, 40)]
+    assert len(match_results(names, many, "r").names) == 37
+    with pytest.raises(CaptionerError, match="no caption for 3 of 40 pictures"):
+        match_results([*names, "zebra.jpg"], many, "r")
+    assert len(match_results([*names, "2.jpg", "zebra.jpg"], many, "r").names) == 38
 
 
 def test_ids_that_are_file_names_of_other_pictures():
@@ -97,9 +108,10 @@ def test_a_failure_shows_both_sides_and_the_ways_tried():
     ):
         assert part in str(none_fits.value)
     with pytest.raises(CaptionerError) as one_is_missing:
-        match_results(["a"], OWN, "r.json")
+        match_results(["a", "zebra"], OWN, "r.json")
     for part in (
         "r.json: has no caption for 1 of 2 pictures, the first image id 2, file B.v1.png",
+        "and 1 of its 2 captions are of other pictures (tried image id, ",
         f"{STEM} fits best",
     ):
         assert part in str(one_is_missing.value)
