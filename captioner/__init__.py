@@ -10,25 +10,23 @@ __version__ = "0.1.0"
 
 _HOME = {
     "Caption": "captioner.generation",
+    "Captioner": "captioner.captioner",
     "CaptionerError": "captioner.errors",
     "CaptionDataset": "captioner.datasets",
-    "Ensemble": "captioner.ensemble",
-    "ImageError": "captioner.images",
-    "LiteCaptioner": "captioner.lite_captioner",
-    "Reranked": "captioner.reranked",
-    "TrainConfig": "captioner.training.config",
-    "Vocabulary": "captioner.vocabulary",
-    "load": "captioner.models",
-    "load_dataset": "captioner.datasets",
-}
-_HOME_WITH_KERAS = {
-    "Captioner": "captioner.captioner",
     "Decoder": "captioner.decoder",
     "Encoder": "captioner.encoder",
+    "Ensemble": "captioner.ensemble",
+    "ImageError": "captioner.images",
     "ImageRNN": "captioner.recurrent",
+    "LiteCaptioner": "captioner.lite_captioner",
+    "Reranked": "captioner.reranked",
     "SequenceLabeller": "captioner.study.labeller",
+    "TrainConfig": "captioner.training.config",
     "Translator": "captioner.study.translator",
+    "Vocabulary": "captioner.vocabulary",
     "export": "captioner.exporting.formats",
+    "load": "captioner.models",
+    "load_dataset": "captioner.datasets",
     "train": "captioner.training.run",
 }
 _MODULES = {
@@ -39,20 +37,21 @@ _MODULES = {
     "metrics": "captioner.metrics",
     "reports": "captioner.output.reports",
 }
+_NEED_KERAS = {"Captioner", "Decoder", "Encoder", "ImageRNN", "SequenceLabeller", "Translator",
+               "export", "gradients", "train"}  # fmt: skip
 
-__all__ = [*_HOME, *_HOME_WITH_KERAS, *_MODULES, "__version__"]
+__all__ = [*_HOME, *_MODULES, "__version__"]
 
 
 def __getattr__(name):
+    if name in _NEED_KERAS:
+        from captioner.backend import start_backend
+
+        start_backend(f"captioner.{name}")
     if name in _MODULES:
         return importlib.import_module(_MODULES[name])
     if name in _HOME:
         return getattr(importlib.import_module(_HOME[name]), name)
-    if name in _HOME_WITH_KERAS:
-        from captioner.backend import start_backend
-
-        start_backend(f"captioner.{name}")
-        return getattr(importlib.import_module(_HOME_WITH_KERAS[name]), name)
     raise AttributeError(f"module 'captioner' has no attribute {name!r}")
 
 

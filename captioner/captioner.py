@@ -222,14 +222,14 @@ def load_keras(name, implementation=None):
     path = find_model(name)
     require(not is_exported(path), f"{path}: is exported for LiteRT; Keras needs the .keras file")
     version = check_model_file(path)
-    try:
-        with only_failures_heard():  # TensorFlow 2.20 reports the first thing it compiles
+    with only_failures_heard():  # TensorFlow 2.20 reports the first thing it compiles
+        try:
             model = keras.saving.load_model(path, compile=False, safe_mode=True)
-    except Exception as error:  # of Keras, of our layers, of what a changed config leads to
-        raise CaptionerError(
-            f"{path}: cannot be opened as a captioner: {reason_of(error)} (written by captioner "
-            f"{version}, this is {__version__})"
-        ) from error
+        except Exception as error:  # of Keras, of our layers, of what a changed config leads to
+            raise CaptionerError(
+                f"{path}: cannot be opened as a captioner: {reason_of(error)} (written by "
+                f"captioner {version}, this is {__version__})"
+            ) from error
     if implementation in (None, model.decoder.implementation):
         return model
     return _with_implementation(model, implementation)

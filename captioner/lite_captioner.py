@@ -56,6 +56,12 @@ class LiteCaptioner(Generation):
             for name in NETWORKS
         )
 
+    def __getattr__(self, name):  # called for what is not there
+        raise AttributeError(
+            f"a LiteCaptioner has no {name}; captioner.load(..., runtime='keras') opens the Keras "
+            "model, which has encoder and decoder and can be trained"
+        )
+
     def encode(self, pixels, batch_size=32):
         """What `Captioner.see` returns, as an array, for any number of pictures.
 

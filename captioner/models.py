@@ -158,7 +158,7 @@ def opened(model):
 
 def _load_keras(name, implementation=None):
     find_model(name)  # a wrong name is reported before Keras starts
-    start_backend(os.fspath(name))
+    start_backend(name if os.path.isfile(name) else f"{name} with runtime keras")
     from captioner.captioner import load_keras
 
     return load_keras(name, implementation)

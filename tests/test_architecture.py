@@ -57,8 +57,7 @@ def home_of(module, name):
     if whole in MODULES:
         return whole
     if module == "captioner":
-        homes = captioner._MODULES | captioner._HOME | captioner._HOME_WITH_KERAS
-        return homes.get(name, module)
+        return captioner._MODULES.get(name) or captioner._HOME.get(name) or module
     return module
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from captioner.exporting.formats import export
 from captioner.images import read_image
 from captioner.lite_captioner import MANIFEST, LiteCaptioner
 from captioner.models import load_models
+from captioner.presets import DEFAULT_PRESET
 
 WORDS = ["a", "dog", "runs", "été", "犬"]
 
@@ -145,6 +147,15 @@ def test_no_keras_is_needed(exported, photos):
     caption, loaded = done.stdout.splitlines()
     assert caption.startswith(f"{photos / 'a.png'}\t")
     assert loaded == "[]"
+
+
+def test_all_that_it_has_is_explained():
+    model = load(DEFAULT_PRESET)
+    names = {name for name in {*dir(LiteCaptioner), *vars(model)} if not name.startswith("_")}
+    with open("docs/captioning.md", encoding="utf-8") as page:
+        [table] = re.findall(r"all that both have:\n(.*?)\n`encode`", page.read(), re.S)
+    assert set(re.findall(r"`(\w+)[(`]", table)) >= names
+    assert names <= {*dir(Captioner), "vocabulary", "generation", "about"}  # set by its __init__
 
 
 @pytest.fixture
