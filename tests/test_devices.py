@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import jax
+import keras
 import pytest
 import tensorflow as tf
 
@@ -54,6 +55,17 @@ def test_no_gpu(monkeypatch):
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [])
     with pytest.raises(CaptionerError, match=r"--device gpu: is not there; found: cpu$"):
         start_keras("test", "gpu")
+
+
+@pytest.mark.parametrize(("on_terminal", "wanted"), [(True, True), (True, False), (False, True)])
+def test_keras_bars_are_for_terminals(monkeypatch, on_terminal, wanted):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: on_terminal)
+    keras.config.enable_interactive_logging()
+    try:
+        start_keras(bars=wanted)
+        assert keras.config.is_interactive_logging_enabled() is (on_terminal and wanted)
+    finally:
+        keras.config.enable_interactive_logging()
 
 
 def test_jax(monkeypatch):

@@ -208,13 +208,19 @@ def _caption_to_file(model, pictures, problems, output, options, listener):
 def _opened(model, options):
     """The captioner, which can say how sure it is if that matters."""
     captioner = opened(model)
-    if options.min_score is not None and captioner.confidence is None:
-        name = model.names[0] if isinstance(model, ModelChoice) else "MODEL"
-        raise CaptionerError(
-            f"--min-score {options.min_score}: the model cannot say how sure it is of a caption; "
-            f"teach it with: python -m captioner calibrate --model {name} --data DATA"
-        )
-    return captioner
+    if options.min_score is None or captioner.confidence is not None:
+        return captioner
+    given = f"--min-score {options.min_score}"
+    is_choice = isinstance(model, ModelChoice)
+    require(
+        not is_choice or (len(model.names) == 1 and not model.rerank),
+        f"{given}: models that are averaged or re-ranked cannot say how sure they are of a "
+        "caption; give one --model",
+    )
+    raise CaptionerError(
+        f"{given}: the model cannot say how sure it is of a caption; teach it with: python -m "
+        f"captioner calibrate --model {model.names[0] if is_choice else 'MODEL'} --data DATA"
+    )
 
 
 class _Output:
@@ -241,7 +247,7 @@ class _Output:
 
 def _what_captions_depend_on(model, options):
     names = ("sidecar", "write_metadata", "attention_maps")
-    # Runs of before there were these have nothing of them in their journals.
+    # Journals of earlier versions lack these, so they are noted only where they are given.
     newer = ("caption_extension", "min_score", "prefix", "suffix")
     given = {name: getattr(options, name) for name in newer}
     return {

@@ -13,8 +13,8 @@ from captioner.cli.common_arguments import add_quiet_argument
 from captioner.cli.messages import complain, say
 from captioner.cli.model_arguments import add_model_arguments, chosen_model
 from captioner.cli.search_arguments import add_search_arguments, search_settings
-from captioner.errors import require
-from captioner.images import describe
+from captioner.errors import require, require_downloaded
+from captioner.images import describe, is_picture
 from captioner.output.alt_text import alternative_texts, read_page, require_template, write_page
 from captioner.text_files import require_free
 
@@ -49,6 +49,13 @@ def run(options):
         not options.output or len(options.pages) == 1,
         f"--output {options.output}: is for one page; {len(options.pages)} were given",
     )
+    for path in options.pages:
+        require_downloaded(path)
+        require(
+            not is_picture(path),
+            f"{path}: is a picture, not a page; for its caption: python -m captioner caption "
+            f"{path}",
+        )
     if options.output and not options.dry_run:
         require_free(options.output, options.overwrite)
     pages = [read_page(path) for path in dict.fromkeys(options.pages)]

@@ -57,68 +57,78 @@ def add_arguments(parser):
         f"captioner (default: {DEFAULT_PRESET}); given more than once: their average at every word",
     )
     parser.add_argument(
+        "--batch-size", type=int, default=32, metavar="N", help="pictures at a time (default: 32)"
+    )
+    add_quiet_argument(parser)
+    _add_output_arguments(parser)
+    _add_arguments_beside_pictures(parser)
+    _add_ray_arguments(parser)
+    add_search_arguments(parser)
+
+
+def _add_output_arguments(parser):
+    group = parser.add_argument_group("output")
+    group.add_argument(
         "--format",
         choices=sorted({*WRITERS, *PART_FORMATS}),
         help="output format (default: text); with --engine ray jsonl (its default) or parquet",
     )
-    parser.add_argument(
+    group.add_argument(
         "--output",
         metavar="FILE",
         help="write here instead of to standard output; with --engine ray, a folder or its URI",
     )
-    parser.add_argument(
+    group.add_argument(
         "--resume",
         action="store_true",
         help="continue the --output of a run that was stopped; with --sidecar alone, skip "
         "pictures that have a caption file",
     )
-    parser.add_argument(
-        "--sidecar",
-        action="store_true",
-        help="also write the captions of photo.jpg into photo.txt beside it; an existing file is "
-        "not replaced",
-    )
-    parser.add_argument(
-        "--caption-extension",
-        metavar="ENDING",
-        help=f"ending of the files of --sidecar, such as .caption (default: {ENDING})",
-    )
-    parser.add_argument(
-        "--write-metadata",
-        action="store_true",
-        help="also write the caption into the picture, as its XMP and IPTC description; the pixels "
-        "and an existing description stay as they are",
-    )
-    parser.add_argument(
+    group.add_argument(
         "--overwrite",
         action="store_true",
         help="replace an existing --output, caption files and descriptions",
     )
-    parser.add_argument(
-        "--prefix", metavar="TEXT", help="text before every caption written (default: none)"
-    )
-    parser.add_argument(
-        "--suffix", metavar="TEXT", help="text after every caption written (default: none)"
-    )
-    parser.add_argument(
+    group.add_argument("--scores", action="store_true", help="add each caption's score")
+    group.add_argument(
         "--min-score",
         type=float,
         metavar="SHARE",
         help="write nothing for a picture whose best caption is less likely to be right than this, "
         "0 to 1 (default: none, all are written)",
     )
-    parser.add_argument(
+    group.add_argument(
+        "--prefix", metavar="TEXT", help="text before every caption written (default: none)"
+    )
+    group.add_argument(
+        "--suffix", metavar="TEXT", help="text after every caption written (default: none)"
+    )
+
+
+def _add_arguments_beside_pictures(parser):
+    group = parser.add_argument_group("beside and in the pictures")
+    group.add_argument(
+        "--sidecar",
+        action="store_true",
+        help="also write the captions of photo.jpg into photo.txt beside it; an existing file is "
+        "not replaced",
+    )
+    group.add_argument(
+        "--caption-extension",
+        metavar="ENDING",
+        help=f"ending of the files of --sidecar, such as .caption (default: {ENDING})",
+    )
+    group.add_argument(
+        "--write-metadata",
+        action="store_true",
+        help="also write the caption into the picture, as its XMP and IPTC description; the pixels "
+        "and an existing description stay as they are",
+    )
+    group.add_argument(
         "--attention-maps",
         metavar="FOLDER",
         help="for each picture, write into this folder an image of where each word looked",
     )
-    parser.add_argument("--scores", action="store_true", help="add each caption's score")
-    parser.add_argument(
-        "--batch-size", type=int, default=32, metavar="N", help="pictures at a time (default: 32)"
-    )
-    add_quiet_argument(parser)
-    _add_ray_arguments(parser)
-    add_search_arguments(parser)
 
 
 def _add_ray_arguments(parser):

@@ -16,7 +16,10 @@ def add_quiet_argument(parser):
 def add_compute_arguments(parser):
     """Adds the flags that say how many threads compute, and where."""
     parser.add_argument(
-        "--threads", type=int, metavar="N", help=f"threads that compute (default: {os.cpu_count()})"
+        "--threads",
+        type=int,
+        metavar="N",
+        help=f"threads that compute (default: one for each core, {os.cpu_count()} here)",
     )
     parser.add_argument(
         "--device",

@@ -12,8 +12,8 @@ from string import Formatter
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
-from captioner.errors import CaptionerError, cannot_be, require, require_downloaded
-from captioner.images import ImageError, describe, is_picture
+from captioner.errors import CaptionerError, cannot_be, require
+from captioner.images import ImageError, describe
 from captioner.models import opened
 from captioner.text_files import replacing_text
 
@@ -72,13 +72,8 @@ def read_page(path):
         Page.
 
     Raises:
-        CaptionerError: It cannot be read, or is a picture.
+        CaptionerError: It cannot be read.
     """
-    require_downloaded(path)
-    require(
-        not is_picture(path),
-        f"{path}: is a picture, not a page; for its caption: python -m captioner caption {path}",
-    )
     try:
         with open(path, **_ENCODING) as file:
             text = file.read()

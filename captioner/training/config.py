@@ -98,7 +98,7 @@ class InputSettings:
 
     encoder: str = setting(
         "efficientnet_v2_b0",
-        "the CNN: a name of captioner.encoder.BACKBONES",
+        "the CNN, such as mobilenet_v2; the answer to an unknown name lists all",
         group="model",
         metavar="NAME",
     )

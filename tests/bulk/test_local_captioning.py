@@ -183,6 +183,9 @@ def test_a_model_that_cannot_say_how_sure_it_is(model, photos, capsys):
     said = capsys.readouterr().err
     assert said.endswith(f"python -m captioner calibrate --model {model} --data DATA\n")
     assert said.startswith("captioner: error: --min-score 0.5: the model cannot say how sure it is")
+    two = ["--model", model, "--model", model]
+    assert main(["caption", str(photos), *two, "--min-score", "0.5"]) == 2
+    assert "averaged or re-ranked cannot say how sure they are" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("format", ["text", "csv", "json", "jsonl", "coco", "html"])

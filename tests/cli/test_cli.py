@@ -76,9 +76,9 @@ def test_every_command_says_its_version(capsys, arguments):
 def command(monkeypatch):
     """Makes `main` run a function in place of a command; returns what runs it."""
 
-    def run(function):
+    def run(function, *flags):
         monkeypatch.setattr("captioner.cli.export.run", function)
-        return main(["export", "--out", "x"])
+        return main(["export", "--out", "x", *flags])
 
     return run
 
@@ -120,6 +120,8 @@ def test_our_warnings_are_notes_and_no_one_elses(command, capsys, recwarn):
     assert command(run) == 0
     assert capsys.readouterr().err == "note: LiteRT is missing\n"
     assert [str(each.message) for each in recwarn] == ["of a library"]
+    assert command(run, "--quiet") == 0
+    assert capsys.readouterr().err == ""
 
 
 def test_a_reader_that_has_seen_enough_is_no_error(photos):
