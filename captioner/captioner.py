@@ -13,6 +13,7 @@ from keras import ops
 from captioner import __version__
 from captioner.backend import only_failures_heard
 from captioner.compiled import XLA, CompiledModel, padded, rows_for
+from captioner.confidence import Confidence
 from captioner.decoder import Decoder
 from captioner.decoding import stored_settings
 from captioner.encoder import Encoder
@@ -39,6 +40,8 @@ class Captioner(Generation, keras.Model):
             length_penalty, max_length, no_repeat_ngram, no_repeat_word. Defaults to beam search
             with 3 beams.
         about: dict. Facts about its training, kept in the file as they are. Defaults to `{}`.
+        confidence: Confidence, or its config, or None. How its captions' confidence is found; see
+            `python -m captioner calibrate`. Defaults to `None`, captions have none.
         version: str or None. Of this project, in a file; not kept. Defaults to `None`.
 
     Call arguments:
@@ -55,7 +58,15 @@ class Captioner(Generation, keras.Model):
     """
 
     def __init__(
-        self, encoder, decoder, vocabulary, generation=None, about=None, version=None, **kwargs
+        self,
+        encoder,
+        decoder,
+        vocabulary,
+        generation=None,
+        about=None,
+        confidence=None,
+        version=None,
+        **kwargs,
     ):
         super().__init__(**kwargs)
         self.encoder = Encoder.from_config(encoder) if isinstance(encoder, dict) else encoder
@@ -70,6 +81,9 @@ class Captioner(Generation, keras.Model):
             )
         self.generation = stored_settings(generation or {})
         self.about = dict(about or {})
+        if not isinstance(confidence, Confidence):
+            confidence = Confidence.from_config(confidence)
+        self.confidence = confidence
         self._network = None
         self.built = True
 
@@ -195,6 +209,7 @@ class Captioner(Generation, keras.Model):
             "vocabulary": self.vocabulary.to_config(),
             "generation": self.generation,
             "about": self.about,
+            "confidence": self.confidence and self.confidence.to_config(),
             "version": __version__,
         }
 

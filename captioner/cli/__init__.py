@@ -18,6 +18,7 @@ COMMANDS = {
     "caption": "write captions for pictures",
     "train": "train a captioner on pictures with captions",
     "evaluate": "score a captioner, or captions already written, against references",
+    "calibrate": "measure how often a captioner is right, and store it as its confidence",
     "alt": "write the alternative texts that are missing in web pages",
     "compare": "measure rnn, lstm and gru side by side",
     "serve": "serve captions on a web page, and to scripts over HTTP",

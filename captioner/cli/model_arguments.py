@@ -15,6 +15,11 @@ from captioner.presets import DEFAULT_PRESET, find_model
 def add_model_arguments(parser, help_text=f"captioner (default: {DEFAULT_PRESET})"):
     """Adds the flags that say which captioner, and what runs it."""
     parser.add_argument("--model", action="append", metavar="NAME|FILE|FOLDER", help=help_text)
+    add_runtime_argument(parser)
+
+
+def add_runtime_argument(parser):
+    """Adds the flag that says what runs the captioner."""
     parser.add_argument(
         "--runtime",
         choices=RUNTIMES,

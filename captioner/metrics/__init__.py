@@ -13,6 +13,7 @@ Example:
 """
 
 from captioner.metrics.agreement import agreement
+from captioner.metrics.calibration import calibrate
 from captioner.metrics.cider import CiderD, NGramFrequencies
 from captioner.metrics.diversity import diversity
 from captioner.metrics.faults import caption_faults, faults_of, seem_english
@@ -27,6 +28,7 @@ __all__ = [
     "CiderD",
     "NGramFrequencies",
     "agreement",
+    "calibrate",
     "caption_faults",
     "choose_tokenization",
     "diversity",
