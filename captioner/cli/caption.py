@@ -88,7 +88,9 @@ def add_arguments(parser):
         metavar="FOLDER",
         help="for each picture, write into this folder an image of where each word looked",
     )
-    parser.add_argument("--scores", action="store_true", help="add each caption's score")
+    parser.add_argument(
+        "--scores", action="store_true", help="add each caption's score and confidence"
+    )
     parser.add_argument(
         "--batch-size", type=int, default=32, metavar="N", help="pictures at a time (default: 32)"
     )
