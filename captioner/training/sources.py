@@ -36,7 +36,6 @@ def load_sources(config):
         more = load_dataset(config.more_data, split="train")
         training = training.joined(more.named(set_names(config)[0]))
     training.warnings.extend(_overlap(training, validation))
-    validation.warnings.extend(_alone(validation))
     return training, validation
 
 
@@ -171,16 +170,6 @@ def _overlap(training, validation):
     return [
         f"{len(set(shared))} pictures are learned from and validated on too, as the data sets "
         f"share them (first: {shared[0]}); their scores are too high; take them out of one split"
-    ]
-
-
-def _alone(validation):
-    """A line for each data set with a single picture to choose by."""
-    return [
-        f"{name and f'{name}: '}1 picture to choose the best epoch by, whose CIDEr is always 0, so "
-        "the validation loss decides; put more pictures into the split val"
-        for name, rows in validation.by_set().items()
-        if len(rows) == 1
     ]
 
 
