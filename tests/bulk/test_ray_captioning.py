@@ -101,7 +101,8 @@ def test_an_interrupted_run_goes_on(cluster, pictures, tmp_path, capsys, reports
     assert state_of(done) == done
 
     table = pyarrow.parquet.read_table(output / "captions")
-    assert table.column_names == ["image", "caption", "score", "captions", "error"]
+    names = ["image", "caption", "score", "confidence", "captions", "error"]
+    assert table.column_names == names
     assert table.schema.field("score").type == pyarrow.float32()
     assert table.schema.field("captions").type == pyarrow.list_(pyarrow.string())
     rows = sorted(table.to_pylist(), key=lambda row: row["image"])

@@ -68,7 +68,7 @@ def test_it_says_how_it_was_trained(model):
 
 def test_its_two_forms_are_one_model(model, samples):
     other = load(exported_form(DEFAULT_PRESET))
-    for name in ("vocabulary", "generation", "about", "picture_size"):
+    for name in ("vocabulary", "generation", "about", "picture_size", "confidence"):
         assert getattr(other, name) == getattr(model, name)
     details = {"method": "greedy", "return_details": True}
     for one, two in zip(
@@ -76,6 +76,19 @@ def test_its_two_forms_are_one_model(model, samples):
     ):
         np.testing.assert_allclose(one.word_scores[:4], two.word_scores[:4], atol=0.02)
     assert folder_size(exported_form(DEFAULT_PRESET)) <= 32 * 2**20
+
+
+def test_its_two_forms_trust_a_caption_alike(model, samples):
+    other = load(exported_form(DEFAULT_PRESET))
+    pairs = zip(
+        model.generate(samples, return_details=True),
+        other.generate(samples, return_details=True),
+        strict=True,
+    )
+    same = [(one.confidence, two.confidence) for one, two in pairs if one.text == two.text]
+    assert len(same) >= 6
+    np.testing.assert_allclose(*zip(*same, strict=True), atol=2e-3)
+    assert max(one for one, _ in same) - min(one for one, _ in same) > 0.3
 
 
 def folder_size(folder):
