@@ -29,8 +29,8 @@ def errors_of(*command):
         ["export", "--model", "{}/real.keras", "--out", "{}/exported"],
         ["evaluate", "--model", "{}/real.keras", "--data", "{}/captions.csv"],
         ["train", "--data", "{}/captions.csv", "--init-from", "{}/real.keras", "--epochs", "1",
-         "--fine-tune-from", "all", "--fine-tune-epochs", "1", "--out", "{}/run",
-         "--cache", "{}/cache"],
+         "--min-count", "1", "--fine-tune-from", "all", "--fine-tune-epochs", "1",
+         "--out", "{}/run", "--cache", "{}/cache"],
     ],
     ids=lambda command: command[0],
 )  # fmt: skip
