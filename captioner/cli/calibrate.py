@@ -9,18 +9,16 @@ like it were right. The printed table is of pictures that the confidence has not
 (cross-validation). train.py does the same by itself after every epoch.
 """
 
-import functools
 import sys
 
-from tqdm import tqdm
-
-from captioner.cli.model_arguments import add_runtime_argument
+from captioner.cli.common_arguments import add_quiet_argument
+from captioner.cli.model_arguments import add_runtime_argument, chosen_model
 from captioner.datasets import FORMATS, load_dataset
 from captioner.errors import require
 from captioner.metrics.calibration import RIGHT
-from captioner.models import ModelChoice
 from captioner.output.calibration import calibrate_model, require_storable, store_confidence
 from captioner.presets import find_model
+from captioner.progress import ProgressBar
 
 
 def add_arguments(parser):
@@ -39,6 +37,7 @@ def add_arguments(parser):
     )
     parser.add_argument(
         "--data-format",
+        "--format",
         choices=FORMATS,
         default="auto",
         help="format of the annotations (default: auto)",
@@ -52,7 +51,10 @@ def add_arguments(parser):
         help="write the model with its confidence here (default: into the model itself; needed "
         "for a shipped model)",
     )
-    parser.add_argument("--batch-size", type=int, default=32, metavar="N", help="default: 32")
+    parser.add_argument(
+        "--batch-size", type=int, default=32, metavar="N", help="pictures at a time (default: 32)"
+    )
+    add_quiet_argument(parser)
 
 
 def run(options):
@@ -64,9 +66,9 @@ def run(options):
     out = options.out or path
     require_storable(path, out)
     datasets = _datasets(options)
-    watch = functools.partial(tqdm, unit="picture", disable=not sys.stderr.isatty(), leave=False)
-    model = ModelChoice(options.model, options.runtime)
-    found = calibrate_model(model, datasets, options.batch_size, watch)
+    model = chosen_model(options)
+    with ProgressBar(sum(map(len, datasets)), "picture", shown=not options.quiet) as bar:
+        found = calibrate_model(model, datasets, options.batch_size, bar.each)
     _print(found, len(datasets))
     store_confidence(path, found.confidence, out)
     print(f"stored in {out}")
@@ -84,7 +86,7 @@ def _datasets(options):
         for path, folder in zip(options.data, images, strict=True)
     ]
     for dataset in datasets:
-        for line in dataset.warnings:
+        for line in () if options.quiet else dataset.warnings:
             print(f"note: {line}", file=sys.stderr)
     return datasets
 
