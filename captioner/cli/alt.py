@@ -3,12 +3,14 @@
   python -m captioner alt page.html
   python -m captioner alt docs/*.md --template 'Photo: {caption}.'
   python -m captioner alt page.html --output with-alt.html
+  python -m captioner alt site/*/*.html --root site
 
-The command looks for pictures beside the page. Existing texts, even empty ones, stay as they are,
-and so does everything else in the file. Exit status: 0 no text is missing any more, 1 some still
-are (one line each on standard error), 2 wrong usage.
+The command looks for pictures on this machine, beside the page or from --root on. Existing texts,
+even empty ones, stay as they are, and so do code and everything else in the file. Exit status: 0 no
+text is missing any more, 1 some still are (one line each on standard error), 2 wrong usage.
 """
 
+import os
 import sys
 
 from captioner.cli.messages import complain
@@ -30,6 +32,11 @@ def add_arguments(parser):
         help="the text, with {caption} in it (default: {caption})",
     )
     parser.add_argument(
+        "--root",
+        metavar="FOLDER",
+        help="folder of the site, where addresses that begin with / start",
+    )
+    parser.add_argument(
         "--dry-run", action="store_true", help="print each picture and its text, and write nothing"
     )
     parser.add_argument("--batch-size", type=int, default=32, metavar="N", help="default: 32")
@@ -43,9 +50,15 @@ def run(options):
         not options.output or len(options.pages) == 1,
         f"--output {options.output}: is for one page; {len(options.pages)} were given",
     )
-    pages = [read_page(path) for path in dict.fromkeys(options.pages)]
-    if not any(page.gaps for page in pages):
-        print("no alternative text is missing", file=sys.stderr)
+    require(
+        options.root is None or os.path.isdir(options.root),
+        f"--root {options.root}: no such folder",
+    )
+    pages = [read_page(path, options.root) for path in dict.fromkeys(options.pages)]
+    if not any(page.gaps or page.left for page in pages):
+        bound = sum(page.bound for page in pages)
+        computed = f" ({bound} computed by code are not checked)" if bound else ""
+        print(f"no alternative text is missing{computed}", file=sys.stderr)
         if options.output:
             _write(pages[0], {}, options)
         return 0
@@ -66,4 +79,5 @@ def _write(page, texts, options):
         return
     filled = write_page(page, texts, options.output)
     written = options.output or page.path
-    print(f"{written}: {filled} of {len(page.gaps)} missing texts written", file=sys.stderr)
+    missing = len(page.gaps) + len(page.left)
+    print(f"{written}: {filled} of {missing} missing texts written", file=sys.stderr)
