@@ -57,7 +57,7 @@ def run(options):
     pages = [read_page(path, options.root) for path in dict.fromkeys(options.pages)]
     if not any(page.gaps or page.left for page in pages):
         bound = sum(page.bound for page in pages)
-        computed = f" ({bound} computed by code are not checked)" if bound else ""
+        computed = f" ({bound} computed by code not checked)" if bound else ""
         print(f"no alternative text is missing{computed}", file=sys.stderr)
         if options.output:
             _write(pages[0], {}, options)

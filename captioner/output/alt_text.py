@@ -9,6 +9,7 @@ import html
 import os
 import re
 from bisect import bisect_right
+from functools import cache
 from string import Formatter
 from typing import NamedTuple
 
@@ -111,12 +112,13 @@ def read_page(path, root=None):
     found = _pictures(text, ending)
     starts = [0, *(end.end() for end in _LINE_END.finditer(text))]
     place = Place(os.path.dirname(path), found.base, root)
+    file_of = cache(lambda sources: find_file(sources, place))
     gaps, left = [], []
     for each in found.missing:
         line = bisect_right(starts, each.start)
         source, reason = (*each.sources, "<img>")[0], each.reason
         if not reason:
-            source, file, reason = find_file(each.sources, place)
+            source, file, reason = file_of(each.sources)
         if reason:
             left.append(f"{path}:{line}: {_shown(source)}: {reason}")
         else:
