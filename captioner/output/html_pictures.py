@@ -30,10 +30,11 @@ _BOUND_AS_A_WHOLE = {
     "v-bind", "x-bind", "th:attr", "data-th-attr", "tal:attributes", "py:attrs", "t-att",
 }  # fmt: skip
 _EVENT = re.compile(r"(?:@|\(|#|\*|[vx]-(?!bind)|\[(?:class|style)\.).*")
-_CODE_IN_VALUE = re.compile(r"[{}" + CODE + r"]|\[\[|^\s*(?:@(?!/)|\$[\w(])")
+_CODE_IN_VALUE = re.compile(r"[{}<" + CODE + r"]|\[\[|^\s*(?:@(?!/)|\$[\w(])")
 _SRCSET = re.compile(r"[\s,]*+(\S*[^\s,])(?:[^,(]|\([^)]*+(?:\)|\Z))*+")
 _COMPONENT = re.compile(r"[A-Z]\w*(?:Image|Img)|Image|Img")
 _IMAGE_IN_CODE = re.compile(r"<img(?=[\s/>])(?P<rest>[^>]*)", re.IGNORECASE)
+_MARKDOWN_IMAGE = re.compile(r"!\[\s*\][\[(]")
 _ALT = re.compile(r"(?<![\w-])alt\b", re.IGNORECASE)
 
 
@@ -91,12 +92,13 @@ def html_pictures(text, is_xml=False, has_components=False):
     return Pictures(reader.missing, reader.base or "", reader.bound, reader.code_elements)
 
 
-def pictures_in_code(text, code):
+def pictures_in_code(text, code, is_markdown=False):
     """The pictures without an alternative text that code writes, to be left as they are.
 
     Args:
         text: str. A page.
         code: list of Code, see `find_code`.
+        is_markdown: bool. Whether to find Markdown's pictures, too. Defaults to `False`.
 
     Returns:
         list of Picture, each with a reason.
@@ -106,12 +108,20 @@ def pictures_in_code(text, code):
     ['is in code']
     """
     return [
-        Picture(found.start(), found.start(), (), "html", "is in code")
-        for part in code
-        if not part.is_comment
-        for found in _IMAGE_IN_CODE.finditer(text, part.start, part.end)
-        if not _ALT.search(found["rest"])
+        Picture(place, place, (), "html", "is in code")
+        for each in code
+        if not each.is_comment
+        for place in _places_in_code(text, each, is_markdown)
     ]
+
+
+def _places_in_code(text, code, is_markdown):
+    for found in _IMAGE_IN_CODE.finditer(text, code.start, code.end):
+        if not _ALT.search(found["rest"]):
+            yield found.start()
+    if is_markdown:
+        for found in _MARKDOWN_IMAGE.finditer(text, code.start, code.end):
+            yield found.start()
 
 
 class _Reader:
@@ -174,6 +184,8 @@ class _Reader:
             reason = "is text in quotes, as in code"
         elif not sources:
             reason = "has no address"
+        elif all(values.get(each) in ("0", "1") for each in ("width", "height")):
+            reason = "is one pixel, a spacer or a counter"
         place = tag.start + 1 + len(tag.name)
         self.missing.append(Picture(place, place, tuple(sources), "html", reason))
 

@@ -19,9 +19,11 @@ from captioner.output.template_code import Code, find_code, masked, overlaps
 _DEEPEST_BLOCK, _DEEPEST_BRACKET = 100, 20
 
 _FRONT_MATTER = re.compile(
-    r"\A(?:---[ \t]*\r?\n(?:[^\n]*\n)*?(?:---|\.\.\.)|\+\+\+[ \t]*\r?\n(?:[^\n]*\n)*?\+\+\+)"
+    r"\A(?:---[ \t]*\r?\n(?:[^\n]*\n)*?(?:---|\.\.\.)|\+\+\+[ \t]*\r?\n(?:[^\n]*\n)*?\+\+\+"
+    r"|\{[ \t]*\r?\n(?:[^\n]*\n)*?\})"
     r"[ \t]*\r?(?:\n|\Z)"
 )
+_FOOTNOTE = re.compile(r"^([ >]*)\[(?=\^[^\]\s]+\]:)", re.MULTILINE)
 _LINE_END = re.compile(r"\r\n?|\n")
 _LINE_END_AND_INDENT = re.compile(r"(?P<kept>(?:\r\n?|\n)[ \t>]*)|.", re.DOTALL)
 
@@ -54,7 +56,7 @@ def markdown_pictures(text, is_mdx=False):
     ])  # fmt: skip
     html = html_pictures(masked(markup, code), has_components=is_mdx)
     missing = [_checked(each, text, html.code_elements) for each in page.missing + html.missing]
-    missing = sorted(missing + pictures_in_code(text, code), key=lambda each: each.start)
+    missing = sorted(missing + pictures_in_code(text, code, True), key=lambda each: each.start)
     return html._replace(missing=missing)
 
 
@@ -85,7 +87,8 @@ class _Page:
     def __init__(self, text, code, is_mdx):
         self.missing = []
         self.html = []
-        self._text = text.replace("\0", "\ufffd")  # as CommonMark does
+        # As CommonMark does; and GitHub, to which "[^1]: ![](a.jpg)" is a footnote, not an address.
+        self._text = _FOOTNOTE.sub(r"\1x", text.replace("\0", "\ufffd"))
         self._code = code
         self._blocks, self._inline = _parsers(is_mdx)
         ends = [*_LINE_END.finditer(text)]

@@ -59,9 +59,10 @@ def _candidates(source, place):
         return [], "is in the page itself (data:)"
     if parts.scheme == "file":
         return _of_file_address(parts), "no such file"
-    if parts.scheme or parts.netloc:
-        # "photo:1.jpg" may be a file; to browsers it is an address of the kind "photo".
-        return [os.path.join(place.folder, source)] * (not parts.netloc), "is on the web"
+    if parts.netloc:
+        return [], "is on the web"
+    if parts.scheme:  # "photo:1.jpg" may be a file; to browsers it is an address of its own kind
+        return [os.path.join(place.folder, source)], f"is not a file ({parts.scheme}:)"
     path = _joined(base.path or "/" * bool(base.netloc), parts.path)
     if base.scheme == "file":
         return _of_file_address(base._replace(path=path)), "no such file"

@@ -1,7 +1,7 @@
 """Which parts of a page are code that makes pages: nothing may be written there.
 
 PHP, ERB, EJS and JSP (`<% %>`), Jinja, Twig, Liquid, Handlebars, Go templates, Vue and Angular
-(`{{ }}`, `{% %}`), Blade, and the expressions in braces of MDX, Svelte, Astro and HEEx.
+(`{{ }}`, `{% %}`), Blade, Razor, and the expressions in braces of MDX, Svelte, Astro and HEEx.
 """
 
 import re
@@ -15,7 +15,11 @@ _BLOCKS = r"comment|highlight|codeblock|schema|javascript|stylesheet"
 _PHP_OPENING = r"(?P<php><\?(?:php\b|=|(?=\s)))|(?P<instruction><\?)"
 _TEMPLATE_OPENING = (
     rf"(?:\{{%-?|\{{\{{[<%])\s*(?P<block>{_BLOCKS})\b|(?P<blade>@php\b(?!\s*\())"
-    r"|<%--|<%|\{\{!--|\{\{--|\{\{/\*|\{\{|\{%|\{!!|\{#(?![\w:-]+\})"
+    r"|<%--|<%|<#--|\{\{!--|\{\{--|\{\{/\*|\{\{|\{%|\{!!|\{#(?![\w:-]+\})"
+)
+# Blade's and Razor's: @section('name', '<p>'), @Html.Raw("<p>"), @{ var text = "<p>"; }, @* no *@.
+_AT_OPENING = (
+    r"(?<!\w)@(?:[\w.]+ ?(?P<parenthesis>\()|(?:code|functions)?\s*(?P<block_brace>\{))|@\*"
 )
 _COMMENT = "(?P<comment><!--)"
 _RAW = r"<(?P<raw>script|style|textarea|title|xmp|iframe|noembed|noframes)(?=[\s/>])"
@@ -27,7 +31,7 @@ _MARKDOWN_CODE = (
     r"|(?<!`)(?P<ticks>`++)[^`\n]++(?P=ticks)(?!`))"
 )
 _OPENINGS = {
-    "html": (_COMMENT, _RAW, _PHP_OPENING, _TEMPLATE_OPENING),
+    "html": (_COMMENT, _RAW, _PHP_OPENING, _TEMPLATE_OPENING, _AT_OPENING),
     "braces": (_COMMENT, _RAW, r"(?P<front>\A---[ \t]*$)|<%--|<%", _BRACE),
     "markdown": (_MARKDOWN_CODE, _COMMENT, _TEMPLATE_OPENING),
     "mdx": (_MARKDOWN_CODE, r"(?P<module>^(?:import|export)\b)", _BRACE),
@@ -39,9 +43,9 @@ _OPENINGS = {
 }
 _CLOSINGS = {
     "<%--": "--%>", "<%": "%>", "{{!--": "--}}", "{{--": "--}}", "{{/*": "*/}}", "{{": "}}",
-    "{%": "%}", "{!!": "!!}", "{#": "#}",
+    "{%": "%}", "{!!": "!!}", "{#": "#}", "<#--": "-->", "@*": "*@",
 }  # fmt: skip
-_COMMENTS = ("<%--", "{{!--", "{{--", "{{/*", "{#")
+_COMMENTS = ("<%--", "{{!--", "{{--", "{{/*", "{#", "<#--", "@*")
 
 # PHP ends at the first ?> outside of its strings and comments, or with the file. A comment of one
 # line ends there, too.
@@ -53,10 +57,11 @@ _PHP = re.compile(
 )
 _JAVASCRIPT = re.compile(
     r""" "(?:\\.|[^"\\\n])*+" | '(?:\\.|[^'\\\n])*+' | `(?:\\.|[^`\\])*+(?:`|\Z)
-      | /\*.*?(?:\*/|\Z) | [{}]""",
+      | /\*.*?(?:\*/|\Z) | [{}()]""",
     re.DOTALL | re.VERBOSE,
 )
 _BRACE_OR_BLANK = re.compile(r"\{|\n[ \t]*\r?\n|\Z")
+_BLANK_LINE = re.compile(r"\n[ \t]*\r?\n")
 _FRONT_END = re.compile(r"^---[ \t]*\r?$", re.MULTILINE)
 
 
@@ -74,25 +79,43 @@ class Code(NamedTuple):
 
 
 class _Finder:
-    """`str.find` that is called for many places of one text, in their order, in linear time."""
+    """Searches for many places of one text, in their order, in linear time altogether."""
 
     def __init__(self, text):
         self._text = text
-        self._absent = set()
+        self._found = {}  # of each pattern, the (start, end) of its last match
+        self._unbalanced = set()
+
+    def find(self, pattern, start):
+        """(start, end) of the next match of a string or a compiled pattern; (-1, -1) if none."""
+        last = self._found.get(pattern)
+        if last is None or -1 < last[0] < start:
+            last = self._search(pattern, start)
+            self._found[pattern] = last
+        return last
 
     def end(self, pattern, start):
-        """The end of the pattern's next match, or -1; patterns are strings or compiled."""
-        if pattern in self._absent:
+        """The end of the pattern's next match, or -1."""
+        return self.find(pattern, start)[1]
+
+    def balanced(self, pair, start):
+        """The end of the code between two brackets that begins here, or -1 if it does not end."""
+        if pair in self._unbalanced:
             return -1
+        depth = 0
+        for token in _JAVASCRIPT.finditer(self._text, start):
+            depth += (token[0] == pair[0]) - (token[0] == pair[1])
+            if not depth:
+                return token.end()
+        self._unbalanced.add(pair)
+        return -1
+
+    def _search(self, pattern, start):
         if isinstance(pattern, str):
             found = self._text.find(pattern, start)
-            end = found + len(pattern) if found >= 0 else -1
-        else:
-            match = pattern.search(self._text, start)
-            end = match.end() if match else -1
-        if end < 0:
-            self._absent.add(pattern)
-        return end
+            return (found, found + len(pattern)) if found >= 0 else (-1, -1)
+        match = pattern.search(self._text, start)
+        return match.span() if match else (-1, -1)
 
 
 def find_code(text, syntax):
@@ -112,7 +135,7 @@ def find_code(text, syntax):
     """
     finder, found, place = _Finder(text), [], 0
     while opening := _OPENINGS[syntax].search(text, place):
-        end, is_code, is_comment = _extent(text, opening, finder)
+        end, is_code, is_comment = _extent(text, opening, syntax, finder)
         if end < 0:  # never closed: not code
             end = opening.end()
         elif is_code:
@@ -136,7 +159,7 @@ def overlaps(code, start, end):
     return last >= 0 and code[last].end > start
 
 
-def _extent(text, opening, finder):
+def _extent(text, opening, syntax, finder):
     """(end or -1, whether it is code, whether it is a comment) of what an opening begins."""
     kinds, start = opening.groupdict(), opening.end()
     if kinds.get("skipped"):
@@ -155,11 +178,18 @@ def _extent(text, opening, finder):
         return finder.end(_closing_block(opening["block"]), start), True, True
     if kinds.get("front"):
         return finder.end(_FRONT_END, start), True, False
-    if kinds.get("brace"):
-        return _balanced(text, opening.start()), True, False
+    if kinds.get("brace"):  # that is never closed: then all that follows is code
+        end = finder.balanced("{}", opening.start())
+        return (end if end >= 0 else len(text)), True, text.startswith("/*", start)
+    if kinds.get("block_brace") or kinds.get("parenthesis"):
+        pair = "{}" if kinds.get("block_brace") else "()"
+        return finder.balanced(pair, start - 1), True, False
     if kinds.get("module"):
-        return _module_end(text, start), True, False
-    return finder.end(_CLOSINGS[opening[0]], start), True, opening[0] in _COMMENTS
+        return _module_end(text, start, finder), True, False
+    end = finder.end(_CLOSINGS[opening[0]], start)
+    if syntax == "markdown" and -1 < finder.find(_BLANK_LINE, start)[0] < end:
+        end = -1  # two braces of prose or of mathematics
+    return end, True, opening[0] in _COMMENTS
 
 
 def _closing_tag(name):
@@ -171,20 +201,11 @@ def _closing_block(name):
     return re.compile(opening + name + r"\b[^%>]{0,80}(?:%\}|[>%]\}\})", re.IGNORECASE)
 
 
-def _balanced(text, start):
-    """The end of the JavaScript in braces that begins here; the end of the text if none closes."""
-    depth = 0
-    for token in _JAVASCRIPT.finditer(text, start):
-        depth += {"{": 1, "}": -1}.get(token[0], 0)
-        if not depth:
-            return token.end()
-    return len(text)
-
-
-def _module_end(text, start):
+def _module_end(text, start, finder):
     """The end of an MDX import or export: a blank line that is in no braces."""
-    while True:
+    while start >= 0:
         found = _BRACE_OR_BLANK.search(text, start)
         if found[0] != "{":
             return found.start()
-        start = _balanced(text, found.start())
+        start = finder.balanced("{}", found.start())
+    return len(text)

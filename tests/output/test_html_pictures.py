@@ -107,7 +107,7 @@ def test_a_text_that_code_computes_is_counted(attribute):
         "<img {% if x %}src=a.jpg{% endif %}>", "<img src=wait.jpg data-src='{{ u }}'>",
         "<img src=a.jpg data-bind='attr: {alt: title}'>", "<img src=a.jpg data-i18n='[alt]cat'>",
         "<img src=a.jpg th:attr='alt=#{x}'>", "<img src=a.jpg data-i18n-alt=cat>",
-        "<img src='a.jpg\"' \">", "<img src=a.jpg <b>",
+        "<img src='a.jpg\"' \">", "<img src=\"<c:url value='/a.jpg'/>\">", "<img src=a.jpg <b>",
     ],
 )  # fmt: skip
 def test_code_or_broken_attributes_are_left(tag):
@@ -124,7 +124,8 @@ def test_code_or_broken_attributes_are_left(tag):
         ("<area href=x>", "is a link of an image map"),
         ("<svg><image href=a.jpg /></svg>", "is in SVG"),
         ("<svg><image href=a.jpg></image><title>A cat</title></svg>", "is in SVG"),
-        ("@include('x', '<img src=a.jpg>')", "is text in quotes"),
+        ("<#assign x = '<img src=a.jpg>'>", "is text in quotes"),
+        ("<img src=a.jpg width=1 height=1>", "is one pixel"),
     ],
 )
 def test_what_a_caption_cannot_say(tag, reason):

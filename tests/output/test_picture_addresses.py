@@ -82,7 +82,8 @@ def test_file_addresses(site):
     ("source", "reason"),
     [
         ("https://x.org/a.jpg", "is on the web"), ("//x.org/a.jpg", "is on the web"),
-        ("HTTP://x.org", "is on the web"), ("data:image/png;base64,AA==", "is in the page itself"),
+        ("HTTP://x.org", "is on the web"), ("cid:part1", "is not a file (cid:)"),
+        ("data:image/png;base64,AA==", "is in the page itself"),
         ("no.jpg", "no such file"), ("img", "no such file"), ("#top", "no such file"),
         ("http://[", "is not an address"), ("/img/d.jpg", "say with --root"), ("a\0.jpg",
         "no such file"),

@@ -33,6 +33,12 @@ def code_of(text, syntax="html"):
         "{% comment %} <img src=a.jpg> {% endcomment %}",
         "{%- highlight html -%} <img src=a.jpg> {%- endhighlight -%}",
         "@php $x = '<img src=a.jpg>' @endphp",
+        "@section('title', '<p>(<img src=a.jpg>')",
+        '@Html.Raw("<img src=a.jpg>")',
+        '@{ var x = "<p>}<img src=a.jpg></p>"; if (y) { z(); } }',
+        '@functions { string x = "<img src=a.jpg>"; }',
+        "@* <img src=a.jpg> *@",
+        "<#-- <img src=a.jpg> -->",
     ],
 )
 def test_code_in_html(code):
