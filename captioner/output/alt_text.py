@@ -33,8 +33,9 @@ _XML = (".xhtml", ".xht", ".xml")
 # Code from end to end: its pictures are reported, and left.
 _CODE = (
     ".js", ".jsx", ".mjs", ".cjs", ".ts", ".tsx", ".mts", ".cts", ".json", ".ipynb", ".py", ".rb",
-    ".go", ".java", ".cs", ".kt", ".rs", ".swift", ".c", ".cc", ".cpp", ".h", ".css", ".scss",
-    ".yaml", ".yml", ".toml", ".csv", ".sql", ".sh",
+    ".go", ".java", ".cs", ".kt", ".rs", ".swift", ".dart", ".ex", ".exs", ".lua", ".pl", ".r",
+    ".scala", ".c", ".cc", ".cpp", ".h", ".css", ".less", ".scss", ".yaml", ".yml", ".toml",
+    ".csv", ".sql", ".sh",
 )  # fmt: skip
 _OTHER_MARKUP = (".rst", ".adoc", ".asciidoc", ".org", ".tex", ".textile", ".typ")
 

@@ -3,6 +3,7 @@
 import os
 import posixpath
 from typing import NamedTuple
+from unicodedata import normalize
 from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 
@@ -63,11 +64,14 @@ def _candidates(source, place):
         return [], "is on the web"
     if parts.scheme:  # "photo:1.jpg" may be a file; to browsers it is an address of its own kind
         return [os.path.join(place.folder, source)], f"is not a file ({parts.scheme}:)"
-    path = _joined(base.path or "/" * bool(base.netloc), parts.path)
+    path = parts.path.removeprefix("~") if parts.path.startswith("~/") else parts.path  # ASP.NET's
+    path = _joined(base.path or "/" * bool(base.netloc), path)
     if base.scheme == "file":
         return _of_file_address(base._replace(path=path)), "no such file"
     if not path.startswith("/"):
         return _spellings(place.folder, path, address), "no such file"
+    if place.root is None and base.netloc:
+        return [], "is on the web by <base href>; say with --root FOLDER where the site is"
     if place.root is None:
         return [], "starts at the root of the site; say with --root FOLDER where that is"
     inside = posixpath.normpath(path).lstrip("/")
@@ -87,6 +91,10 @@ def _of_file_address(parts):
 
 
 def _spellings(folder, path, address=None):
-    """Percent signs may be of the address or, in a page that was saved, of the name itself."""
-    names = [unquote(path, errors="surrogateescape"), path, *([address] if address else [])]
+    """Percent signs may be of the address or, in a page that was saved, of the name itself.
+
+    Accents may be characters of their own (NFD), as in names from macOS.
+    """
+    plain = unquote(path, errors="surrogateescape")
+    names = [plain, path, *(normalize(form, plain) for form in ("NFC", "NFD")), address or ""]
     return [os.path.join(folder, name) for name in dict.fromkeys(names) if name]

@@ -33,7 +33,7 @@ _MARKDOWN_CODE = (
 _OPENINGS = {
     "html": (_COMMENT, _RAW, _PHP_OPENING, _TEMPLATE_OPENING, _AT_OPENING),
     "braces": (_COMMENT, _RAW, r"(?P<front>\A---[ \t]*$)|<%--|<%", _BRACE),
-    "markdown": (_MARKDOWN_CODE, _COMMENT, _TEMPLATE_OPENING),
+    "markdown": (_MARKDOWN_CODE, _COMMENT, _TEMPLATE_OPENING, r"(?<==)(?P<value_brace>\{)"),
     "mdx": (_MARKDOWN_CODE, r"(?P<module>^(?:import|export)\b)", _BRACE),
     "php": (_COMMENT, _PHP_OPENING),  # that of Markdown, in what is HTML by Markdown's rules
 }
@@ -181,9 +181,10 @@ def _extent(text, opening, syntax, finder):
     if kinds.get("brace"):  # that is never closed: then all that follows is code
         end = finder.balanced("{}", opening.start())
         return (end if end >= 0 else len(text)), True, text.startswith("/*", start)
-    if kinds.get("block_brace") or kinds.get("parenthesis"):
-        pair = "{}" if kinds.get("block_brace") else "()"
-        return finder.balanced(pair, start - 1), True, False
+    if kinds.get("block_brace") or kinds.get("value_brace"):
+        return finder.balanced("{}", start - 1), True, False
+    if kinds.get("parenthesis"):
+        return finder.balanced("()", start - 1), True, False
     if kinds.get("module"):
         return _module_end(text, start, finder), True, False
     end = finder.end(_CLOSINGS[opening[0]], start)

@@ -90,6 +90,7 @@ def test_pictures(text):
         ("{{ '<img src=a.jpg>' }}", "is in code"),
         ("{{ f('![](a.jpg)') }}", "is in code"),
         ("<img src='{{ url }}'>", "its src contains code"),
+        ("<img src={require('./a.jpg').default} />", "its src contains code"),
         ("![![](a.jpg)](b.jpg)", "has only pictures in place of a text"),
     ],
 )
@@ -108,7 +109,7 @@ def test_sources_are_as_markdown_reads_them():
     "text",
     [
         'import X from "x"\n\n![!](a.jpg)',
-        "import X from '<img src=a.jpg alt=x>'\nexport const a = <img src=a.jpg alt=x />\n\n![!](a.jpg)",
+        "import X from '<img alt src=x>'\nexport const a = <img alt=x />\n\n![!](a.jpg)",
         "<Box>\n  ![!](a.jpg)\n\n    ![!](a.jpg)\n</Box>",
         "<img! src='a.jpg' />\n\n<img!\n  src='a.jpg'\n  width={3}\n/>",
         "{/* ![](a.jpg) <img src=a.jpg /> */} {f('![x](a.jpg)')}",

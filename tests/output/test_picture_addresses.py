@@ -38,6 +38,8 @@ def site(tmp_path):
         ("/img/d.jpg?x", "img/d.jpg"),
         ("/../../img/./d.jpg", "img/d.jpg"),
         ("\\img\\d.jpg", "img/d.jpg"),
+        ("~/img/d.jpg", "img/d.jpg"),
+        ("img/u\u0308.jpg", "docs/img/ü.jpg"),
     ],
 )
 def test_files(site, source, file):
@@ -96,6 +98,11 @@ def test_what_is_not_here(site, source, reason):
     _, path, found = find_file([source], Place(str(site / "docs")))
     assert path is None
     assert reason in found
+
+
+def test_a_base_on_the_web(site):
+    place = Place(str(site / "docs"), base="https://x.org/")
+    assert "is on the web by <base href>" in find_file(["a.jpg"], place)[2]
 
 
 def test_the_first_that_is_a_file(site):
