@@ -228,7 +228,7 @@ class _Reader:
 
     def _is_quoted(self, tag):
         before, after = self.text[tag.start - 1 : tag.start], self.text[tag.end : tag.end + 1]
-        return before == after and before in ('"', "'", "`") and bool(before)
+        return before == after and before in ('"', "'", "`")
 
     def _leave(self, tag, reason):
         values = tag.attributes

@@ -19,14 +19,15 @@ _TEMPLATE_OPENING = (
 )
 # Blade's and Razor's: @section('name', '<p>'), @Html.Raw("<p>"), @{ var text = "<p>"; }, @* no *@.
 _AT_OPENING = (
-    r"(?<!\w)@(?:[\w.]+ ?(?P<parenthesis>\()|(?:code|functions)?\s*(?P<block_brace>\{))|@\*"
+    r"(?<!\w)@(?:[\w.]+(?P<parenthesis>\()|(?:(?:code|functions)\s*)?(?P<block_brace>\{))|@\*"
 )
 _COMMENT = "(?P<comment><!--)"
 _RAW = r"<(?P<raw>script|style|textarea|title|xmp|iframe|noembed|noframes)(?=[\s/>])"
 _BRACE = r"(?P<brace>\{)"
 # Markdown's own code: between fences, or from a fence to the end of the file; between backticks.
 _MARKDOWN_CODE = (
-    r"(?P<skipped>^[ >\t]*(?:(?P<fence>`{3,})[^`\n]*|(?P<waves>~{3,})[^\n]*)(?:\n.*?)??"
+    r"(?P<skipped>^[ >\t]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)*"
+    r"(?:(?P<fence>`{3,})[^`\n]*|(?P<waves>~{3,})[^\n]*)(?:\n.*?)??"
     r"(?:^[ >\t]*(?:(?P=fence)`*|(?P=waves)~*)[ \t\r]*$|\Z)"
     r"|(?<!`)(?P<ticks>`++)[^`\n]++(?P=ticks)(?!`))"
 )
@@ -61,7 +62,11 @@ _JAVASCRIPT = re.compile(
     re.DOTALL | re.VERBOSE,
 )
 _BRACE_OR_BLANK = re.compile(r"\{|\n[ \t]*\r?\n|\Z")
-_BLANK_LINE = re.compile(r"\n[ \t]*\r?\n")
+# Signs with one of these between them are of prose, of mathematics or of a page about templates.
+_LIMITS = {
+    "markdown": re.compile(r"\n[ \t]*\r?\n"),
+    "html": re.compile(r"</(?:code|pre)\b", re.IGNORECASE),
+}
 _FRONT_END = re.compile(r"^---[ \t]*\r?$", re.MULTILINE)
 
 
@@ -181,15 +186,16 @@ def _extent(text, opening, syntax, finder):
     if kinds.get("brace"):  # that is never closed: then all that follows is code
         end = finder.balanced("{}", opening.start())
         return (end if end >= 0 else len(text)), True, text.startswith("/*", start)
-    if kinds.get("block_brace") or kinds.get("value_brace"):
-        return finder.balanced("{}", start - 1), True, False
-    if kinds.get("parenthesis"):
-        return finder.balanced("()", start - 1), True, False
     if kinds.get("module"):
         return _module_end(text, start, finder), True, False
-    end = finder.end(_CLOSINGS[opening[0]], start)
-    if syntax == "markdown" and -1 < finder.find(_BLANK_LINE, start)[0] < end:
-        end = -1  # two braces of prose or of mathematics
+    if kinds.get("parenthesis"):
+        end = finder.balanced("()", start - 1)
+    elif kinds.get("block_brace") or kinds.get("value_brace"):
+        end = finder.balanced("{}", start - 1)
+    else:
+        end = finder.end(_CLOSINGS[opening[0]], start)
+    if syntax in _LIMITS and -1 < finder.find(_LIMITS[syntax], start)[0] < end:
+        end = -1
     return end, True, opening[0] in _COMMENTS
 
 

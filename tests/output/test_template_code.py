@@ -76,7 +76,9 @@ def test_what_is_not_code_in_html(text):
         ("mdx", "import X from 'x'\n\n{a}", ["import X from 'x'", "{a}"]),
         ("mdx", "export const a = {\n\n b: '<img>'}\nlast\n\nb", [
             "export const a = {\n\n b: '<img>'}\nlast"]),
-        ("mdx", "```js\nf({\n```\n{a}", ["{a}"]),
+        ("mdx", "```js\nf({\n```\n- 1. ~~~\n  f({\n  ~~~\n{a}", ["{a}"]),
+        ("markdown", "={a} $x={ \n\n }$", ["{a}"]),
+        ("html", "<code>{{</code> <code>}}</code> {{ a }}", ["{{ a }}"]),
         ("php", "{{ a }}<?= 1 ?>", ["<?= 1 ?>"]),
     ],
 )  # fmt: skip
