@@ -94,23 +94,22 @@ class _Page:
         ends = [*_LINE_END.finditer(text)]
         self._line_starts = [0, *(end.end() for end in ends)]
         self._line_ends = [*(end.start() for end in ends), len(text)]
-        self._references = {}
+        self._environment = {}  # markdown-it's: the references of the page
 
     def read(self):
-        environment = {}
         row, is_table = None, False
-        for token in self._blocks.parse(self._text, environment):
-            self._references = environment.get("references", {})
+        for token in self._blocks.parse(self._text, self._environment):
             if token.type in ("table_open", "table_close"):
                 is_table = token.type == "table_open"
             elif token.type == "tr_open":
-                row = _Row(*self._line(token.map[0]))
+                row = None
             elif token.type == "html_block":
                 self._keep(_Lines(token, self._line), 0, len(token.content.removesuffix("\n")))
-            elif token.type == "inline":
+            elif token.type == "inline" and ("![" in token.content or "<" in token.content):
+                if is_table:
+                    row = row or _Row(*self._line(token.map[0]))
                 places = row.cell(token.content) if is_table else _Lines(token, self._line)
-                if "![" in token.content or "<" in token.content:
-                    self._read_inline(token.content, places, environment)
+                self._read_inline(token.content, places)
 
     def _line(self, number):
         """(its text, where it is)"""
@@ -119,9 +118,9 @@ class _Page:
         start = self._line_starts[number]
         return self._text[start : self._line_ends[number]], start
 
-    def _read_inline(self, content, places, environment):
+    def _read_inline(self, content, places):
         tokens = []
-        self._inline.inline.parse(content, self._inline, environment, tokens)
+        self._inline.inline.parse(content, self._inline, self._environment, tokens)
         for token in tokens:
             if token.type == "html_inline":
                 self._keep(places, *token.meta["place"])
@@ -144,7 +143,8 @@ class _Page:
         self.missing.append(Picture(start, end, source, "markdown", reason))
 
     def _is_defined_by_code(self, token):
-        reference = self._references.get(token.meta.get("label"))
+        references = self._environment.get("references", {})
+        reference = references.get(token.meta.get("label"))
         if not reference:
             return False
         first, last = reference["map"]
