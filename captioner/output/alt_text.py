@@ -30,14 +30,18 @@ MARKDOWN = (
 _WITH_BRACES = (".svelte", ".astro", ".heex")  # HTML with JavaScript (or Elixir) in braces
 _WITH_COMPONENTS = (".vue", ".svelte", ".astro")
 _XML = (".xhtml", ".xht", ".xml")
-# Code from end to end: its pictures are reported, and left.
+# Code, or data with quotes of their own, from end to end: pictures are reported, and left.
 _CODE = (
     ".js", ".jsx", ".mjs", ".cjs", ".ts", ".tsx", ".mts", ".cts", ".json", ".ipynb", ".py", ".rb",
     ".go", ".java", ".cs", ".kt", ".rs", ".swift", ".dart", ".ex", ".exs", ".lua", ".pl", ".r",
     ".scala", ".c", ".cc", ".cpp", ".h", ".css", ".less", ".scss", ".yaml", ".yml", ".toml",
-    ".csv", ".sql", ".sh",
+    ".csv", ".sql", ".sh", ".po", ".pot", ".properties", ".strings", ".ini", ".diff", ".patch",
 )  # fmt: skip
-_OTHER_MARKUP = (".rst", ".adoc", ".asciidoc", ".org", ".tex", ".textile", ".typ")
+_TEMPLATES = (".erb", ".j2", ".jinja", ".jinja2", ".tmpl", ".tpl", ".liquid", ".ejs", ".hbs")
+_REFUSED = (
+    ".rst", ".adoc", ".asciidoc", ".org", ".tex", ".textile", ".typ", ".eml", ".mht", ".mhtml",
+    ".rtf", ".doc", ".docx", ".odt", ".epub", ".pdf", ".zip",
+)  # fmt: skip
 
 _LINE_END = re.compile(r"\r\n?|\n")
 # What Markdown, or a template engine, would not read as text. A backslash does not help a backtick
@@ -101,10 +105,8 @@ def read_page(path, root=None):
     Raises:
         CaptionerError: It cannot be read, or is of a kind that has neither HTML nor Markdown.
     """
-    ending = os.path.splitext(path)[1].lower()
-    require(
-        ending not in _OTHER_MARKUP, f"{path}: is not HTML or Markdown, which is what alt reads"
-    )
+    ending = _ending(path)
+    require(ending not in _REFUSED, f"{path}: is not HTML or Markdown, which is what alt reads")
     data = read_bytes(path)
     try:
         text, encoding = decode(data, ending in MARKDOWN)
@@ -219,6 +221,13 @@ def fill(page, texts):
             parts += page.text[end : gap.start], _written(texts[gap.source], gap, page.encoding)
             end = gap.end
     return "".join(parts) + page.text[end:]
+
+
+def _ending(path):
+    """That of a page's name in lower case; of a template, that of what it makes: .md of a.md.j2."""
+    stem, ending = os.path.splitext(path.lower())
+    inner = os.path.splitext(stem)[1]
+    return inner if ending in _TEMPLATES and inner in MARKDOWN + _CODE else ending
 
 
 def _pictures(text, ending):

@@ -67,6 +67,8 @@ def fill(site, content, name="page.html", text="two dogs", root=None, **settings
          "---\nconst a = '<img alt src=a.jpg>'\n---\n<img alt=\"two dogs\" src=a.jpg>"),
         ("a.MD", "![](a.jpg) ![][x]\n\n[x]: <b c.jpg>",
          "![two dogs](a.jpg) ![two dogs][x]\n\n[x]: <b c.jpg>"),
+        ("a.md.j2", "{{ a }} ![](a.jpg)", "{{ a }} ![two dogs](a.jpg)"),
+        ("a.html.erb", "<%= a %> <img src=a.jpg>", '<%= a %> <img alt="two dogs" src=a.jpg>'),
         ("a.mdx", "export const a = <img src={b} alt='' />\n\n![](a.jpg) <img src='a.jpg' />",
          "export const a = <img src={b} alt='' />\n\n![two dogs](a.jpg) "
          "<img alt=\"two dogs\" src='a.jpg' />"),
@@ -195,7 +197,7 @@ def test_front_matter_line_ends_and_marks_stay(site):
     assert after == front.replace(b"\n![]", b"\n![two dogs]") + before[len(front) :]
 
 
-@pytest.mark.parametrize("name", ["a.jsx", "a.tsx", "a.js", "a.ipynb", "a.py"])
+@pytest.mark.parametrize("name", ["a.jsx", "a.TSX", "a.js", "a.ipynb", "a.py", "a.po", "a.js.erb"])
 def test_programs_are_left(site, name):
     before = 'x = <img src="a.jpg" />;\ny = <img alt="z" src="a.jpg" />\n'
     after, missing = fill(site, before, name)
@@ -203,13 +205,18 @@ def test_programs_are_left(site, name):
     assert missing == [f"{site / name}:1: <img>: is in code"]
 
 
-def test_other_markup_is_refused(site):
-    (site / "a.rst").write_text(".. image:: a.jpg")
-    with pytest.raises(CaptionerError, match=r"a\.rst: is not HTML or Markdown"):
-        read_page(str(site / "a.rst"))
-    (site / "a.html").write_bytes(b"\xff\xfe<")
-    with pytest.raises(CaptionerError, match=r"a\.html: not whole UTF-16"):
-        read_page(str(site / "a.html"))
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.rst", b".. image:: a.jpg", r"a\.rst: is not HTML or Markdown"),
+        ("a.eml", b'<img src=3D"a.jpg">', r"a\.eml: is not HTML or Markdown"),
+        ("a.html", b"\xff\xfe<", r"a\.html: not whole UTF-16"),
+    ],
+)
+def test_what_is_refused(site, name, content, message):
+    (site / name).write_bytes(content)
+    with pytest.raises(CaptionerError, match=message):
+        read_page(str(site / name))
 
 
 HOSTILE = [
