@@ -1,8 +1,11 @@
 """The pictures of HTML that need an alternative text, and those that must be left."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from captioner.output.html_pictures import html_pictures, pictures_in_code
+from captioner.output.html_tags import tags
 from captioner.output.template_code import Code, find_code, masked
 
 
@@ -157,3 +160,33 @@ def test_pictures_in_code():
 def test_elements_of_code():
     text = "<pre>x<code>y</code>z</pre><p><code>w</code><code>"
     assert html_pictures(text).code_elements == [Code(0, 27), Code(30, 44)]
+
+
+PIECES = [
+    "<img src=a.jpg>", "<IMG\nSRC='a.jpg'/>", "<img/src=a.jpg", "<img src=a.jpg alt>", ">", "<",
+    "</",
+    "<!--", "-->", "--!>", "<!", "<![CDATA[", "]]>", "<?php ", "?>", "{{", "}}", "<script>", "'",
+    "</script>", "<style>", "</style>", "<title>", "</title>", '"', "<p title='", "<svg>",
+    "</svg>", "=",
+    "<a b=\"", " ", "\n", "text", "<!-->", "<script><!--<script>", "@x(", ")", "<picture>",
+    "{% x %}",
+]  # fmt: skip
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(st.sampled_from(PIECES), max_size=16).map("".join))
+def test_whatever_the_page_only_its_texts_change(text):
+    """Once texts are written, no picture lacks one, and every tag is what it was."""
+    filled = text
+    for each in reversed(pictures(text).missing):
+        if each.reason is None:
+            filled = filled[: each.start] + ' alt="a dog"' + filled[each.end :]
+    assert not [each for each in pictures(filled).missing if each.reason is None]
+    assert tags_without_texts(filled) == tags_without_texts(text)
+
+
+def tags_without_texts(text):
+    return [
+        (tag.name, {**tag.attributes, "alt": None}, tag.closes, tag.is_empty)
+        for tag in tags(masked(text, find_code(text, "html")))
+    ]
