@@ -29,7 +29,11 @@ _BOUND = re.compile(
 _BOUND_AS_A_WHOLE = {
     "v-bind", "x-bind", "th:attr", "data-th-attr", "tal:attributes", "py:attrs", "t-att",
 }  # fmt: skip
-_EVENT = re.compile(r"(?:@|\(|#|\*|[vx]-(?!bind)|\[(?:class|style)\.).*")
+# What code may set without setting one of those that count: events, classes and the like.
+_OF_NO_ACCOUNT = re.compile(
+    r"(?:@|\(|#|\*|[vx]-(?!bind)|hx-|\[(?:class\.|style\.|@)"
+    r"|(?:on|use|class|style|transition|in|out|animate|wire):).*"
+)
 _CODE_IN_VALUE = re.compile(r"[{}<" + CODE + r"]|\[\[|^\s*(?:@(?!/)|\$[\w(])")
 _SRCSET = re.compile(r"[\s,]*+(\S*[^\s,])(?:[^,(]|\([^)]*+(?:\)|\Z))*+")
 _COMPONENT = re.compile(r"[A-Z]\w*(?:Image|Img)|Image|Img")
@@ -255,7 +259,7 @@ def _bound_attribute(values):
         elif bound := _BOUND.fullmatch(name):
             target = bound["after"] or bound["inside"] or bound["before"]
             found += [target] if target in _WATCHED else []
-        elif not _ORDINARY.fullmatch(name) and (CODE in name or not _EVENT.fullmatch(name)):
+        elif not _ORDINARY.fullmatch(name) and (CODE in name or not _OF_NO_ACCOUNT.fullmatch(name)):
             found.append("*")
     texts = [each for each in found if each in ("alt", *_NAMES)]
     return (texts or found or [None])[0]

@@ -38,6 +38,8 @@ def reasons(text, **settings):
         ("<img src=a.jpg class='{{ c }}' onclick=\"f({a: 1})\">", ["a.jpg"]),
         ("<img src=a.jpg :class=c v-if=x @click='y' #ref *ngIf=z [class.a]=b on:load=f>",
         ["a.jpg"]),
+        ("<img src=a.jpg on:click|once=f class:a-[1]=b hx-on::load=f [@fade]=x [style.top.%]=y>",
+         ["a.jpg"]),
         ("<img src=a.jpg srcset='{{ s }}'>", ["a.jpg"]),
         ("<img ngSrc=a.jpg>", ["a.jpg"]),
         ("<noscript><img src=a.jpg></noscript>", ["a.jpg"]),
@@ -111,6 +113,7 @@ def test_a_text_that_code_computes_is_counted(attribute):
         "<img src=a.jpg data-bind='attr: {alt: title}'>", "<img src=a.jpg data-i18n='[alt]cat'>",
         "<img src=a.jpg th:attr='alt=#{x}'>", "<img src=a.jpg data-i18n-alt=cat>",
         "<img src='a.jpg\"' \">", "<img src=\"<c:url value='/a.jpg'/>\">", "<img src=a.jpg <b>",
+        "<img src=a.jpg ...attributes>",
     ],
 )  # fmt: skip
 def test_code_or_broken_attributes_are_left(tag):
