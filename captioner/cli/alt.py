@@ -56,9 +56,7 @@ def run(options):
     )
     pages = [read_page(path, options.root) for path in dict.fromkeys(options.pages)]
     if not any(page.gaps or page.left for page in pages):
-        bound = sum(page.bound for page in pages)
-        computed = f" ({bound} computed by code not checked)" if bound else ""
-        print(f"no alternative text is missing{computed}", file=sys.stderr)
+        print(f"no alternative text is missing{_computed(pages)}", file=sys.stderr)
         if options.output:
             _write(pages[0], {}, options)
         return 0
@@ -80,4 +78,10 @@ def _write(page, texts, options):
     filled = write_page(page, texts, options.output)
     written = options.output or page.path
     missing = len(page.gaps) + len(page.left)
-    print(f"{written}: {filled} of {missing} missing texts written", file=sys.stderr)
+    told = f"{written}: {filled} of {missing} missing texts written{_computed([page])}"
+    print(told, file=sys.stderr)
+
+
+def _computed(pages):
+    bound = sum(page.bound for page in pages)
+    return f" ({bound} computed by code not checked)" if bound else ""
