@@ -3,11 +3,14 @@
   python -m captioner alt page.html
   python -m captioner alt docs/*.md --template 'Photo: {caption}.'
   python -m captioner alt page.html --output with-alt.html
+  python -m captioner alt site/*/*.html --root site
 
-The command looks for pictures beside the page. Existing texts, even empty ones, stay as they are,
-and so does everything else in the file. Exit status: 0 no text is missing any more, 1 some still
-are (one line each on standard error), 2 wrong usage.
+The command looks for pictures on this machine, beside the page or from --root on. Existing texts,
+even empty ones, stay as they are, and so do code and everything else in the file. Exit status: 0 no
+text is missing any more, 1 some still are (one line each on standard error), 2 wrong usage.
 """
+
+import os
 
 from captioner.cli.common_arguments import add_quiet_argument
 from captioner.cli.messages import complain, say
@@ -31,6 +34,11 @@ def add_arguments(parser):
         default="{caption}",
         metavar="TEXT",
         help="the text, with {caption} in it (default: {caption})",
+    )
+    parser.add_argument(
+        "--root",
+        metavar="FOLDER",
+        help="folder of the site, where addresses that begin with / start",
     )
     parser.add_argument(
         "--dry-run", action="store_true", help="print each picture and its text, and write nothing"
@@ -58,9 +66,13 @@ def run(options):
         )
     if options.output and not options.dry_run:
         require_free(options.output, options.overwrite)
-    pages = [read_page(path) for path in dict.fromkeys(options.pages)]
-    if not any(page.gaps for page in pages):
-        _summarise("no alternative text is missing", options)
+    require(
+        options.root is None or os.path.isdir(options.root),
+        f"--root {options.root}: no such folder",
+    )
+    pages = [read_page(path, options.root) for path in dict.fromkeys(options.pages)]
+    if not any(page.gaps or page.left for page in pages):
+        _summarise(f"no alternative text is missing{_computed(pages)}", options)
         if options.output:
             _write(pages[0], {}, options)
         return 0
@@ -81,9 +93,16 @@ def _write(page, texts, options):
         return
     filled = write_page(page, texts, options.output)
     written = options.output or page.path
-    _summarise(f"{written}: {filled} of {len(page.gaps)} missing texts written", options)
+    missing = len(page.gaps) + len(page.left)
+    line = f"{written}: {filled} of {missing} missing texts written{_computed([page])}"
+    _summarise(line, options)
 
 
 def _summarise(line, options):
     if not options.quiet:
         say(line)
+
+
+def _computed(pages):
+    bound = sum(page.bound for page in pages)
+    return f" ({bound} computed by code not checked)" if bound else ""

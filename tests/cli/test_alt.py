@@ -36,11 +36,33 @@ def test_what_cannot_be_filled_is_reported(site, capsys, tmp_path):
     other = tmp_path / "other.html"
     assert main(["alt", str(page), *model, "--output", str(other)]) == 1
     lines = capsys.readouterr().err.splitlines()
-    assert any("no.jpg: cannot be read (No such file" in line for line in lines)
-    assert any("https://x.org/a.jpg: is not a file beside the page" in line for line in lines)
+    assert f"captioner: {page}:1: no.jpg: no such file" in lines
+    assert f"captioner: {page}:1: https://x.org/a.jpg: is on the web" in lines
     assert "1 of 3 missing texts written" in lines[-1]
     assert other.read_text().count("alt=") == 1
     assert "alt=" not in page.read_text()
+
+
+def test_the_root_of_a_site(site, capsys, tmp_path):
+    page, model = site
+    page.write_text('<img src="/a.jpg">')
+    assert main(["alt", str(page)]) == 1  # no model is opened: there is nothing to caption
+    assert "page.html:1: /a.jpg: starts at the root of the site; say with --root" in (
+        capsys.readouterr().err
+    )
+    assert main(["alt", str(page), "--root", str(tmp_path), *model]) == 0
+    assert '<img alt="' in page.read_text()
+
+
+def test_texts_of_code_are_not_missing(site, capsys):
+    page, _ = site
+    page.write_text('<img src="a.jpg" :alt="title"><img src="a.jpg" alt="">')
+    assert main(["alt", str(page)]) == 0
+    counted = " (1 computed by code not checked)\n"
+    assert capsys.readouterr().err == f"no alternative text is missing{counted}"
+    page.write_text('<img src="a.jpg" [alt]="title"><img src="no.jpg">')
+    assert main(["alt", str(page)]) == 1
+    assert capsys.readouterr().err.endswith(f"0 of 1 missing texts written{counted}")
 
 
 def test_links_and_rights_stay(site, tmp_path):
@@ -78,6 +100,7 @@ def test_another_file_is_not_replaced(site, capsys, tmp_path):
         (["--template", "{caption:d}"], "must have {caption} in it"),
         (["--template", "{caption!x}"], "must have {caption} in it"),
         (["--template", "{caption"], "must have {caption} in it"),
+        (["--root", "gone"], "--root gone: no such folder"),
         (["gone.html"], "gone.html: cannot be read"),
         (["gone.html", "--output", "x.html"], "is for one page; 2 were given"),
     ],
