@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from captioner.bulk.journal import Journal, is_unfinished
-from captioner.bulk.object_stores import ObjectStores, is_uri
+from captioner.bulk.object_stores import ObjectStores, local_path
 from captioner.bulk.picture_lists import read_manifest
 from captioner.bulk.progress import Listener, Outcome
 from captioner.errors import require
-from captioner.images import ImageError, describe, find_images
+from captioner.finding import find_images
+from captioner.images import ImageError, describe
 from captioner.models import ModelChoice, opened
 from captioner.output.attention_maps import AttentionMaps
 from captioner.output.picture_metadata import MetadataError, require_exiv2, write_description
@@ -39,6 +40,8 @@ class CaptionOptions:
             description too; an existing description is not replaced. Defaults to `False`.
         overwrite: bool. Whether to replace existing caption files and descriptions. Defaults to
             `False`.
+        null: bool. Whether the names on standard input and in `.txt` manifests end in zero bytes.
+            Defaults to `False`.
         attention_maps: str or None. A folder for pictures of where each word looked. Defaults to
             `None`.
         batch_size: int. Pictures captioned at a time. Defaults to `32`.
@@ -54,6 +57,7 @@ class CaptionOptions:
     sidecar: bool = False
     write_metadata: bool = False
     overwrite: bool = False
+    null: bool = False
     attention_maps: str | None = None
     batch_size: int = 32
     search: dict = field(default_factory=dict)
@@ -100,7 +104,7 @@ def caption_files(model, paths, output, options=None, manifests=(), listener=Non
     is_file = not hasattr(output, "write")
     if is_file:
         _require_writable(output)
-    pictures, problems = _find(paths, manifests)
+    pictures, problems = _find(paths, manifests, options.null)
     _report(problems, listener)
     require(pictures, "no pictures to caption")
     if options.sidecar:
@@ -120,14 +124,20 @@ def _require_writable(output):
     )
 
 
-def _find(paths, manifests):
+def _find(paths, manifests, null):
     """The pictures, and one line for each argument that gave none."""
-    pictures, problems = find_images(paths)
+    for name in (*paths, *manifests):
+        _local(name)
+    pictures, problems = find_images(paths, null)
     for manifest in manifests:
-        pictures += read_manifest(manifest, ObjectStores())
-    for name in (*paths, *manifests, *pictures):
-        require(not is_uri(name), f"{describe(name)}: URIs are for --engine ray")
+        pictures += map(_local, read_manifest(manifest, ObjectStores(), null))
     return pictures, problems
+
+
+def _local(name):
+    path = local_path(name)
+    require(path is not None, f"{describe(name)}: URIs are for --engine ray")
+    return path
 
 
 def _existing_sidecars(options, is_file):

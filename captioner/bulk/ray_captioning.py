@@ -27,6 +27,8 @@ class RayOptions:
         format: `"jsonl"` or `"parquet"`. Defaults to `"jsonl"`.
         scores: bool. Whether to add the scores; Parquet always has them. Defaults to `False`.
         resume: bool. Whether to continue a run that was stopped. Defaults to `False`.
+        null: bool. Whether the names on standard input and in `.txt` manifests end in zero bytes.
+            Defaults to `False`.
         batch_size: int. Pictures captioned at a time by each process. Defaults to `32`.
         search: dict. Settings of the search, see `Generation.generate`. Defaults to `{}`.
         actors: int or None. Processes. Defaults to `None`, one per core.
@@ -41,6 +43,7 @@ class RayOptions:
     format: str = "jsonl"
     scores: bool = False
     resume: bool = False
+    null: bool = False
     batch_size: int = 32
     search: dict = dataclasses.field(default_factory=dict)
     actors: int | None = None
@@ -100,9 +103,8 @@ def caption_with_ray(model, paths, output, options=None, manifests=(), listener=
     with folder.held():
         plan = folder.open(settings, options.resume)
         if plan is None:
-            plan = _caption_anew(
-                folder, job, settings, pictures_of(paths, manifests, stores), options, listener
-            )
+            found = pictures_of(paths, manifests, stores, options.null)
+            plan = _caption_anew(folder, job, settings, found, options, listener)
         elif all(folder.done(plan.parts)):
             return _outcome(folder, plan)._replace(was_complete=True)
         else:

@@ -13,6 +13,7 @@ import threading
 import warnings
 
 from captioner import __version__
+from captioner.cli.streams import open_closed_streams
 from captioner.errors import CaptionerError, CaptionerWarning
 
 COMMANDS = {
@@ -41,6 +42,7 @@ def main(arguments=None):
         Exit status: 0 done, 1 some pictures failed, 2 wrong usage or data, 130 interrupted, 143
         ended by SIGTERM.
     """
+    open_closed_streams()
     parser = _parser()
     arguments = sys.argv[1:] if arguments is None else arguments
     options = None

@@ -15,7 +15,7 @@ from PIL import Image
 from captioner.bulk import CaptionOptions, Listener, Outcome, caption_files
 from captioner.cli import main
 from captioner.errors import CaptionerError
-from captioner.images import find_images
+from captioner.finding import find_images
 from captioner.models import ModelChoice
 from tests.bulk.conftest import stopped_after
 from tests.bulk.test_picture_lists import manifest_of
