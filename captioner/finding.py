@@ -28,14 +28,19 @@ RAW = {
 }  # fmt: skip
 UNREADABLE = {".jxl"}
 PICTURES = ENDINGS | heif.ENDINGS | RAW | UNREADABLE
-# Folders in which programs keep thumbnails, deleted files and packages; hidden ones are not named.
-# Synology and QNAP, Windows, macOS' archives, Linux' file systems, web projects.
+# Folders in which programs keep thumbnails, deleted files and packages: Synology and QNAP, Windows,
+# macOS, Linux' file systems, web projects, Lightroom. Hidden ones are not named here.
 PASSED_OVER = {
     "@eadir", "@tmp", "#recycle", "#snapshot", "@recycle", "@recently-snapshot", "$recycle.bin",
-    "recycler", "system volume information", "__macosx", "lost+found", "node_modules",
+    "recycler", "found.000", "system volume information", "__macosx", "network trash folder",
+    "temporary items", "lost+found", "node_modules",
 }  # fmt: skip
 UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)  # starts of lists as PowerShell writes them
+PREVIEWS = ".lrdata"  # how the names of Lightroom's folders end
+LIBRARY = ".photoslibrary"  # and those of Apple's, in which only the originals are photos
+ORIGINALS = {"originals", "masters"}
 BUFFER = 2**20  # bytes of a list that are read at once
+_MAY_BE_OTHERWISE = re.compile(r"""^[\s"'~]|\\|[\s"'/]$""")
 _FILE_URI = re.compile(r"file:(?://([^/]*))?(/.*)", re.DOTALL | re.IGNORECASE)
 
 
@@ -80,15 +85,16 @@ def is_picture(name):
 
 def is_passed_over(name):
     """Whether a file or folder of this name is left out where a folder is searched."""
-    return name.startswith(".") or name.lower() in PASSED_OVER
+    return name.startswith(".") or name.lower() in PASSED_OVER or name.lower().endswith(PREVIEWS)
 
 
 def local_spelling(name):
     """The path on this machine that a name means.
 
     Args:
-        name: str. A path; one that was written on Windows, or with accents in the other form of
-            Unicode, where a file is found so; or a `file://` URI, as spelled or with `%20`.
+        name: str. A path; or a `file://` URI, as spelled or with `%20`. Where there is no such
+            file, it is looked for as written on Windows, in quotes, below `~`, and with accents in
+            the other form of Unicode.
 
     Returns:
         str. The path; of a name for which there is no file, the name itself.
@@ -110,13 +116,14 @@ def local_spelling(name):
     if uri and not os.path.lexists(name):
         path = uri[2]
         return path if os.path.lexists(path) else os.fsdecode(unquote_to_bytes(os.fsencode(path)))
-    if name.isascii() and "\\" not in name:
+    if name.isascii() and not _MAY_BE_OTHERWISE.search(name):
         return name
     return next(filter(os.path.lexists, _spellings(name)), name)
 
 
 def _spellings(name):
-    for each in (name, name.replace("\\", "/")):
+    bare = name.strip().strip("\"'").rstrip("/")
+    for each in (name, bare, bare.replace("\\", "/"), os.path.expanduser(bare)):
         yield from (each, *(unicodedata.normalize(form, each) for form in ("NFC", "NFD")))
 
 
@@ -325,7 +332,8 @@ class _Links:
 
     def may_enter(self, parent, name):
         """Whether to search a folder."""
-        if is_passed_over(name):
+        is_library = parent.rstrip(os.sep).lower().endswith(LIBRARY)
+        if is_passed_over(name) or (is_library and name.lower() not in ORIGINALS):
             return False
         path = os.path.join(parent, name)
         if not os.path.islink(path):

@@ -154,6 +154,21 @@ def test_transparent_pictures_keep_white_behind_them():
     assert np.abs(seen[0, 0] - as_srgb((200, 100, 60), icc.P3_COLOURS, 2.2)).max() <= 2
 
 
+def test_palettes():
+    image = Image.new("P", (20, 20), 1)
+    image.putpalette([0, 0, 0, 200, 100, 60])
+    seen = read_image(encoded(image, "PNG", icc_profile=DISPLAY_P3), SIZE)
+    assert np.abs(seen[0, 0] - as_srgb((200, 100, 60), icc.P3_COLOURS, 2.2)).max() <= 2
+
+
+def test_sixteen_bits():
+    values = np.tile(np.arange(0, 65536, 257, dtype=np.uint16), (8, 1))
+    for format in ("PNG", "TIFF"):
+        content = encoded(Image.fromarray(values), format, icc_profile=grey_profile(1.8))
+        wanted = 255 * icc.srgb_values(np.linspace(0, 1, 256) ** 1.8)
+        assert np.abs(read_image(content, (8, 256))[0, :, 1] - wanted).max() <= 2
+
+
 def test_a_picture_turned_upright_keeps_its_profile():
     exif = Image.Exif()
     exif[0x0112] = 6

@@ -286,6 +286,28 @@ def test_paths_as_written_on_windows(tmp_path, monkeypatch):
     assert find_images(["C:\\a.jpg"]) == ([], ["C:\\a.jpg: no such file or folder"])
 
 
+def test_names_in_quotes_and_below_the_home(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    [path] = touch(tmp_path, "two words.jpg")
+    names = [f'"{path}"', f"'{path}'", f"  {path}  ", "~/two words.jpg", f"{path}/"]
+    for name in (*names, f'"{path}"'.replace("/", "\\")):
+        assert find_images([name]) == ([path], [])
+    [quoted] = touch(tmp_path, "'quoted'")
+    assert find_images([quoted]) == ([quoted], [])
+    assert find_images(["~nobody/a.jpg"])[0] == []
+
+
+def test_previews_of_programs(tmp_path):
+    original, _, _ = touch(
+        tmp_path,
+        "A.photoslibrary/originals/0/a.jpg",
+        "A.photoslibrary/resources/derivatives/a.jpg",
+        "Catalog Smart Previews.lrdata/0/a.dng",
+    )
+    assert find_images([str(tmp_path)]) == ([original], [])
+    assert find_images([f"{tmp_path}/A.photoslibrary/"]) == ([original], [])
+
+
 @pytest.mark.parametrize("form", ["NFC", "NFD"])
 def test_accents_in_the_other_form(tmp_path, form):
     other = {"NFC": "NFD", "NFD": "NFC"}[form]
