@@ -177,18 +177,25 @@ def _decoded(names, separator):
 
 
 class LeftOut:
-    """Counts the pictures that were found and cannot be read."""
+    """The pictures that were found and cannot be read, to be counted."""
 
     def __init__(self):
-        self._counts = {}  # why -> Counter of endings
+        self._names = {}  # real path -> name
 
-    def add(self, name):
-        """Counts a file of this name."""
-        self._counts.setdefault(_why_unreadable(name), Counter())[_ending(name)] += 1
+    def add(self, real, name):
+        """Adds a file, by its real path and its name."""
+        self._names[real] = name
+
+    def discard(self, real):
+        """Takes out a file, which is tried all the same."""
+        self._names.pop(real, None)
 
     def lines(self):
         """A line for each reason."""
-        return [f"{_counted(endings)} left out; {why}" for why, endings in self._counts.items()]
+        counts = {}
+        for name in self._names.values():
+            counts.setdefault(_why_unreadable(name), Counter())[_ending(name)] += 1
+        return [f"{_counted(endings)} left out; {why}" for why, endings in counts.items()]
 
 
 def _counted(endings):
@@ -248,11 +255,12 @@ class Search:
         for each in found:
             if each.real in self._seen:
                 continue
-            self._seen.add(each.real)
             if each.is_left_out:
-                self.left_out.add(each.path)
-            else:
-                yield each.path
+                self.left_out.add(each.real, each.path)
+                continue
+            self._seen.add(each.real)
+            self.left_out.discard(each.real)
+            yield each.path
 
 
 class _Found(NamedTuple):

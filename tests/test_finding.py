@@ -89,7 +89,9 @@ def test_kinds_that_cannot_be_read_are_counted(tmp_path, without_heif):
         "pip install '.[heif]'",
     ]
     named = str(tmp_path / "c.nef")
-    assert find_images([named]) == ([named], [])
+    found, problems = find_images([str(tmp_path), named])
+    assert found == [photo, named]
+    assert any("and 1 .nef pictures" in each for each in problems)
 
 
 def test_a_jpeg_by_the_name_of_heic_is_read(tmp_path, without_heif):

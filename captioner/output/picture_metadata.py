@@ -120,6 +120,8 @@ def _described(content, text, overwrite, shown):
     with exiv2.ImageData(after) as image:
         if _kept(image) != before:
             raise LostPartError("other metadata would be lost")
+        if _by_language(image).get(LANGUAGE) != text:
+            raise LostPartError("it does not come back")
     return after
 
 

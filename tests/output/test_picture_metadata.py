@@ -11,7 +11,7 @@ from PIL import Image
 
 from captioner.cli import main
 from captioner.output.picture_metadata import MetadataError, read_description, write_description
-from tests.hostile import photo
+from tests.hostile import encoded, mutated_bytes, photo
 from tests.output.photo_files import (
     COMMENT,
     DESCRIPTION,
@@ -20,6 +20,7 @@ from tests.output.photo_files import (
     comment,
     dc,
     jpeg,
+    several_pictures,
     with_exif,
     with_iptc,
     with_xmp,
@@ -262,3 +263,25 @@ def test_a_link_is_followed_and_the_same_text_is_no_conflict(tmp_path):
     assert link.is_symlink()
     assert read_description(str(tmp_path / "p.jpg")) == TEXT
     write_description(str(link), TEXT)  # a run that was killed does it again
+
+
+@pytest.mark.parametrize("ending", ["jpg", "png", "webp", "tif", "jp2"])
+def test_damaged_files_are_written_whole_or_not_at_all(tmp_path, ending):
+    content = {
+        "jpg": several_pictures([with_exif({MAKE: b"Maker\0"})], [with_xmp()], 2),
+        "png": encoded(photo(), "PNG"),
+        "webp": encoded(photo(), "WEBP", exif=with_exif({MAKE: b"Maker\0"})[4:]),
+        "tif": encoded(photo(), "TIFF", save_all=True, append_images=[photo()]),
+        "jp2": encoded(photo(), "JPEG2000"),
+    }[ending]
+    path, rng = tmp_path / f"p.{ending}", np.random.default_rng(0)
+    for _ in range(100):
+        damaged = mutated_bytes(content[:800], rng) + content[800:]
+        path.write_bytes(damaged)
+        try:
+            write_description(str(path), TEXT)
+        except MetadataError as problem:
+            assert path.read_bytes() == damaged
+            assert str(problem).startswith(f"{path}: ")
+        else:
+            assert read_description(str(path)) == TEXT
