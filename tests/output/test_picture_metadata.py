@@ -280,8 +280,7 @@ def test_damaged_files_are_written_whole_or_not_at_all(tmp_path, ending):
         path.write_bytes(damaged)
         try:
             write_description(str(path), TEXT)
-        except MetadataError as problem:
+        except MetadataError:
             assert path.read_bytes() == damaged
-            assert str(problem).startswith(f"{path}: ")
         else:
             assert read_description(str(path)) == TEXT
