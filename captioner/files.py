@@ -72,7 +72,7 @@ def rewrite_bytes(path, content):
     """Gives a file new bytes; everything else that belongs to it stays.
 
     That is its owner, mode, times, extended attributes and further names (hard links). A link is
-    followed. A file of one name is replaced as a whole. One of several names, or of an owner that
+    followed. A file of one name is replaced as a whole. One of several names, or of a group that
     the new file cannot have, is written in place, while the new bytes lie complete beside it.
 
     Args:
@@ -80,7 +80,8 @@ def rewrite_bytes(path, content):
         content: bytes.
 
     Raises:
-        OSError: It cannot be written, or is marked as read-only; it is as it was.
+        OSError: It cannot be written, is marked as read-only, or belongs to someone else; it is as
+            it was.
 
     Example:
     >>> rewrite_bytes("notes.txt", b"two dogs on a beach")
@@ -89,6 +90,8 @@ def rewrite_bytes(path, content):
     status = os.stat(target)
     if not (status.st_mode & 0o222 and os.access(target, os.W_OK)):  # the mark holds for root, too
         raise PermissionError(errno.EACCES, "it is read-only")
+    if _user() not in (0, status.st_uid):  # only they may set its owner and times
+        raise PermissionError(errno.EPERM, "it belongs to someone else")
     unfinished = _beside(target)
     try:
         with open(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
@@ -197,6 +200,11 @@ def _exchange(unfinished, target):
         os.replace(older, target)
         raise
     os.replace(older, unfinished)
+
+
+def _user():
+    """The number of this process's user; 0, who may do everything, where there are no numbers."""
+    return os.geteuid() if hasattr(os, "geteuid") else 0
 
 
 def _give_owner(path, status):

@@ -263,8 +263,8 @@ def test_rewriting_follows_a_link(older):
     assert older.read_bytes() == b"new"
 
 
-def test_rewriting_the_file_of_an_owner_that_cannot_be_given(older, monkeypatch):
-    """It is written in place, and so keeps its owner."""
+def test_rewriting_a_file_of_a_group_that_cannot_be_given(older, monkeypatch):
+    """It is written in place, and so keeps its group."""
     monkeypatch.setattr(files, "_give_owner", lambda path, status: False)
     number = os.stat(older).st_ino
     rewrite_bytes(older, b"new")
@@ -294,6 +294,13 @@ def test_rewriting_in_place_that_fails_puts_the_older_bytes_back(older, monkeypa
 def test_a_file_marked_as_read_only_is_not_rewritten(older):
     older.chmod(0o444)
     with pytest.raises(PermissionError, match="read-only"):
+        rewrite_bytes(older, b"new")
+    assert older.read_bytes() == b"older"
+
+
+def test_the_file_of_someone_else_is_not_rewritten(older, monkeypatch):
+    monkeypatch.setattr(files, "_user", lambda: os.stat(older).st_uid + 1)
+    with pytest.raises(PermissionError, match="belongs to someone else"):
         rewrite_bytes(older, b"new")
     assert older.read_bytes() == b"older"
 
