@@ -1,6 +1,7 @@
 """Paths, folders, globs and lists of names to picture files, each file once."""
 
 import codecs
+import functools
 import glob
 import io
 import itertools
@@ -80,7 +81,8 @@ def find_images(arguments, null=False):
 
 def is_picture(name):
     """Whether a file's name has the ending of a picture's that can be read."""
-    return _ending(name) in PICTURES and _why_unreadable(name) is None
+    ending = _ending(name)
+    return ending in PICTURES and _why_unreadable(ending) is None
 
 
 def is_passed_over(name):
@@ -194,7 +196,8 @@ class LeftOut:
         """A line for each reason."""
         counts = {}
         for name in self._names.values():
-            counts.setdefault(_why_unreadable(name), Counter())[_ending(name)] += 1
+            ending = _ending(name)
+            counts.setdefault(_why_unreadable(ending), Counter())[ending] += 1
         return [f"{_counted(endings)} left out; {why}" for why, endings in counts.items()]
 
 
@@ -203,9 +206,8 @@ def _counted(endings):
     return f"{counts} {'picture was' if endings.total() == 1 else 'pictures were'}"
 
 
-def _why_unreadable(name):
-    """Why pictures of a name's ending cannot be read, and what helps; None where they can."""
-    ending = _ending(name)
+def _why_unreadable(ending):
+    """Why pictures of an ending cannot be read, and what helps; None where they can."""
     if ending in RAW:
         return "raw files are not read; export them as JPEG"
     if ending in UNREADABLE:
@@ -236,6 +238,7 @@ class Search:
     def __init__(self):
         self.left_out = LeftOut()
         self._seen = set()  # real paths
+        self._real_folder = functools.lru_cache(1000)(os.path.realpath)
 
     def find(self, argument):
         """The new pictures of one argument of `find_images`, and a line for each problem."""
@@ -243,13 +246,27 @@ class Search:
         if os.path.isdir(path):
             found, nothing = _in_folder(path, problems), "folder holds no pictures"
         elif os.path.lexists(path):
-            found, nothing = [_Found.named(path)], ""
+            found, nothing = [self._named(path)], ""
         else:
-            found = _matching(path, problems)
+            found = self._matching(path, problems)
             nothing = "no file matches" if glob.has_magic(path) else "no such file or folder"
         if not (found or problems):
             problems.append(f"{describe(path)}: {nothing}")
         return list(self._new(found)), problems
+
+    def _named(self, path):
+        """A file that is taken whatever its ending."""
+        parent, name = os.path.split(path)
+        if os.path.islink(path) or name in ("", ".", ".."):
+            return _Found(path, os.path.realpath(path))
+        return _Found(path, os.path.join(self._real_folder(parent), name))
+
+    def _matching(self, pattern, problems):
+        """What a glob matches; `**` matches folders and the files in them."""
+        found = []
+        for path in _glob(pattern):
+            found += _in_folder(path, problems) if os.path.isdir(path) else [self._named(path)]
+        return found
 
     def _new(self, found):
         for each in found:
@@ -270,19 +287,6 @@ class _Found(NamedTuple):
     real: str
     is_left_out: bool = False
 
-    @classmethod
-    def named(cls, path):
-        """One that is taken whatever its ending."""
-        return cls(path, os.path.realpath(path))
-
-
-def _matching(pattern, problems):
-    """What a glob matches; `**` matches folders and the files in them."""
-    found = []
-    for path in _glob(pattern):
-        found += _in_folder(path, problems) if os.path.isdir(path) else [_Found.named(path)]
-    return found
-
 
 def _glob(pattern):
     """Its matches, except in folders that are passed over and that it does not name."""
@@ -300,24 +304,36 @@ def _glob(pattern):
 
 def _in_folder(folder, problems):
     """The pictures below a folder, those that cannot be read too."""
-
-    def tell(error):
-        problems.append(cannot_be("read", describe(error.filename), error))
-
-    found, links = [], _Links(folder)
-    for parent, folders, names in os.walk(folder, onerror=tell, followlinks=True):
-        folders[:] = sorted(each for each in folders if links.may_enter(parent, each))
+    found, links, folders = [], _Links(folder), [folder]
+    while folders:
+        parent = folders.pop()
+        try:
+            with os.scandir(parent) as entries:
+                shown = [each for each in entries if not is_passed_over(each.name)]
+        except OSError as error:
+            problems.append(cannot_be("read", describe(parent), error))
+            continue
+        shown.sort(key=lambda each: each.name)
+        below = [each for each in shown if _is_folder(each)]
+        folders += [each.path for each in below if links.may_enter(parent, each)][::-1]
         real_parent = os.path.realpath(parent)
-        for name in sorted(names):
-            if is_passed_over(name) or _ending(name) not in PICTURES:
+        for each in shown:
+            ending = _ending(each.name)
+            if ending not in PICTURES or _is_folder(each):
                 continue
-            path = os.path.join(parent, name)
             # Most files are no links: their real paths cost nothing.
-            real = os.path.join(real_parent, name)
-            real = os.path.realpath(path) if os.path.islink(path) else real
-            is_left_out = _why_unreadable(name) is not None and _is_what_it_says(path)
-            found.append(_Found(path, real, is_left_out))
+            real = os.path.join(real_parent, each.name)
+            real = os.path.realpath(each.path) if each.is_symlink() else real
+            is_left_out = _why_unreadable(ending) is not None and _is_what_it_says(each.path)
+            found.append(_Found(each.path, real, is_left_out))
     return found
+
+
+def _is_folder(entry):
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads in a circle
+        return False
 
 
 def _is_what_it_says(path):
@@ -338,15 +354,14 @@ class _Links:
         self._root = os.path.realpath(root)
         self._entered = set()
 
-    def may_enter(self, parent, name):
+    def may_enter(self, parent, entry):
         """Whether to search a folder."""
         is_library = parent.rstrip(os.sep).lower().endswith(LIBRARY)
-        if is_passed_over(name) or (is_library and name.lower() not in ORIGINALS):
+        if is_library and entry.name.lower() not in ORIGINALS:
             return False
-        path = os.path.join(parent, name)
-        if not os.path.islink(path):
+        if not entry.is_symlink():
             return True
-        real = os.path.realpath(path)
+        real = os.path.realpath(entry.path)
         if real in _upwards(os.path.realpath(parent)) or self._is_reached_without_link(real):
             return False
         if self._entered.intersection(_upwards(real)):
