@@ -64,7 +64,7 @@ def find_images(arguments, null=False):
         each folder that cannot be read, and each kind of pictures that cannot be read.
 
     Raises:
-        CaptionerError: A `file://` URI is not of this machine.
+        CaptionerError: Standard input cannot be read.
 
     Example:
     >>> paths, problems = find_images(["data/samples", "nowhere"])
@@ -110,9 +110,8 @@ def local_spelling(name):
     """
     uri = _FILE_URI.fullmatch(name)
     if name.lower().startswith("file://"):
-        is_here = uri and uri[1] in ("", "localhost")
         require(
-            is_here,
+            uri and uri[1] in ("", "localhost"),
             f"{name}: not a URI of this machine; it has the form file:///folder/photo.jpg",
         )
     if uri and not os.path.lexists(name):
@@ -242,7 +241,10 @@ class Search:
 
     def find(self, argument):
         """The new pictures of one argument of `find_images`, and a line for each problem."""
-        path, problems = local_spelling(argument), []
+        try:
+            path, problems = local_spelling(argument), []
+        except CaptionerError as error:
+            return [], [str(error)]
         if os.path.isdir(path):
             found, nothing = _in_folder(path, problems), "folder holds no pictures"
         elif os.path.lexists(path):

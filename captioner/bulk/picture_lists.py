@@ -41,11 +41,10 @@ def pictures_of(paths, manifests, stores, null=False):
     """
     search = Search()
     for argument in with_standard_input(paths, null):
-        path = local_path(argument)
-        if path is None:
+        if is_uri(argument) and not argument.startswith(FILE):
             yield from stores.pictures_below(argument)
             continue
-        found, problems = search.find(path)
+        found, problems = search.find(argument)
         yield from map(CaptionerError, problems)
         scheme = FILE if argument.startswith(FILE) else ""
         yield from (scheme + each for each in found)
