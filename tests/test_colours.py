@@ -161,6 +161,15 @@ def test_palettes():
     assert np.abs(seen[0, 0] - as_srgb((200, 100, 60), icc.P3_COLOURS, 2.2)).max() <= 2
 
 
+@pytest.mark.parametrize("profile", [None, DISPLAY_P3, cmyk_profile()], ids=["none", "P3", "CMYK"])
+def test_lab_needs_no_profile(profile):
+    """A lightness of 50 is the grey 119 of sRGB, by CIE's definition."""
+    image = Image.new("LAB", (20, 20), (round(255 * 0.5), 128, 128))
+    settings = {"icc_profile": profile} if profile else {}
+    seen = read_image(encoded(image, "TIFF", **settings), SIZE)
+    assert np.abs(seen.astype(int) - 119).max() <= 1
+
+
 def test_sixteen_bits():
     values = np.tile(np.arange(0, 65536, 257, dtype=np.uint16), (8, 1))
     for format in ("PNG", "TIFF"):
