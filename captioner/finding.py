@@ -184,8 +184,9 @@ class LeftOut:
         self._names = {}  # real path -> name
 
     def add(self, real, name):
-        """Adds a file, by its real path and its name."""
-        self._names[real] = name
+        """Adds a file, by its real path and its name; one that is no such picture is ignored."""
+        if _ending(name) in PICTURES and not is_picture(name):
+            self._names[real] = name
 
     def discard(self, real):
         """Takes out a file, which is tried all the same."""

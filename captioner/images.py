@@ -51,8 +51,9 @@ def read_image(source, size):
     The whole picture is resized to the shape, not cropped. It is turned upright as its EXIF data
     say. Of an animation the first frame is taken, and of several pages the first. Transparent areas
     become white, 16-bit values are scaled to 8 bits, and colours are converted to sRGB as the
-    picture's colour profile says. Every format is read that Pillow decodes
-    itself; PostScript (.eps) is refused, because Pillow would start another program for it.
+    picture's colour profile says. Every format is read that Pillow decodes itself, and HEIC with
+    the package pillow-heif; PostScript (.eps) is refused, because Pillow would start another
+    program for it.
 
     Args:
         source: a path; the bytes of a picture file; an object whose `read()` returns them, and

@@ -104,13 +104,14 @@ class ObjectStores:
             raise CaptionerError(cannot_be("opened", bucket, reason_of(error))) from error
         return system, base.rstrip("/")
 
-    def pictures_below(self, uri):
+    def pictures_below(self, uri, left_out):
         """The picture of a URI: itself, or all below it with a picture's ending.
 
         What `find_images` passes over is left out, too; one folder's names are in memory at a time.
 
         Args:
             uri: str.
+            left_out: LeftOut. Takes the pictures that cannot be read.
 
         Yields:
             str: their URIs, those of a folder in the order of their names; a `CaptionerError` in
@@ -137,6 +138,8 @@ class ObjectStores:
                 if each.type == pyarrow_fs.FileType.File and is_picture(each.base_name):
                     count += 1
                     yield bucket + each.path[base:]
+                elif each.type == pyarrow_fs.FileType.File:
+                    left_out.add(bucket + each.path[base:], each.base_name)
             below = [each.path for each in shown if each.type == pyarrow_fs.FileType.Directory]
             folders += reversed(below)
         if not count:

@@ -42,7 +42,7 @@ def pictures_of(paths, manifests, stores, null=False):
     search = Search()
     for argument in with_standard_input(paths, null):
         if is_uri(argument) and not argument.startswith(FILE):
-            yield from stores.pictures_below(argument)
+            yield from stores.pictures_below(argument, search.left_out)
             continue
         found, problems = search.find(argument)
         yield from map(CaptionerError, problems)

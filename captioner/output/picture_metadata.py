@@ -14,16 +14,7 @@ from captioner.output.picture_parts import LostPartError, refitted
 from captioner.output.picture_words import CHARSET, EXIF, IPTC, LANGUAGE, UTF8, XMP, words_in
 
 # In the names of EXIF fields that say where something is in the file.
-_PLACES = (
-    "Offsets",
-    "Offset",
-    "Tag",
-    "Interchange",
-    "SubIFDs",
-    "IPTCNAA",
-    "XMLPacket",
-    "Resources",
-)
+_PLACES = ("Offset", "Tag", "Interchange", "SubIFDs", "IPTCNAA", "XMLPacket", "Resources")
 
 
 class MetadataError(CaptionerError):
@@ -59,6 +50,8 @@ def write_description(picture, text, overwrite=False):
         described = _described(content, text, overwrite, shown)
         if described is not None:
             rewrite_bytes(picture, described)
+    except CaptionerError:
+        raise
     except OSError as error:
         raise MetadataError(cannot_be("written", shown, error)) from error
     except LostPartError as error:
@@ -67,9 +60,7 @@ def write_description(picture, text, overwrite=False):
         raise MetadataError(
             f"{shown}: has metadata that are not UTF-8; it stays as it is"
         ) from error
-    except (RuntimeError, ValueError) as error:  # Exiv2's own
-        if isinstance(error, CaptionerError):
-            raise
+    except (RuntimeError, ValueError) as error:  # Exiv2's and pyexiv2's own
         raise MetadataError(f"{shown}: takes no description ({reason_of(error)})") from error
 
 
@@ -83,7 +74,9 @@ def read_description(picture):
     try:
         with require_exiv2().ImageData(_content(picture, shown)) as image:
             return next(iter(words_in(image).values()), None)
-    except (OSError, RuntimeError, UnicodeDecodeError) as error:
+    except CaptionerError:
+        raise
+    except (OSError, RuntimeError, ValueError) as error:
         raise MetadataError(cannot_be("read", shown, error)) from error
 
 
@@ -146,7 +139,11 @@ def _by_language(image):
 def _modify_iptc(image, text):
     """Writes the description into IPTC, in the encoding of the other texts there."""
     iptc = image.read_iptc("latin-1")  # every byte is a character
-    others = repr([value for key, value in iptc.items() if key not in (IPTC, CHARSET)])
+    others = "".join(
+        "".join(value)  # a text, or several of a keyword
+        for key, value in iptc.items()
+        if key not in (IPTC, CHARSET)
+    )
     if iptc.get(CHARSET) == UTF8 or others.isascii():
         image.modify_iptc({CHARSET: UTF8, IPTC: text})
     elif _is_utf8(others):

@@ -191,6 +191,8 @@ def test_a_cameras_own_text_is_no_description(tmp_path):
         ("Zürich".encode("latin-1"), "été", "été".encode("latin-1")),
         ("Zürich".encode("latin-1"), TEXT, None),  # Chinese is not in Latin-1
         ("Zürich".encode(), TEXT, TEXT.encode()),  # UTF-8 without a mark
+        ("Übersee".encode(), TEXT, TEXT.encode()),
+        ("Cœur".encode("cp1252"), "a dog", b"a dog"),
         (b"Rome", TEXT, TEXT.encode()),
     ],
 )
@@ -223,6 +225,7 @@ def test_an_old_caption_in_latin1_is_read_and_kept(tmp_path):
         with_xmp("<broken"),
         with_exif({DESCRIPTION: b"\0"})[:16] + b"\xff\xff" + bytes(50),
         with_exif({COMMENT: b"UNICODE\0odd"}),
+        with_exif({TITLE: b"no UTF-16"}).replace(b"\x9b\x9c\1\0", b"\x9b\x9c\2\0"),
     ],
 )
 def test_metadata_that_cannot_be_read_stay(tmp_path, segment, capfd):
