@@ -127,6 +127,7 @@ def _kept(image):
         # The places of data in the file change.
         {k: v for k, v in exif.items() if k != EXIF and not any(each in k for each in _PLACES)},
         image.read_comment("latin-1"),
+        image.read_thumbnail(),
     )
 
 

@@ -49,6 +49,8 @@ _WHOLE_TEXTS = [
         r"my beautiful picture",  # of some cheap cameras
     )
 ]
+_CONTROL = re.compile(r"[\0-\x08\x0e-\x1f]")
+_SETTINGS = re.compile(r"(\s*[\w-]+: ?[^;:]*;){3}")  # filter: 0; touch: (-1.0, -1.0); sceneMode: 8;
 
 
 def words_in(image):
@@ -95,7 +97,7 @@ def is_words(text, camera=()):
     return bool(
         parts - _NO_WORDS - set(camera)
         and not any(pattern.fullmatch(text) for pattern in _WHOLE_TEXTS)
-        and not _is_json(text)
+        and not _is_data(text)
     )
 
 
@@ -116,8 +118,10 @@ def _parts(text):
     return {each for each in found if len(each) > 1 or not each.isascii()}
 
 
-def _is_json(text):
+def _is_data(text):
     """Whether it is data, as phones keep in comments."""
+    if _CONTROL.search(text) or _SETTINGS.match(text):
+        return True
     if text[:1] not in "{[":
         return False
     try:

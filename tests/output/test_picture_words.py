@@ -125,7 +125,9 @@ Created with GIMP|File written by Adobe Photoshop\xa8 5.2|LEAD Technologies Inc.
 CREATOR: gd-jpeg v1.0 (using IJG JPEG v62), quality = 90|Lavc58.134.100|Processed with VSCO|...
 Optimized by JPEGmini 3.9.20.0L Internal 0x720dce91|Adobe Photoshop CS6 (Windows)|2024:01:01 12:00
 Intel(R) JPEG Library, version 1,5,4,0|ACD Systems Digital Imaging|{"sceneType":1}|[]|0|---|12 34
-Processed with Snapseed.|Handmade Software, Inc. Image Alchemy v1.9|Resized on https://ezgif.com"""
+Processed with Snapseed.|Handmade Software, Inc. Image Alchemy v1.9|Resized on https://ezgif.com
+oppo_32|filter: 0; filterMask: 0; module: photo; hw-remosaic: false; touch: (-1.0, -1.0);
+\x01\x80ab\x02\x11cd|{"mirror":false,"sensor_type":"rear"}"""
 
 
 @pytest.mark.parametrize("text", OF_CAMERAS.replace("\n", "|").split("|"))
@@ -146,7 +148,8 @@ def test_the_name_of_the_camera_itself():
     "text",
     ["Anna", "猫", "Ω", "our Sony camera", "IMG: the lake", "Photo by Anna", "Made by grandmother",
      "scanned from album 3", "Photoshop class of 2012", "two Canon cameras on a table",
-     "taken on Instagram day with Anna", "{not data}", "Mount Olympus at dawn", "Nikon & Anna"],
+     "taken on Instagram day with Anna", "{not data}", "Mount Olympus at dawn", "Nikon & Anna",
+     "first line\nsecond line", "left: Anna; right: Paul"],
 )  # fmt: skip
 def test_what_people_write(text):
     assert is_words(text)
