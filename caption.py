@@ -5,4 +5,4 @@ import sys
 from captioner.cli import main
 
 if __name__ == "__main__":
-    sys.exit(main(["caption", *sys.argv[1:]]))
+    sys.exit(main(program="caption.py", command="caption"))

@@ -16,7 +16,7 @@ from statistics import median
 
 import numpy as np
 
-from captioner.captioner import load
+from captioner.captioner import load_keras
 from captioner.images import read_image
 from captioner.lite_captioner import LiteCaptioner
 from captioner.presets import DEFAULT_PRESET, exported_form
@@ -65,7 +65,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
     paths = sorted(glob.glob(os.path.join(options.photos, "*.jpg")))[: options.pictures]
-    lite, keras_model = LiteCaptioner(exported_form(DEFAULT_PRESET)), load(DEFAULT_PRESET)
+    lite, keras_model = LiteCaptioner(exported_form(DEFAULT_PRESET)), load_keras(DEFAULT_PRESET)
     size = (lite.picture_size,) * 2
     batches = [
         np.stack([read_image(path, size) for path in paths[start : start + BATCH]])

@@ -40,8 +40,8 @@ def serving_rate(photos, seconds, batch_size):
         found.bind(("127.0.0.1", 0))
         port = found.getsockname()[1]
     command = [sys.executable, "-m", "captioner", "serve", "--port", str(port)]
-    command += ["--batch-size", batch_size]
-    server = subprocess.Popen(command)
+    command += ["--batch-size", batch_size, "--quiet"]
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     try:
         url = f"http://127.0.0.1:{port}"
         wait_for(url)

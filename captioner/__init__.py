@@ -25,7 +25,7 @@ _HOME = {
     "Translator": "captioner.study.translator",
     "Vocabulary": "captioner.vocabulary",
     "export": "captioner.exporting.formats",
-    "load": "captioner.captioner",
+    "load": "captioner.models",
     "load_dataset": "captioner.datasets",
     "train": "captioner.training.run",
 }
@@ -37,11 +37,17 @@ _MODULES = {
     "metrics": "captioner.metrics",
     "reports": "captioner.output.reports",
 }
+_NEED_KERAS = {"Captioner", "Decoder", "Encoder", "ImageRNN", "SequenceLabeller", "Translator",
+               "export", "gradients", "train"}  # fmt: skip
 
 __all__ = [*_HOME, *_MODULES, "__version__"]
 
 
 def __getattr__(name):
+    if name in _NEED_KERAS:
+        from captioner.backend import start_backend
+
+        start_backend(f"captioner.{name}")
     if name in _MODULES:
         return importlib.import_module(_MODULES[name])
     if name in _HOME:

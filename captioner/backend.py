@@ -7,20 +7,36 @@ import shutil
 import sys
 import tempfile
 
-from captioner.errors import CaptionerError
+from captioner.errors import CaptionerError, needs_extra
 
 
-def start_backend():
+def start_backend(what, extra="train"):
     """Imports Keras and its backend.
 
     TensorFlow reports its CPU kernels, and a GPU that it does not find, on standard error; none of
     its settings silences these lines.
+
+    Args:
+        what: str. What needs Keras: a command, a Python name or a model.
+        extra: str. The group of optional packages that it needs. Defaults to `"train"`.
+
+    Raises:
+        CaptionerError: Keras or its backend is not installed.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # It also warns that functions are traced again, which for each caption length is what we want.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     with only_failures_heard():
-        import keras  # noqa: F401
+        try:
+            import keras  # noqa: F401
+        except ModuleNotFoundError as error:
+            raise CaptionerError(_missing(what, extra, error)) from error
+
+
+def _missing(what, extra, error):
+    if error.name in ("jax", "torch"):  # KERAS_BACKEND, or Keras' own settings, chose it
+        return f"{what} needs Keras' backend {error.name} ({error}); install it, or choose another"
+    return needs_extra(f"{what} needs Keras and TensorFlow", extra, error)
 
 
 @contextlib.contextmanager

@@ -11,14 +11,16 @@ import numpy as np
 from keras import ops
 
 from captioner import __version__
+from captioner.backend import only_failures_heard
 from captioner.compiled import XLA, CompiledModel, padded, rows_for
+from captioner.confidence import Confidence
 from captioner.decoder import Decoder
 from captioner.decoding import stored_settings
 from captioner.encoder import Encoder
 from captioner.errors import CaptionerError, reason_of, require
 from captioner.files import replacing
 from captioner.generation import Generation
-from captioner.lite_captioner import LiteCaptioner, is_exported
+from captioner.lite_captioner import is_exported
 from captioner.model_file import WEIGHTS, check_model_file
 from captioner.presets import find_model
 from captioner.vocabulary import END, PAD, START, Vocabulary
@@ -38,6 +40,8 @@ class Captioner(Generation, keras.Model):
             length_penalty, max_length, no_repeat_ngram, no_repeat_word. Defaults to beam search
             with 3 beams.
         about: dict. Facts about its training, kept in the file as they are. Defaults to `{}`.
+        confidence: Confidence, or its config, or None. How its captions' confidence is found; see
+            `python -m captioner calibrate`. Defaults to `None`, captions have none.
         version: str or None. Of this project, in a file; not kept. Defaults to `None`.
 
     Call arguments:
@@ -54,7 +58,15 @@ class Captioner(Generation, keras.Model):
     """
 
     def __init__(
-        self, encoder, decoder, vocabulary, generation=None, about=None, version=None, **kwargs
+        self,
+        encoder,
+        decoder,
+        vocabulary,
+        generation=None,
+        about=None,
+        confidence=None,
+        version=None,
+        **kwargs,
     ):
         super().__init__(**kwargs)
         self.encoder = Encoder.from_config(encoder) if isinstance(encoder, dict) else encoder
@@ -69,6 +81,9 @@ class Captioner(Generation, keras.Model):
             )
         self.generation = stored_settings(generation or {})
         self.about = dict(about or {})
+        if not isinstance(confidence, Confidence):
+            confidence = Confidence.from_config(confidence)
+        self.confidence = confidence
         self._network = None
         self.built = True
 
@@ -183,8 +198,8 @@ class Captioner(Generation, keras.Model):
 
     @classmethod
     def from_preset(cls, name):
-        """The captioner shipped under that name, e.g. `"everyday"`."""
-        return load(name)
+        """The captioner shipped under that name, e.g. `"everyday"`, run by Keras."""
+        return load_keras(name)
 
     def get_config(self):
         return {
@@ -194,43 +209,42 @@ class Captioner(Generation, keras.Model):
             "vocabulary": self.vocabulary.to_config(),
             "generation": self.generation,
             "about": self.about,
+            "confidence": self.confidence and self.confidence.to_config(),
             "version": __version__,
         }
 
 
-def load(name, implementation=None):
-    """Opens a captioner.
+def load_keras(name, implementation=None):
+    """Opens a captioner with Keras; `captioner.load` also knows those that LiteRT runs.
 
     The file is checked before Keras opens it (`captioner.model_file`), so that a file from a
     stranger runs no code, and damage is reported.
 
     Args:
-        name: str. A .keras file, the name of a shipped model, or a folder that
-            `python -m captioner export` wrote.
+        name: str. A .keras file, or the name of a shipped model.
         implementation: `"custom"`, `"keras"` or None. Which recurrent layers to run it with,
             whichever it was trained with. Defaults to `None`, those it was trained with.
 
     Returns:
-        Captioner; of an exported folder `LiteCaptioner`.
+        Captioner.
 
     Raises:
-        CaptionerError: No such file, not a captioner's, or damaged.
+        CaptionerError: No such file, not a captioner's, or damaged; or an exported folder.
 
     Example:
-    >>> model = captioner.load("runs/mine/best.keras")
+    >>> model = load_keras("runs/mine/best.keras")
     """
     path = find_model(name)
-    if is_exported(path):
-        require(not implementation, f"{path}: an exported model has no other implementation")
-        return LiteCaptioner(path)
+    require(not is_exported(path), f"{path}: is exported for LiteRT; Keras needs the .keras file")
     version = check_model_file(path)
-    try:
-        model = keras.saving.load_model(path, compile=False, safe_mode=True)
-    except Exception as error:  # of Keras, of our layers, of what a changed config leads to
-        raise CaptionerError(
-            f"{path}: cannot be opened as a captioner: {reason_of(error)} (written by captioner "
-            f"{version}, this is {__version__})"
-        ) from error
+    with only_failures_heard():  # TensorFlow 2.20 reports the first thing it compiles
+        try:
+            model = keras.saving.load_model(path, compile=False, safe_mode=True)
+        except Exception as error:  # of Keras, of our layers, of what a changed config leads to
+            raise CaptionerError(
+                f"{path}: cannot be opened as a captioner: {reason_of(error)} (written by "
+                f"captioner {version}, this is {__version__})"
+            ) from error
     if implementation in (None, model.decoder.implementation):
         return model
     return _with_implementation(model, implementation)

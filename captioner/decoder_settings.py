@@ -7,13 +7,17 @@ captioner that learns further keeps, are all made of the fields of `DecoderSetti
 import dataclasses
 
 
-def setting(default, help_text, *, choices=None, least=None, above=None, most=None, below=None,
-            is_architecture=False):  # fmt: skip
+def setting(default, help_text, *, group="", metavar=None, choices=None, least=None, above=None,
+            most=None, below=None, is_architecture=False):  # fmt: skip
     """A field of a dataclass of settings.
 
     Args:
         default: the value where none is given.
         help_text: str. What the setting means, for `--help`.
+        group: str. Under which heading `--help` has it, see `training.config.GROUPS`. Defaults to
+            `""`, no heading of its own.
+        metavar: str or None. What its value is, in a word, for `--help`. Defaults to `None`, for
+            settings that have `choices`.
         choices: tuple or None. All its values. Defaults to `None`.
         least, above, most, below: number or None. Its range: both ends included with `least` and
             `most`, excluded with `above` and `below`. Defaults to `None`.
@@ -22,6 +26,8 @@ def setting(default, help_text, *, choices=None, least=None, above=None, most=No
     """
     metadata = {
         "help": help_text,
+        "group": group,
+        "metavar": metavar,
         "choices": choices,
         "least": least,
         "above": above,
@@ -42,18 +48,38 @@ class DecoderSettings:
     """
 
     cell: str = setting(
-        "lstm", "recurrent cell", choices=("rnn", "lstm", "gru"), is_architecture=True
+        "lstm",
+        "recurrent cell",
+        group="model",
+        choices=("rnn", "lstm", "gru"),
+        is_architecture=True,
     )
     implementation: str = setting(
-        "custom", "our own loop, or Keras' recurrent layers", choices=("custom", "keras")
+        "custom",
+        "our own loop, or Keras' recurrent layers",
+        group="model",
+        choices=("custom", "keras"),
     )
-    layers: int = setting(1, "number of stacked recurrent layers", least=1, is_architecture=True)
-    units: int = setting(512, "size of the hidden state", least=1, is_architecture=True)
-    embedding: int = setting(256, "size of a word's vector", least=1, is_architecture=True)
+    layers: int = setting(
+        1,
+        "number of stacked recurrent layers",
+        group="model",
+        metavar="N",
+        least=1,
+        is_architecture=True,
+    )
+    units: int = setting(
+        512, "size of the hidden state", group="model", metavar="N", least=1, is_architecture=True
+    )
+    embedding: int = setting(
+        256, "size of a word's vector", group="model", metavar="N", least=1, is_architecture=True
+    )
     image_units: int = setting(
         512,
         "size to which the picture's vector is brought before it enters the recurrence; 0: the "
         "CNN's own size",
+        group="model",
+        metavar="N",
         least=0,
         is_architecture=True,
     )
@@ -61,32 +87,67 @@ class DecoderSettings:
         "none",
         "what the recurrence sees: none, one vector of the whole picture; additive, the regions "
         "that it looks at for each word",
+        group="model",
         choices=("none", "additive"),
         is_architecture=True,
     )
     attention_units: int = setting(
         256,
         "size of the vectors in which regions and hidden state are compared",
+        group="model",
+        metavar="N",
         least=1,
         is_architecture=True,
     )
     attention_penalty: float = setting(
-        0.0, "weight of the loss for regions that a caption does not look at", least=0
+        0.0,
+        "weight of the loss for regions that a caption does not look at",
+        group="training",
+        metavar="WEIGHT",
+        least=0,
     )
     dropout: float = setting(
-        0.0, "share of the recurrent layers' output that is dropped", least=0, below=1
+        0.0,
+        "share of the recurrent layers' output that is dropped",
+        group="training",
+        metavar="SHARE",
+        least=0,
+        below=1,
     )
     word_dropout: float = setting(
-        0.0, "share of the word vectors that is dropped", least=0, below=1
+        0.0,
+        "share of the word vectors that is dropped",
+        group="training",
+        metavar="SHARE",
+        least=0,
+        below=1,
     )
     image_dropout: float = setting(
-        0.0, "share of the picture's vector that is dropped", least=0, below=1
+        0.0,
+        "share of the picture's vector that is dropped",
+        group="training",
+        metavar="SHARE",
+        least=0,
+        below=1,
     )
     recurrent_dropout: float = setting(
-        0.0, "share of the hidden state that is dropped in the recurrence", least=0, below=1
+        0.0,
+        "share of the hidden state that is dropped in the recurrence",
+        group="training",
+        metavar="SHARE",
+        least=0,
+        below=1,
     )
-    l2: float = setting(0.0, "weight in the loss of the squared recurrent matrices", least=0)
-    seed: int | None = setting(None, "seed of all random numbers", least=0)
+    l2: float = setting(
+        0.0,
+        "weight in the loss of the squared recurrent matrices",
+        group="training",
+        metavar="WEIGHT",
+        least=0,
+    )
+    seed: int | None = setting(
+        None, "seed of all random numbers", group="training", metavar="N", least=0
+    )
 
 
 DECODER_SETTINGS = {field.name: field for field in dataclasses.fields(DecoderSettings)}

@@ -140,7 +140,7 @@ SETTINGS = {
         ),
         Setting(
             "no_repeat_word", bool, False, METHODS,
-            "never repeat a word that people hardly ever repeat in a caption", is_stored=True,
+            "never repeat a word that people rarely repeat in a caption", is_stored=True,
         ),
         Setting(
             "temperature", float, 1.0, ("sample",),

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import keras
 from keras import ops
 
-from captioner.errors import CaptionerError, reason_of, require
+from captioner.errors import CaptionerError, reason_of, require, require_choice
 
 
 class Backbone(NamedTuple):
@@ -66,9 +66,7 @@ class Encoder(keras.layers.Layer):
 
     def __init__(self, backbone="efficientnet_v2_b0", size=None, **kwargs):
         super().__init__(**kwargs)
-        if backbone not in BACKBONES:
-            known = ", ".join(BACKBONES)
-            raise CaptionerError(f"encoder {backbone!r}: no such network; choose one of {known}")
+        require_choice("encoder", backbone, BACKBONES)
         self.backbone = backbone
         self.size = size or BACKBONES[backbone].size
         self.network = _make_network(backbone, self.size)

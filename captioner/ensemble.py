@@ -12,6 +12,9 @@ from captioner.vocabulary import best_informed
 class Ensemble(Generation):
     """Averages the word probabilities of captioners at each step.
 
+    Its captions have no confidence: the members' were learned from probabilities that are not
+    averages.
+
     Args:
         members: list of Captioner, of one vocabulary, direction and picture size. The search
             settings stored in the first are taken.

@@ -1,5 +1,7 @@
 """The exception for mistakes that the user can fix, the warnings, and the lines that they say."""
 
+import difflib
+
 LONGEST = 800  # characters of a message
 
 
@@ -44,11 +46,50 @@ def require_choice(what, value, choices):
     """Raises CaptionerError unless the value is one of the choices, which the message lists.
 
     Example:
-    >>> require_choice("cell", "gpu", ["rnn", "lstm", "gru"])
+    >>> require_choice("cell", "grru", ["rnn", "lstm", "gru"])
     Traceback (most recent call last):
-    captioner.errors.CaptionerError: cell 'gpu': choose one of rnn, lstm, gru
+    captioner.errors.CaptionerError: cell 'grru': did you mean gru? choose one of rnn, lstm, gru
     """
-    require(value in choices, f"{what} {value!r}: choose one of {', '.join(map(str, choices))}")
+    meant = suggestion(str(value), list(map(str, choices)))
+    require(
+        value in choices, f"{what} {value!r}: {meant}choose one of {', '.join(map(str, choices))}"
+    )
+
+
+def suggestion(given, known, shown=str):
+    """What someone probably meant, to go into an error line; "" where nothing is like it.
+
+    Args:
+        given: str. What was written.
+        known: iterable of str. What could have been written.
+        shown: callable from one of the known to how the line has it. Defaults to `str`.
+
+    Example:
+    >>> suggestion("beem", ["greedy", "beam", "sample"])
+    'did you mean beam? '
+    """
+    known, given = {each.lower(): each for each in known}, given.lower()
+    begun = [each for each in known if given and each.startswith(given)]
+    close = begun if len(begun) == 1 else difflib.get_close_matches(given, known, n=1)
+    return f"did you mean {shown(known[close[0]])}? " if close else ""
+
+
+def require_downloaded(path):
+    """Raises CaptionerError for an address on the web, which nothing here reads.
+
+    Args:
+        path: str. A file or folder, as the user gave it.
+
+    Example:
+    >>> require_downloaded("https://example.org/a.jpg")
+    Traceback (most recent call last):
+    captioner.errors.CaptionerError: https://example.org/a.jpg: is on the web; download it first, \
+    for example with: curl -O https://example.org/a.jpg
+    """
+    require(
+        not str(path).lower().startswith(("http://", "https://")),
+        f"{path}: is on the web; download it first, for example with: curl -O {path}",
+    )
 
 
 def reason_of(error):

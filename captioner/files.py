@@ -183,6 +183,22 @@ def sweep(folder):
             os.remove(path)
 
 
+def size_of(path):
+    """The bytes of a file, or of all files below a folder.
+
+    Raises:
+        OSError: It cannot be read.
+
+    Example:
+    >>> size_of("notes.txt")
+    19
+    """
+    if not os.path.isdir(path):
+        return os.path.getsize(path)
+    below = (os.path.join(folder, name) for folder, _, names in os.walk(path) for name in names)
+    return sum(map(os.path.getsize, below))
+
+
 def _beside(target):
     return os.path.join(os.path.dirname(target), UNFINISHED + uuid.uuid4().hex)
 

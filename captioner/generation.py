@@ -48,7 +48,8 @@ class Generation:
     - `step(words (rows,), context, state)` -> (log-probabilities (rows, vocabulary), state).
 
     Attributes:
-        confidence: what gives each caption its `Caption.confidence`; None where the model has none.
+        confidence: Confidence or None. Gives each caption its `Caption.confidence`. It was learned
+            with the search settings stored in the model. None for models that have none.
     """
 
     confidence = None
@@ -189,7 +190,8 @@ class Generation:
     def _caption(self, hypothesis):
         text = self.vocabulary.decode(hypothesis.words)
         words = tuple(self.vocabulary.word(each) for each in hypothesis.words)
-        return Caption(text, hypothesis.score, words, hypothesis.word_scores)
+        confidence = self.confidence and self.confidence.of(hypothesis.word_scores)
+        return Caption(text, hypothesis.score, words, hypothesis.word_scores, confidence=confidence)
 
     def _with_attention(self, image, found, captions):
         """The captions, with where each word looked, if the model can say so."""

@@ -1,14 +1,19 @@
 """The captioner without Keras: exported networks run by LiteRT, ready in a tenth of a second."""
 
+import json
 import os
+import shutil
 import zlib
 
 import numpy as np
 
+from captioner.backend import only_failures_heard
+from captioner.confidence import Confidence
 from captioner.decoding import stored_settings
 from captioner.errors import CaptionerError, cannot_be, require
+from captioner.files import replacing_folder
 from captioner.generation import Generation
-from captioner.text_files import read_json
+from captioner.text_files import read_json, replace_text
 from captioner.vocabulary import Vocabulary
 
 FORMAT = 1  # of the folder
@@ -31,6 +36,7 @@ class LiteCaptioner(Generation):
         vocabulary: Vocabulary.
         generation: dict. The settings `generate` takes when none are given.
         about: dict. What the file says about its training.
+        confidence: Confidence or None. How its captions' confidence is found.
         picture_size: int. Height and width, in pixels, of the pictures the encoder takes.
 
     Raises:
@@ -48,11 +54,18 @@ class LiteCaptioner(Generation):
         self.vocabulary = Vocabulary.from_config(manifest["vocabulary"])
         self.generation = stored_settings(manifest["generation"])
         self.about = manifest["about"]
+        self.confidence = Confidence.from_config(manifest.get("confidence"))
         self.picture_size = manifest["picture_size"]
         checksums = manifest.get("checksums", {})  # old folders have none
         self._encode, self._start, self._step = (
             _open_network(os.path.join(folder, f"{name}.tflite"), checksums.get(name), threads)
             for name in NETWORKS
+        )
+
+    def __getattr__(self, name):  # called for what is not there
+        raise AttributeError(
+            f"a LiteCaptioner has no {name}; captioner.load(..., runtime='keras') opens the Keras "
+            "model, which has encoder and decoder and can be trained"
         )
 
     def encode(self, pixels, batch_size=32):
@@ -82,12 +95,13 @@ def _open_network(path, checksum, threads):
         checksum is None or checksum == checksum_of(path),
         f"{path}: damaged (its checksum is not that of {MANIFEST}); export the model again",
     )
-    try:
-        opened = interpreter(path, num_threads=threads)
-        opened.allocate_tensors()  # here a damaged file is found, and LiteRT prints its greeting
-        return opened.get_signature_runner()
-    except (ValueError, RuntimeError) as error:
-        raise CaptionerError(cannot_be("opened by LiteRT", path, error)) from error
+    with only_failures_heard():
+        try:
+            opened = interpreter(path, num_threads=threads)
+            opened.allocate_tensors()  # finds a damaged file, and prints LiteRT's greeting
+            return opened.get_signature_runner()
+        except (ValueError, RuntimeError) as error:
+            raise CaptionerError(cannot_be("opened by LiteRT", path, error)) from error
 
 
 class LiteRTMissingError(CaptionerError):
@@ -123,6 +137,37 @@ def manifest_of(folder):
         f"{folder}: is exported as {kind}, which examples/ shows how to run; export it as litert",
     )
     return manifest
+
+
+def manifest_text(manifest):
+    """A manifest as its file has it."""
+    return json.dumps(manifest, ensure_ascii=False, indent=1) + "\n"
+
+
+def store_confidence(folder, confidence, out):
+    """Writes an exported captioner with a confidence; its networks stay as they are.
+
+    Args:
+        folder: str. The exported captioner.
+        confidence: Confidence.
+        out: str. The folder to replace, or to make; it may be the same.
+
+    Raises:
+        CaptionerError: The folder is not an exported captioner, or cannot be written.
+
+    Example:
+    >>> store_confidence("runs/exported", model.confidence, "runs/calibrated")
+    """
+    text = manifest_text(manifest_of(folder) | {"confidence": confidence.to_config()})
+    if os.path.realpath(out) == os.path.realpath(folder):
+        replace_text(os.path.join(folder, MANIFEST), text)
+        return
+    try:
+        with replacing_folder(out) as unfinished:
+            shutil.copytree(folder, unfinished, dirs_exist_ok=True)
+            replace_text(os.path.join(unfinished, MANIFEST), text)
+    except OSError as error:
+        raise CaptionerError(cannot_be("written", out, error)) from error
 
 
 def checksum_of(path):

@@ -1,4 +1,6 @@
-"""Checks a .keras file before Keras opens it: it may come from anyone, or be damaged.
+"""A .keras file without Keras: checked before Keras opens it, and given a confidence.
+
+A file may come from anyone, or be damaged.
 
 Keras builds whatever classes a file names, and where it cannot read the weights in one piece it
 reads them without looking at their checksum. So a captioner's file is checked first: it has
@@ -14,6 +16,7 @@ import h5py
 
 from captioner.decoder_settings import SIZES
 from captioner.errors import CaptionerError, cannot_be, reason_of, require
+from captioner.files import replacing
 
 CONFIG, WEIGHTS = "config.json", "model.weights.h5"
 MEMBERS = {CONFIG, WEIGHTS, "metadata.json"}
@@ -57,6 +60,38 @@ def check_model_file(path):
     except Exception as error:  # zipfile, zlib, json and h5py each have their own
         raise _damaged(path, error) from error
     return model["config"].get("version", "0.1.0")
+
+
+def store_confidence(path, confidence, out):
+    """Writes a .keras file with a confidence; all that it holds besides stays as it is.
+
+    Args:
+        path: str. The captioner's file.
+        confidence: Confidence.
+        out: str. The file to replace, or to make; it may be the same.
+
+    Raises:
+        CaptionerError: The file is damaged or is not a captioner's, or cannot be written.
+
+    Example:
+    >>> store_confidence("runs/mine/best.keras", model.confidence, "runs/mine/calibrated.keras")
+    """
+    check_model_file(path)
+    try:
+        with (
+            zipfile.ZipFile(path) as before,
+            replacing(out, ending=".keras") as unfinished,
+            zipfile.ZipFile(unfinished, "w") as after,
+        ):
+            for member in before.infolist():
+                content = before.read(member)
+                if member.filename == CONFIG:
+                    model = json.loads(content)
+                    model["config"]["confidence"] = confidence.to_config()
+                    content = json.dumps(model)
+                after.writestr(member, content)
+    except OSError as error:
+        raise CaptionerError(cannot_be("written", out, error)) from error
 
 
 def _damaged(path, error):

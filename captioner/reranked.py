@@ -14,7 +14,8 @@ class Reranked(Generation):
     The document's best practices recommend bidirectional recurrences. In the decoder of a captioner
     such a layer would see, in training, the words that it must predict. Here the second direction
     has a decoder of its own, which has learned to write captions from their last word to their
-    first, and judges whole captions only.
+    first, and judges whole captions only. A caption's confidence is what the first captioner gives
+    it: it comes from the probabilities of the words, and the judgement does not change it.
 
     Args:
         forward: Captioner. Writes the captions.
@@ -50,6 +51,7 @@ class Reranked(Generation):
         self.forward, self.backward, self.weight = forward, backward, weight
         self.vocabulary = forward.vocabulary
         self.generation = forward.generation
+        self.confidence = forward.confidence
         self.picture_size = forward.picture_size
 
     def encode(self, pixels, batch_size=32):

@@ -2,8 +2,9 @@
 
 import contextlib
 import json
+import os
 
-from captioner.errors import CaptionerError, cannot_be
+from captioner.errors import CaptionerError, cannot_be, require
 from captioner.files import replacing
 
 KINDS = {  # of values in a JSON file
@@ -47,6 +48,20 @@ def read_json(path):
         ) from error
     except (RecursionError, ValueError) as error:  # too deep, or a number of thousands of digits
         raise CaptionerError(f"{path}: broken JSON ({error})") from error
+
+
+def require_free(path, overwrite=False):
+    """Raises CaptionerError if a file that is not empty would be replaced, unless that is wanted.
+
+    Args:
+        path: str. The file to write, of --output.
+        overwrite: bool. Whether an older file may be replaced. Defaults to `False`.
+    """
+    is_taken = os.path.exists(path) and os.path.getsize(path) > 0
+    require(
+        overwrite or not is_taken,
+        f"{path}: exists already; --overwrite replaces it, or give another --output",
+    )
 
 
 @contextlib.contextmanager

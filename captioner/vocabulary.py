@@ -61,6 +61,7 @@ _WORD = re.compile(
 # No tokenizer returns these; in a file from a stranger they could control a terminal.
 _SEPARATES = re.compile(r"[\s\x00-\x1f\x7f-\x9f\ud800-\udfff]").search
 _IS_SPACELESS = re.compile(rf"[{_SPACELESS}]").match
+_HAS_SPACELESS = re.compile(rf"[{_SPACELESS}]").search
 _ENDING_APART = re.compile(r"(?<=[^ '·.,:\-]) +(?='(?:s|m|d|ll|re|ve)(?:[ ·.,:\-]|$))")
 
 
@@ -86,6 +87,18 @@ def tokenize(text):
     if "'" not in text:
         return _WORD.findall(text)
     return _join_negations(_WORD.findall(_ENDING_APART.sub("", text)))
+
+
+def count_spaceless(text):
+    """How many words of a text are characters of a script written without spaces, see `tokenize`.
+
+    Example:
+    >>> count_spaceless("一只 dog"), count_spaceless("a dog")
+    (2, 0)
+    """
+    if not _HAS_SPACELESS(text):
+        return 0
+    return sum(_IS_SPACELESS(word) is not None for word in tokenize(text))
 
 
 def _join_negations(words):
@@ -199,7 +212,7 @@ class Vocabulary:
         if not words:
             raise CaptionerError(
                 f"none of the {len(counts)} words of the captions is seen {min_count} times; "
-                "lower the least count or give more captions"
+                "lower the least count (--min-count) or give more captions"
             )
         return cls(
             words, direction, {word: repeatable[word] for word in words if word in repeatable}

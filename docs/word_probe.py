@@ -16,7 +16,7 @@ import keras
 import numpy as np
 
 from captioner import Decoder, Encoder, Vocabulary, load_dataset
-from captioner.captioner import Captioner, load
+from captioner.captioner import Captioner, load_keras
 from captioner.training.features import cached_features
 from captioner.vocabulary import tokenize
 
@@ -26,7 +26,7 @@ LEAST_PICTURES = 20
 def encoder_of(options):
     """The CNN to test, at the given size."""
     if options.model:
-        return load(options.model).encoder.at_size(options.size)
+        return load_keras(options.model).encoder.at_size(options.size)
     encoder = Encoder(size=options.size)
     encoder.load_network_weights(options.encoder_weights)
     return encoder

@@ -68,7 +68,7 @@ def train(options):
     pixels = jnp.asarray(read_pixels(training.image_paths + validation.image_paths))
     log(f"{len(training)} pictures, {len(captions)} captions, {len(text)} captions without")
 
-    cnn = CNN(captioner.load(options.cnn).encoder)
+    cnn = CNN(captioner.load(options.cnn, runtime="keras").encoder)
     settings = {"vocabulary_size": len(vocabulary), "image_features": cnn.channels}
     decoder = captioner.Decoder(**settings, seed=options.seed)
     known = Known(captions, text, training, len(vocabulary), options.seed)

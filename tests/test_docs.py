@@ -14,7 +14,7 @@ BESIDE = [ROOT / folder / "README.md" for folder in ("benchmarks", "recipes", "d
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *BESIDE])
 
 
-LONG = ("training", "quick_start")  # pages whose examples take long
+LONG = ("training",)  # pages whose examples take long
 
 
 def blocks(page):

@@ -6,6 +6,7 @@ import pytest
 
 from captioner import Captioner, CaptionerError, Decoder, Encoder, Ensemble, Vocabulary
 from captioner.cli import main
+from captioner.confidence import Confidence
 from captioner.vocabulary import START
 
 WORDS = ["a", "dog", "cat", "runs", "on", "grass"]
@@ -85,3 +86,11 @@ def test_the_command_line_takes_several_models(members, tmp_path, photos, capsys
     said = [line.split("\t")[1] for line in capsys.readouterr().out.splitlines()]
     files = [str(photos / name) for name in ("a.png", "b.jpg", "c.webp")]
     assert said == Ensemble(members[:2]).generate(files)
+
+
+def test_captions_of_an_ensemble_have_no_confidence(members, monkeypatch):
+    for each in members:
+        monkeypatch.setattr(each, "confidence", Confidence(0.0, 1.0, -0.1))
+    assert Ensemble(members).confidence is None
+    [caption] = Ensemble(members).generate(pictures(1), return_details=True)
+    assert caption.confidence is None

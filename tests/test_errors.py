@@ -14,6 +14,8 @@ from captioner.errors import (
     reason_of,
     require,
     require_choice,
+    require_downloaded,
+    suggestion,
 )
 
 
@@ -48,6 +50,32 @@ def test_what_is_required():
     require_choice("cell", "gru", ("rnn", "gru"))
     with pytest.raises(CaptionerError, match=r"^units 3: choose one of 1, 2$"):
         require_choice("units", 3, (1, 2))
+    with pytest.raises(CaptionerError, match=r"^cell 'grru': did you mean gru\? choose one of"):
+        require_choice("cell", "grru", ("rnn", "gru"))
+
+
+@pytest.mark.parametrize("path", ["a.jpg", "http", "s3://bucket/a.jpg", "httpd/a.jpg"])
+def test_a_file_needs_no_download(path):
+    require_downloaded(path)
+
+
+@pytest.mark.parametrize("path", ["http://x.org/a.jpg", "HTTPS://x.org"])
+def test_an_address_on_the_web(path):
+    with pytest.raises(CaptionerError, match=f"^{path}: is on the web; .* curl -O {path}$"):
+        require_downloaded(path)
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("beem-size", "did you mean --beam-size? "),
+        ("resum", "did you mean --resume? "),  # the beginning of one, and close to another
+        ("colour", ""),
+        ("", ""),
+    ],
+)
+def test_what_was_meant(given, meant):
+    assert suggestion(given, ["beam-size", "resume", "results"], "--{}".format) == meant
 
 
 @pytest.mark.parametrize(

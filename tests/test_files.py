@@ -13,6 +13,7 @@ from captioner.files import (
     replacing,
     replacing_folder,
     rewrite_bytes,
+    size_of,
     sweep,
 )
 from captioner.training.run_folder import RunFolder
@@ -310,3 +311,11 @@ def test_rewriting_without_room_changes_nothing(older):
         rewrite_bytes(older, bytes(1000))
     assert older.read_bytes() == b"older"
     assert os.listdir(older.parent) == ["a.txt"]
+
+
+def test_the_size_of_a_folder_is_that_of_all_files_below_it(tmp_path):
+    (tmp_path / "below").mkdir()
+    (tmp_path / "a").write_bytes(b"12")
+    (tmp_path / "below/b").write_bytes(b"345")
+    assert size_of(tmp_path / "below/b") == 3
+    assert size_of(tmp_path) == 5

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from captioner import CaptionerError, Vocabulary
+from captioner.confidence import Confidence
 from captioner.decoding import stored_settings
 from captioner.generation import Caption, Generation, picture_numbers
 from captioner.images import ImageError
@@ -73,6 +74,18 @@ def test_details():
     red = 1.1 / (1.1 + 0.1 + 0.1 + 0.05)
     assert found.word_scores == pytest.approx((np.log(red), np.log(1 / 1.05)), abs=1e-5)
     assert found.score == pytest.approx(sum(found.word_scores) / 2)
+
+
+def test_captions_have_a_confidence_where_the_model_has_one():
+    model = Namer()
+    assert model.generate(PICTURES[0], return_details=True).confidence is None
+    model.confidence = Confidence(bias=-2.0, probability=5.0, length=-0.1)
+    searches = [{"n_best": 3}, {"method": "greedy"}, {"method": "sample"}]
+    for search in searches:
+        for found in model.generate(PICTURES, return_details=True, **search):
+            for each in found if isinstance(found, list) else [found]:
+                assert each.confidence == model.confidence.of(each.word_scores)
+                assert 0 < each.confidence < 1
 
 
 @pytest.mark.parametrize(

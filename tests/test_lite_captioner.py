@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -11,12 +12,15 @@ import pytest
 
 from captioner import Captioner, CaptionerError, Decoder, Encoder, Ensemble, Vocabulary, load
 from captioner.cli import main
+from captioner.confidence import Confidence
 from captioner.exporting.formats import export
 from captioner.images import read_image
-from captioner.lite_captioner import MANIFEST, LiteCaptioner
+from captioner.lite_captioner import MANIFEST, LiteCaptioner, store_confidence
 from captioner.models import load_models
+from captioner.presets import DEFAULT_PRESET
 
 WORDS = ["a", "dog", "runs", "été", "犬"]
+CONFIDENCE = Confidence(bias=-2.0, probability=5.0, length=-0.1)
 
 
 @pytest.fixture
@@ -39,13 +43,14 @@ def test_the_same_captions(tmp_path, pictures, cell, layers, attention):
     sizes = {"units": 8, "embedding": 6, "attention_units": 5, "image_units": 7, "layers": layers}
     decoder = Decoder(9, encoder.channels, cell=cell, attention=attention, **sizes)
     vocabulary = Vocabulary(WORDS, repeatable={WORDS[1]: 2})
-    model = Captioner(encoder, decoder, vocabulary, {"max_length": 6}, {"note": "x"})
+    model = Captioner(encoder, decoder, vocabulary, {"max_length": 6}, {"note": "x"}, CONFIDENCE)
     export(model, tmp_path / "exported", storage="float32")
     other = load(tmp_path / "exported")
     assert isinstance(other, LiteCaptioner)
     assert other.vocabulary.to_config() == model.vocabulary.to_config()
     assert other.generation == model.generation
     assert other.about == {"note": "x"}
+    assert other.confidence == CONFIDENCE
     pixels = np.stack([read_image(picture, (64, 64)) for picture in pictures])
     seen = model.encode(pixels)
     assert np.abs(seen[0] - seen[1]).max() > 0  # pictures matter
@@ -108,6 +113,24 @@ def test_a_folder_of_before_there_was_a_rule_about_words(exported, pictures):
 
 
 @pytest.mark.long
+def contents(folder):
+    return {each.name: each.read_bytes() for each in folder.iterdir()}
+
+
+def test_a_confidence_is_stored_beside_the_networks(exported, tmp_path, pictures):
+    before = contents(tmp_path / "exported")
+    copy = tmp_path / "copy"
+    store_confidence(exported, CONFIDENCE, str(copy))
+    assert contents(tmp_path / "exported") == before
+    assert LiteCaptioner(exported).confidence is None
+    store_confidence(exported, CONFIDENCE, exported)  # in place
+    after = contents(tmp_path / "exported")
+    assert contents(copy) == after
+    assert [name for name in before if before[name] != after[name]] == [MANIFEST]
+    [caption] = LiteCaptioner(exported).generate(pictures[:1], return_details=True)
+    assert caption.confidence == CONFIDENCE.of(caption.word_scores)
+
+
 def test_exported_captioners_average_with_others(tiny_captioner, tmp_path, pictures):
     export(tiny_captioner, tmp_path / "exported", storage="float32")
     both = Ensemble([tiny_captioner, load(tmp_path / "exported")])
@@ -145,6 +168,15 @@ def test_no_keras_is_needed(exported, photos):
     caption, loaded = done.stdout.splitlines()
     assert caption.startswith(f"{photos / 'a.png'}\t")
     assert loaded == "[]"
+
+
+def test_all_that_it_has_is_explained():
+    model = load(DEFAULT_PRESET)
+    names = {name for name in {*dir(LiteCaptioner), *vars(model)} if not name.startswith("_")}
+    with open("docs/captioning.md", encoding="utf-8") as page:
+        [table] = re.findall(r"all that both have:\n(.*?)\n`encode`", page.read(), re.S)
+    assert set(re.findall(r"`(\w+)[(`]", table)) >= names
+    assert names <= {*dir(Captioner), "vocabulary", "generation", "about"}  # set by its __init__
 
 
 @pytest.fixture

@@ -10,8 +10,11 @@ import numpy as np
 import pytest
 
 from captioner import Captioner, CaptionerError, load
-from captioner.model_file import CONFIG, WEIGHTS, check_model_file
+from captioner.confidence import Confidence
+from captioner.model_file import CONFIG, WEIGHTS, check_model_file, store_confidence
 from captioner.presets import DEFAULT_PRESET
+
+CONFIDENCE = Confidence(bias=-2.0, probability=5.0, length=-0.1)
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +63,7 @@ def test_a_file_of_before_there_were_versions_opens(whole, tmp_path):
     members = members_of(whole)
     config = json.loads(members[CONFIG])
     model = config["config"]
-    del model["version"], model["vocabulary"]["direction"]
+    del model["version"], model["vocabulary"]["direction"], model["confidence"]
     del model["generation"]["no_repeat_ngram"], model["generation"]["no_repeat_word"]
     model["vocabulary"].pop("repeatable", None)
     for name in ("attention", "attention_units", "attention_penalty"):
@@ -69,6 +72,7 @@ def test_a_file_of_before_there_were_versions_opens(whole, tmp_path):
     assert opened.generation["no_repeat_ngram"] == 0
     assert opened.generation["no_repeat_word"] is False
     assert opened.vocabulary.repeatable is None
+    assert opened.confidence is None
     for one, other in zip(opened.weights, load(whole).weights, strict=True):
         np.testing.assert_array_equal(one, other)
 
@@ -129,11 +133,14 @@ def test_a_member_that_is_too_large(whole, tmp_path, monkeypatch):
         ("generation", "max_length", "many"), ("generation", "method", "__import__"),
         ("vocabulary", "words", ["a\x1b[2J"] * 7), ("vocabulary", "words", 7),
         ("decoder", "cell", "transformer"), ("encoder", "backbone", "../x"),
+        ("confidence", "bias", "much"), ("confidence", "length", 10**9),
+        ("confidence", "beauty", 1.0),
     ],
 )  # fmt: skip
 def test_configs_that_claim_too_much(whole, tmp_path, part, name, value):
     members = members_of(whole)
     config = json.loads(members[CONFIG])
+    config["config"]["confidence"] = CONFIDENCE.to_config()
     config["config"][part][name] = value
     refused(written(tmp_path / "m.keras", members | {CONFIG: json.dumps(config)}))
 
@@ -244,3 +251,32 @@ def test_a_file_that_is_not_there(tmp_path):
 
 def test_the_shipped_model_passes():
     assert Captioner.from_preset(DEFAULT_PRESET).generation["beam_size"] == 3
+
+
+def test_a_confidence_is_stored_and_nothing_else_changes(whole, tmp_path):
+    copy = tmp_path / "copy.keras"
+    store_confidence(str(whole), CONFIDENCE, str(copy))
+    before, after = members_of(whole), members_of(copy)
+    assert list(after) == list(before)
+    assert [name for name in before if before[name] != after[name]] == [CONFIG]
+    was, now = (json.loads(each[CONFIG]) for each in (before, after))
+    assert was["config"].pop("confidence") is None
+    assert now["config"].pop("confidence") == CONFIDENCE.to_config()
+    assert now == was
+    assert load(copy).confidence == CONFIDENCE
+    assert load(copy, implementation="keras").confidence == CONFIDENCE
+    other = Confidence(bias=0.0, probability=1.0, length=0.0)
+    store_confidence(str(copy), other, str(copy))  # in place
+    assert load(copy).confidence == other
+    assert [each.name for each in tmp_path.iterdir()] == ["copy.keras"]
+
+
+def test_a_confidence_is_not_stored_in_what_is_no_captioner(whole, tmp_path):
+    path = tmp_path / "m.keras"
+    path.write_bytes(whole.read_bytes()[:-100])
+    broken = path.read_bytes()
+    with pytest.raises(CaptionerError, match="cannot be opened as a captioner"):
+        store_confidence(str(path), CONFIDENCE, str(path))
+    assert path.read_bytes() == broken
+    with pytest.raises(CaptionerError, match=r"none/new\.keras: cannot be written"):
+        store_confidence(str(whole), CONFIDENCE, str(tmp_path / "none" / "new.keras"))

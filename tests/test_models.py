@@ -5,10 +5,10 @@ import sys
 
 import pytest
 
-from captioner import Captioner, Ensemble, LiteCaptioner, Reranked
+from captioner import Captioner, Ensemble, LiteCaptioner, Reranked, load
 from captioner.errors import CaptionerError, CaptionerWarning
 from captioner.models import ModelChoice, load_models, opened
-from captioner.presets import DEFAULT_PRESET, REPLACED
+from captioner.presets import DEFAULT_PRESET, REPLACED, exported_form, find_model
 from tests.test_reranked import model as model_of
 
 
@@ -22,6 +22,47 @@ def test_one_several_and_one_that_is_re_ranked(model, tmp_path):
     assert isinstance(reranked, Reranked)
     assert reranked.weight == 0.5
     assert ModelChoice(paths[0], rerank=paths[1], rerank_weight=0.2).open().weight == 0.2
+
+
+def test_what_is_loaded_is_run_by_litert_where_it_can(model):
+    lite = load(DEFAULT_PRESET)
+    assert isinstance(lite, LiteCaptioner)
+    assert load(DEFAULT_PRESET, runtime="litert").about == lite.about
+    assert isinstance(load(exported_form(DEFAULT_PRESET)), LiteCaptioner)
+    assert isinstance(load(model), Captioner)
+    assert isinstance(load(model, runtime="keras"), Captioner)
+    with pytest.raises(AttributeError, match=r"no encoder; captioner.load\(..., runtime='keras'\)"):
+        lite.encoder  # noqa: B018 - the error says how to have one
+
+
+@pytest.mark.long
+def test_a_shipped_model_is_run_by_keras_on_request():
+    photo = "data/samples/horses.jpg"
+    for opened_by_keras in (
+        load(DEFAULT_PRESET, runtime="keras"),
+        load(DEFAULT_PRESET, "keras"),
+        Captioner.from_preset(DEFAULT_PRESET),
+    ):
+        assert isinstance(opened_by_keras, Captioner)
+        assert opened_by_keras.encoder.channels
+        assert opened_by_keras.generate(photo) == load(DEFAULT_PRESET).generate(photo)
+    assert load(DEFAULT_PRESET, "keras").decoder.implementation == "keras"
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "message"),
+    [
+        ("nonsense", {}, "nonsense: no such model"),
+        (DEFAULT_PRESET, {"runtime": "onnx"}, "runtime 'onnx': choose one of auto, litert, keras"),
+        (DEFAULT_PRESET, {"runtime": "litert", "implementation": "keras"}, "is for Keras"),
+        (exported_form(DEFAULT_PRESET), {"runtime": "keras"}, "Keras needs the .keras file"),
+        (exported_form(DEFAULT_PRESET), {"implementation": "custom"}, "needs the .keras file"),
+        (find_model(DEFAULT_PRESET), {"runtime": "litert"}, "run `python -m captioner export"),
+    ],
+)
+def test_what_cannot_be_loaded(name, settings, message):
+    with pytest.raises(CaptionerError, match=message):
+        load(name, **settings)
 
 
 def test_a_captioner_that_is_open_stays_as_it_is(tiny_captioner, model):
@@ -60,7 +101,23 @@ def test_threads_are_litert_s(monkeypatch):
 
     monkeypatch.setattr("captioner.models.LiteCaptioner", noting)
     ModelChoice().open(threads=1)
-    assert given == [1]
+    ModelChoice(threads=2).open()
+    ModelChoice(threads=2).open(threads=1)
+    assert given == [1, 2, 1]
+
+
+@pytest.mark.parametrize(
+    ("choice", "runtimes"),
+    [
+        (ModelChoice(), {"litert"}),
+        (ModelChoice(runtime="keras"), {"keras"}),
+        (ModelChoice(("everyday", "mine.keras")), {"litert", "keras"}),
+        (ModelChoice(rerank="mine.keras"), {"litert", "keras"}),
+        (ModelChoice("mine.keras"), {"keras"}),
+    ],
+)
+def test_what_will_run_the_models(choice, runtimes):
+    assert choice.runtimes() == runtimes
 
 
 @pytest.mark.filterwarnings("ignore::captioner.errors.ReplacedModelWarning")

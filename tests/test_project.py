@@ -13,18 +13,49 @@ ROOT = pathlib.Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 
+EXTRAS = PROJECT["optional-dependencies"]
+OWN = re.compile(r"captioner\[([\w,]+)\]")  # an extra that includes other extras
+
+
+def packages(extra):
+    """What an extra lists itself, without the extras that it includes."""
+    return [each for each in EXTRAS[extra] if not OWN.match(each)]
+
+
+def included(extra):
+    """The other extras that an extra includes."""
+    return {name for each in EXTRAS[extra] if (found := OWN.match(each))
+            for name in found[1].split(",")}  # fmt: skip
+
+
 def test_requirements_are_those_of_the_package_and_of_its_tests():
     lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
     required = [line for line in lines if line and not line.startswith("#")]
-    assert required == PROJECT["dependencies"] + PROJECT["optional-dependencies"]["test"]
+    assert required == PROJECT["dependencies"] + packages("train") + packages("test")
 
 
 def test_a_package_has_the_same_bounds_wherever_it_is_named():
     found = {}
-    for group in (PROJECT["dependencies"], *PROJECT["optional-dependencies"].values()):
-        for requirement in group:
-            name = re.match(r"[\w.-]+", requirement)[0].lower()
-            assert found.setdefault(name, requirement) == requirement
+    for requirement in [
+        *PROJECT["dependencies"],
+        *(each for name in EXTRAS for each in EXTRAS[name]),
+    ]:
+        if OWN.match(requirement):
+            continue
+        name = re.match(r"[\w.-]+", requirement)[0].lower()
+        system = requirement.partition(";")[2]
+        assert found.setdefault((name, system), requirement) == requirement
+
+
+@pytest.mark.parametrize("extra", ["tune", "export", "notebooks", "test"])
+def test_an_extra_that_needs_keras_brings_it(extra):
+    assert included(extra) == {"train"}
+    assert {"keras", "tensorflow"} <= {re.match(r"\w+", each)[0] for each in packages("train")}
+
+
+def test_all_is_every_extra_of_a_user():
+    assert included("all") == set(EXTRAS) - {"all", "test"}
+    assert packages("all") == []
 
 
 ROAD = ("recurrent", "attention", "decoder", "encoder", "compiled")

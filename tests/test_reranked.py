@@ -6,6 +6,7 @@ import pytest
 
 from captioner import Captioner, CaptionerError, Decoder, Encoder, Reranked, Vocabulary, load
 from captioner.cli import main
+from captioner.confidence import Confidence
 from captioner.training.batches import EncodedCaptions
 from captioner.vocabulary import END, START
 
@@ -127,3 +128,14 @@ def test_from_the_command_line(pair, tmp_path, photos, capsys):
     capsys.readouterr()
     assert main(["caption", str(photos), "--model", paths[0], *arguments[4:]]) == 2
     assert "is for --rerank, which is not given" in capsys.readouterr().err
+
+
+def test_the_judgement_leaves_the_confidence_as_it_is(pair, monkeypatch):
+    forward, backward = pair
+    confidence = Confidence(bias=0.0, probability=1.0, length=-0.1)
+    monkeypatch.setattr(forward, "confidence", confidence)
+    model = Reranked(forward, backward, 1.0)
+    assert model.confidence == confidence
+    for found in model.generate(pictures(2), n_best=3, return_details=True):
+        for each in found:
+            assert each.confidence == confidence.of(each.word_scores)

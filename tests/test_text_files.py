@@ -5,7 +5,14 @@ import os
 import pytest
 
 from captioner.errors import CaptionerError
-from captioner.text_files import read_bytes, read_json, read_text, replace_text, replacing_text
+from captioner.text_files import (
+    read_bytes,
+    read_json,
+    read_text,
+    replace_text,
+    replacing_text,
+    require_free,
+)
 from tests.conftest import SmallDisk
 
 
@@ -94,3 +101,13 @@ def test_a_folder_that_is_not_there(tmp_path):
     with pytest.raises(CaptionerError, match=r"a\.txt: cannot be written \(No such file"):
         replace_text(tmp_path / "gone" / "a.txt", "new")
     assert os.listdir(tmp_path) == []
+
+
+def test_a_file_that_holds_something_is_not_free(path):
+    require_free(str(path))
+    path.touch()  # as mktemp does
+    require_free(str(path))
+    path.write_text("by hand")
+    require_free(str(path), overwrite=True)
+    with pytest.raises(CaptionerError, match=r"a\.txt: exists already; --overwrite replaces it"):
+        require_free(str(path))

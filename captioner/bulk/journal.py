@@ -85,8 +85,8 @@ class Journal:
         """Notes the captions of a picture, a list of `Caption`, best first."""
         place = self._file.seek(0, os.SEEK_END)  # reading captions has left it elsewhere
         found = [
-            [each.text, each.score, each.words, each.word_scores, _as_list(each.attention)]
-            for each in captions
+            each._replace(attention=_as_list(each.attention))
+            for each in captions  # lists in JSON
         ]
         self._write({"image": picture, "captions": found})
         self._places[picture] = place
@@ -96,8 +96,10 @@ class Journal:
         self._file.seek(self._places[picture])
         found = json.loads(self._file.readline())["captions"]
         return [
-            Caption(text, score, tuple(words), tuple(scores), attention and np.array(attention))
-            for text, score, words, scores, attention in found
+            Caption(
+                text, score, tuple(words), tuple(scores), attention and np.array(attention), *rest
+            )
+            for text, score, words, scores, attention, *rest in found  # formerly no confidence
         ]
 
     def close(self):

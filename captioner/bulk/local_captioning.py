@@ -13,15 +13,22 @@ from captioner.bulk.journal import Journal, is_unfinished
 from captioner.bulk.object_stores import ObjectStores, local_path
 from captioner.bulk.picture_lists import read_manifest
 from captioner.bulk.progress import Listener, Outcome
-from captioner.errors import require
+from captioner.errors import CaptionerError, require, require_downloaded
 from captioner.finding import find_images
 from captioner.images import ImageError, describe
 from captioner.models import ModelChoice, opened
 from captioner.output.attention_maps import AttentionMaps
 from captioner.output.picture_metadata import MetadataError, require_exiv2, write_description
-from captioner.output.sidecars import SidecarError, has_sidecar, pictures_to_do, write_sidecar
+from captioner.output.sidecars import (
+    ENDING,
+    SidecarError,
+    has_sidecar,
+    pictures_to_do,
+    sidecar_ending,
+    write_sidecar,
+)
 from captioner.output.writers import WRITERS
-from captioner.text_files import replacing_text
+from captioner.text_files import replacing_text, require_free
 
 
 @dataclass(frozen=True)
@@ -36,14 +43,20 @@ class CaptionOptions:
             Defaults to `False`.
         sidecar: bool. Whether to write the captions of photo.jpg into photo.txt too; an existing
             file is not replaced. Defaults to `False`.
+        caption_extension: str. The ending of these files, with or without its dot. Defaults to
+            `".txt"`.
         write_metadata: bool. Whether to write the caption into the picture's XMP and IPTC
             description too; an existing description is not replaced. Defaults to `False`.
-        overwrite: bool. Whether to replace existing caption files and descriptions. Defaults to
-            `False`.
+        overwrite: bool. Whether to replace an existing output file, caption files and descriptions.
+            Defaults to `False`.
         null: bool. Whether the names on standard input and in `.txt` manifests end in zero bytes.
             Defaults to `False`.
         attention_maps: str or None. A folder for pictures of where each word looked. Defaults to
             `None`.
+        min_score: float or None. Of a picture nothing is written whose best caption has a lower
+            `Caption.confidence`, 0 to 1. Defaults to `None`, all are written.
+        prefix, suffix: str. Texts before and after every caption, wherever it is written, joined to
+            it as they are. Defaults to `""`.
         batch_size: int. Pictures captioned at a time. Defaults to `32`.
         search: dict. Settings of the search, see `Generation.generate`. Defaults to `{}`.
 
@@ -58,7 +71,11 @@ class CaptionOptions:
     write_metadata: bool = False
     overwrite: bool = False
     null: bool = False
+    caption_extension: str = ENDING
     attention_maps: str | None = None
+    min_score: float | None = None
+    prefix: str = ""
+    suffix: str = ""
     batch_size: int = 32
     search: dict = field(default_factory=dict)
 
@@ -67,10 +84,19 @@ class CaptionOptions:
             self.format in WRITERS,
             f"--format {self.format}: is for --engine ray; choose {', '.join(sorted(WRITERS))}",
         )
+        ending = sidecar_ending(self.caption_extension)
+        object.__setattr__(self, "caption_extension", ending)
         require(
-            not self.overwrite or self.sidecar or self.write_metadata,
-            "--overwrite: is for --sidecar and --write-metadata; give one",
+            self.sidecar or ending == ENDING,
+            f"--caption-extension {ending}: is for --sidecar, which is not given",
         )
+        require(
+            self.min_score is None or 0 <= self.min_score <= 1,
+            f"--min-score {self.min_score}: must be from 0 to 1",
+        )
+        for name in ("prefix", "suffix"):
+            text = getattr(self, name)
+            require(text.isprintable(), f"--{name} {text!r}: must be text in one line")
         if self.write_metadata:
             require_exiv2()
 
@@ -92,23 +118,29 @@ def caption_files(model, paths, output, options=None, manifests=(), listener=Non
         Outcome.
 
     Raises:
-        CaptionerError: Nothing can be captioned: there are no pictures, the output cannot be
-            written, or has an unfinished run and no `resume`, or one with other settings.
+        CaptionerError: Nothing can be captioned: there are no pictures; the output cannot be
+            written, exists, or has an unfinished run and no `resume`, or one with other settings;
+            or the model cannot say how sure it is, for `min_score`.
 
     Example:
     >>> model = captioner.load("everyday")
     >>> caption_files(model, ["data/samples"], "captions.csv", CaptionOptions("csv", scores=True))
-    Outcome(pictures=8, has_problems=False, missing=0, was_complete=False)
+    Outcome(pictures=8, has_problems=False, missing=0, was_complete=False, below_min_score=0)
     """
     options, listener = options or CaptionOptions(), listener or Listener()
     is_file = not hasattr(output, "write")
+    require(
+        not options.overwrite or is_file or options.sidecar or options.write_metadata,
+        "--overwrite: is for --output, --sidecar and --write-metadata; give one",
+    )
     if is_file:
-        _require_writable(output)
+        _require_writable(output, options)
     pictures, problems = _find(paths, manifests, options.null)
     _report(problems, listener)
     require(pictures, "no pictures to caption")
     if options.sidecar:
-        pictures, refused = pictures_to_do(pictures, _existing_sidecars(options, is_file))
+        existing = _existing_sidecars(options, is_file)
+        pictures, refused = pictures_to_do(pictures, existing, options.caption_extension)
         _report(refused, listener)
         problems += refused
     if not pictures:
@@ -117,11 +149,13 @@ def caption_files(model, paths, output, options=None, manifests=(), listener=Non
     return caption(model, pictures, problems, output, options, listener)
 
 
-def _require_writable(output):
+def _require_writable(output, options):
     require(
         not os.path.exists(output) or os.path.isfile(output),
         f"--output {output}: is not a regular file; give another",
     )
+    if not (options.resume or is_unfinished(output)):
+        require_free(output, options.overwrite)
 
 
 def _find(paths, manifests, null):
@@ -135,6 +169,7 @@ def _find(paths, manifests, null):
 
 
 def _local(name):
+    require_downloaded(name)
     path = local_path(name)
     require(path is not None, f"{describe(name)}: URIs are for --engine ray")
     return path
@@ -150,12 +185,12 @@ def _existing_sidecars(options, is_file):
 
 
 def _caption_to_stream(model, pictures, problems, file, options, listener):
-    captioner = opened(model)
+    captioner = _opened(model, options)
     listener.start(0, len(pictures))
-    writer = WRITERS[options.format](file, with_scores=options.scores)
-    failed = _write_each(_captioned(captioner, pictures, options), writer.write, listener)
-    writer.close([*problems, *failed])
-    return Outcome(len(pictures), bool(problems or failed))
+    output = _Output(file, options)
+    failed = _write_each(_captioned(captioner, pictures, options), output.write, listener)
+    output.close([*problems, *failed])
+    return Outcome(len(pictures), bool(problems or failed), below_min_score=output.left_out)
 
 
 def _caption_to_file(model, pictures, problems, output, options, listener):
@@ -163,27 +198,72 @@ def _caption_to_file(model, pictures, problems, output, options, listener):
     pictures = list(dict.fromkeys(pictures))
     if options.resume and os.path.exists(output) and not is_unfinished(output):
         return Outcome(len(pictures), bool(problems), was_complete=True)
-    captioner = opened(model)
+    captioner = _opened(model, options)
     journal = Journal(output, _what_captions_depend_on(model, options), options.resume)
     with contextlib.closing(journal):
         todo = [picture for picture in pictures if picture not in journal]
         listener.start(len(pictures) - len(todo), len(pictures))
         failed = _write_each(_captioned(captioner, todo, options), journal.add, listener)
         with replacing_text(output, encoding="utf-8", errors="surrogateescape", newline="") as file:
-            writer = WRITERS[options.format](file, with_scores=options.scores)
+            written = _Output(file, options)
             for picture in pictures:
                 if picture in journal:
-                    writer.write(picture, journal.captions(picture))
-            writer.close([*problems, *failed])
+                    written.write(picture, journal.captions(picture))
+            written.close([*problems, *failed])
         journal.remove()
-    return Outcome(len(pictures), bool(problems or failed))
+    has_problems = bool(problems or failed)
+    return Outcome(len(pictures), has_problems, below_min_score=written.left_out)
+
+
+def _opened(model, options):
+    """The captioner, which can say how sure it is if that matters."""
+    captioner = opened(model)
+    if options.min_score is None or captioner.confidence is not None:
+        return captioner
+    given = f"--min-score {options.min_score}"
+    is_choice = isinstance(model, ModelChoice)
+    require(
+        not is_choice or (len(model.names) == 1 and not model.rerank),
+        f"{given}: models that are averaged or re-ranked cannot say how sure they are of a "
+        "caption; give one --model",
+    )
+    raise CaptionerError(
+        f"{given}: the model cannot say how sure it is of a caption; teach it with: python -m "
+        f"captioner calibrate --model {model.names[0] if is_choice else 'MODEL'} --data DATA"
+    )
+
+
+class _Output:
+    """A writer of captions, and how many pictures were left out for want of a good one.
+
+    Args:
+        file: text file, open for writing.
+        options: CaptionOptions.
+    """
+
+    def __init__(self, file, options):
+        self._writer = WRITERS[options.format](file, with_scores=options.scores)
+        self.left_out = 0
+
+    def write(self, picture, captions):
+        if captions:
+            self._writer.write(picture, captions)
+        else:
+            self.left_out += 1
+
+    def close(self, failures):
+        self._writer.close(failures)
 
 
 def _what_captions_depend_on(model, options):
     names = ("sidecar", "write_metadata", "attention_maps")
+    # Journals of earlier versions lack these, so they are noted only where they are given.
+    newer = ("caption_extension", "min_score", "prefix", "suffix")
+    given = {name: getattr(options, name) for name in newer}
     return {
         **(model.identity() if isinstance(model, ModelChoice) else {}),
         **{name: getattr(options, name) for name in names},
+        **{name: each for name, each in given.items() if each != getattr(CaptionOptions, name)},
         **options.search,
         **({"with_attention": True} if _wants_attention(options) else {}),
     }
@@ -195,7 +275,14 @@ def _wants_attention(options):
 
 
 class _Captioned(NamedTuple):
-    """A picture with its captions, best first, or None; and what failed, a line each."""
+    """A picture with its captions, and what failed, a line each.
+
+    Attributes:
+        picture: str.
+        captions: list of `Caption`, best first, as they are written; empty if none is good enough;
+            or None if the picture failed.
+        problems: list of str.
+    """
 
     picture: str
     captions: list | None
@@ -210,12 +297,22 @@ def _captioned(captioner, pictures, options):
         try:
             if isinstance(result, ImageError):
                 raise result
-            if maps:
-                maps.write(picture, result[0])
+            captions = _to_write(result, options)
+            if maps and captions:
+                maps.write(picture, captions[0])
         except ImageError as problem:
             yield _Captioned(picture, None, [str(problem)])
         else:
-            yield _Captioned(picture, result, _write_beside_and_into(picture, result, options))
+            problems = _write_beside_and_into(picture, captions, options) if captions else []
+            yield _Captioned(picture, captions, problems)
+
+
+def _to_write(captions, options):
+    """The captions with the texts around them; none if the best is not good enough."""
+    if options.min_score is not None and (captions[0].confidence or 0) < options.min_score:
+        return []
+    before, after = options.prefix, options.suffix
+    return [each._replace(text=f"{before}{each.text}{after}") for each in captions]
 
 
 def _write_beside_and_into(picture, captions, options):
@@ -227,8 +324,9 @@ def _write_beside_and_into(picture, captions, options):
     except MetadataError as problem:
         problems.append(str(problem))
     try:
-        if options.sidecar and (options.overwrite or not has_sidecar(picture)):
-            write_sidecar(picture, captions)
+        ending = options.caption_extension
+        if options.sidecar and (options.overwrite or not has_sidecar(picture, ending)):
+            write_sidecar(picture, captions, ending)
     except SidecarError as problem:
         problems.append(str(problem))
     return problems

@@ -32,7 +32,9 @@ def as_json_lines(results, with_scores=False):
 
 
 def as_parquet(results, with_scores=False):
-    """A table of image, caption, score, captions (best first) and error.
+    """A table of image, caption, score, confidence, captions (best first) and error.
+
+    The confidence is null where the captioner has none.
 
     Args:
         results: as for `as_json_lines`.
@@ -52,6 +54,7 @@ def as_parquet(results, with_scores=False):
             ("image", pyarrow.string()),
             ("caption", pyarrow.string()),
             ("score", pyarrow.float32()),
+            ("confidence", pyarrow.float32()),
             ("captions", pyarrow.list_(pyarrow.string())),
             ("error", pyarrow.string()),
         ]
@@ -66,8 +69,9 @@ def _row(picture, result):
     row = {"image": picture.encode("utf-8", "backslashreplace").decode()}
     if isinstance(result, ImageError):
         return {**row, "error": str(result)}
-    texts = [each.text for each in result]
-    return {**row, "caption": texts[0], "score": result[0].score, "captions": texts}
+    texts, best = [each.text for each in result], result[0]
+    scores = {"score": best.score, "confidence": best.confidence}
+    return {**row, "caption": best.text, **scores, "captions": texts}
 
 
 FORMATS = {"jsonl": as_json_lines, "parquet": as_parquet}

@@ -44,14 +44,17 @@ class Outcome(NamedTuple):
             that was resumed also in the part before.
         missing: int. Pictures that another run with `resume` has to caption.
         was_complete: bool. Whether the output was there already, and nothing was done.
+        below_min_score: int. Captions that were not written, because the captioner is not sure
+            enough of them.
     """
 
     pictures: int
     has_problems: bool
     missing: int = 0
     was_complete: bool = False
+    below_min_score: int = 0
 
     @property
     def all_captioned(self):
-        """Whether there is nothing to report."""
+        """Whether no picture failed, and none is missing."""
         return not (self.has_problems or self.missing)

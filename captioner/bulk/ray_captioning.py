@@ -14,7 +14,7 @@ from captioner.bulk.picture_lists import pictures_of
 from captioner.bulk.progress import Listener, Outcome
 from captioner.bulk.ray_actors import PARTS_PER_ACTOR, Job, caption_parts
 from captioner.bulk.ray_cluster import ACTOR_CPUS, connected, require_ray, room_for_actors
-from captioner.errors import CaptionerError, require
+from captioner.errors import CaptionerError, require, require_downloaded
 
 PART_SIZE = 1000  # pictures: some 55 seconds of work for a core, and a file of 100 kB
 
@@ -85,12 +85,14 @@ def caption_with_ray(model, paths, output, options=None, manifests=(), listener=
 
     Example:
     >>> caption_with_ray(ModelChoice(), ["data/samples"], "captions", RayOptions(actors=2))
-    Outcome(pictures=8, has_problems=False, missing=0, was_complete=False)
+    Outcome(pictures=8, has_problems=False, missing=0, was_complete=False, below_min_score=0)
     """
     require_ray()
     options, listener = options or RayOptions(), listener or Listener()
     if options.actor_gpus:
         model = _run_on_gpus(model, options.actor_gpus)
+    for name in (*paths, *manifests):
+        require_downloaded(name)
     stores = ObjectStores()
     output = stores.take_options(output)
     if local_path(output) is not None:  # actors may be in another current directory

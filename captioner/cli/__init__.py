@@ -3,7 +3,6 @@
 It may import everything; nothing imports it.
 """
 
-import argparse
 import contextlib
 import importlib
 import os
@@ -12,7 +11,7 @@ import sys
 import threading
 import warnings
 
-from captioner import __version__
+from captioner.cli.parsing import CommandParser
 from captioner.cli.streams import open_closed_streams
 from captioner.errors import CaptionerError, CaptionerWarning
 
@@ -20,10 +19,12 @@ COMMANDS = {
     "caption": "write captions for pictures",
     "train": "train a captioner on pictures with captions",
     "evaluate": "score a captioner, or captions already written, against references",
+    "calibrate": "measure how often a captioner is right, and store it as its confidence",
     "alt": "write the alternative texts that are missing in web pages",
     "compare": "measure rnn, lstm and gru side by side",
     "serve": "serve captions on a web page, and to scripts over HTTP",
     "tune": "search for the settings that suit a data set",
+    "models": "list the shipped captioners",
     "export": "convert a captioner to a form that runs without Keras",
 }
 
@@ -32,23 +33,26 @@ class Terminated(KeyboardInterrupt):
     """The process received SIGTERM: everything is left as after Ctrl-C."""
 
 
-def main(arguments=None):
+def main(arguments=None, program="captioner", command=None):
     """Runs one command.
 
     Args:
         arguments: list of str. Defaults to those of the process.
+        program: str. What the user types before them, for the usage. Defaults to `"captioner"`.
+        command: str or None. The one command of a program that has no others, such as caption.py.
+            Defaults to `None`: the first of the arguments.
 
     Returns:
         Exit status: 0 done, 1 some pictures failed, 2 wrong usage or data, 130 interrupted, 143
         ended by SIGTERM.
     """
     open_closed_streams()
-    parser = _parser()
+    parser = _command_parser(command, prog=program) if command else _parser(program)
     arguments = sys.argv[1:] if arguments is None else arguments
     options = None
     try:
         options = parser.parse_args(arguments)
-        with _ending_on_sigterm(), _warnings_as_notes():
+        with _ending_on_sigterm(), _warnings_as_notes(getattr(options, "quiet", False)):
             return options.run(options)
     except CaptionerError as error:
         print(f"captioner: error: {error}", file=sys.stderr)
@@ -84,15 +88,15 @@ def _ending_on_sigterm():
 
 
 @contextlib.contextmanager
-def _warnings_as_notes():
-    """Prints our warnings as notes, without the line of code that Python would add."""
+def _warnings_as_notes(quiet):
+    """Prints our warnings as notes, without the line of code that Python would add; or not."""
     before = warnings.showwarning
 
     def show(message, category, *rest, **more):
-        if issubclass(category, CaptionerWarning):
-            print(f"note: {message}", file=sys.stderr)
-        else:
+        if not issubclass(category, CaptionerWarning):
             before(message, category, *rest, **more)
+        elif not quiet:
+            print(f"note: {message}", file=sys.stderr)
 
     warnings.showwarning = show
     try:
@@ -106,22 +110,20 @@ def _how_to_continue(options):
     return "; continue with --resume" if leaves_something and hasattr(options, "resume") else ""
 
 
-def _parser():
-    parser = argparse.ArgumentParser(
-        prog="captioner",
-        description="Image captioning with an LSTM, a GRU or a plain RNN.",
+def _parser(program):
+    parser = CommandParser(
+        prog=program, description="Image captioning with an LSTM, a GRU or a plain RNN."
     )
-    parser.add_argument("--version", action="version", version=f"captioner {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name, summary in COMMANDS.items():
-        module = importlib.import_module(f"captioner.cli.{name}")
-        command = commands.add_parser(
-            name,
-            help=summary,
-            description=module.__doc__,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-            allow_abbrev=False,
-        )
-        module.add_arguments(command)
-        command.set_defaults(run=module.run)
+        _command_parser(name, commands.add_parser, name, help=summary)
+    return parser
+
+
+def _command_parser(name, make=CommandParser, *arguments, **settings):
+    """The parser of one command."""
+    module = importlib.import_module(f"captioner.cli.{name}")
+    parser = make(*arguments, description=module.__doc__, **settings)
+    module.add_arguments(parser)
+    parser.set_defaults(run=module.run)
     return parser

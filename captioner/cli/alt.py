@@ -9,20 +9,24 @@ and so does everything else in the file. Exit status: 0 no text is missing any m
 are (one line each on standard error), 2 wrong usage.
 """
 
-import sys
-
-from captioner.cli.messages import complain
+from captioner.cli.common_arguments import add_quiet_argument
+from captioner.cli.messages import complain, say
 from captioner.cli.model_arguments import add_model_arguments, chosen_model
 from captioner.cli.search_arguments import add_search_arguments, search_settings
-from captioner.errors import require
+from captioner.errors import require, require_downloaded
+from captioner.finding import is_picture
 from captioner.images import describe
 from captioner.output.alt_text import alternative_texts, read_page, require_template, write_page
+from captioner.text_files import require_free
 
 
 def add_arguments(parser):
     parser.add_argument("pages", nargs="+", metavar="PAGE", help="HTML or Markdown (.md) file")
     add_model_arguments(parser)
     parser.add_argument("--output", metavar="FILE", help="write to this file instead of the page")
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace an existing file of --output"
+    )
     parser.add_argument(
         "--template",
         default="{caption}",
@@ -32,7 +36,10 @@ def add_arguments(parser):
     parser.add_argument(
         "--dry-run", action="store_true", help="print each picture and its text, and write nothing"
     )
-    parser.add_argument("--batch-size", type=int, default=32, metavar="N", help="default: 32")
+    parser.add_argument(
+        "--batch-size", type=int, default=32, metavar="N", help="pictures at a time (default: 32)"
+    )
+    add_quiet_argument(parser)
     add_search_arguments(parser)
 
 
@@ -43,9 +50,18 @@ def run(options):
         not options.output or len(options.pages) == 1,
         f"--output {options.output}: is for one page; {len(options.pages)} were given",
     )
+    for path in options.pages:
+        require_downloaded(path)
+        require(
+            not is_picture(path),
+            f"{path}: is a picture, not a page; for its caption: python -m captioner caption "
+            f"{path}",
+        )
+    if options.output and not options.dry_run:
+        require_free(options.output, options.overwrite)
     pages = [read_page(path) for path in dict.fromkeys(options.pages)]
     if not any(page.gaps for page in pages):
-        print("no alternative text is missing", file=sys.stderr)
+        _summarise("no alternative text is missing", options)
         if options.output:
             _write(pages[0], {}, options)
         return 0
@@ -66,4 +82,9 @@ def _write(page, texts, options):
         return
     filled = write_page(page, texts, options.output)
     written = options.output or page.path
-    print(f"{written}: {filled} of {len(page.gaps)} missing texts written", file=sys.stderr)
+    _summarise(f"{written}: {filled} of {len(page.gaps)} missing texts written", options)
+
+
+def _summarise(line, options):
+    if not options.quiet:
+        say(line)

@@ -11,27 +11,61 @@ stores it in --out as comparison.md, .json and .png. Call the command again to c
 that was stopped.
 """
 
-from captioner.backend import start_backend
+from captioner.cli.common_arguments import (
+    add_compute_arguments,
+    add_quiet_argument,
+    start_keras_for,
+)
+from captioner.cli.train import reporting
 
 
 def add_arguments(parser):
-    parser.add_argument("--data", required=True, help="annotation file, or folder of a data set")
-    parser.add_argument("--images", default="", help="folder of the pictures")
     parser.add_argument(
-        "--out", default="runs/compare", metavar="FOLDER", help="default: runs/compare"
+        "--data",
+        required=True,
+        metavar="FOLDER|FILE",
+        help="annotation file, or folder of a data set",
     )
-    parser.add_argument("--epochs", type=int, default=10, metavar="N", help="default: 10")
-    parser.add_argument("--units", type=int, default=512, metavar="N", help="default: 512")
-    parser.add_argument("--seeds", type=int, default=3, metavar="N", help="default: 3")
+    parser.add_argument(
+        "--images",
+        default="",
+        metavar="FOLDER",
+        help="folder of the pictures (default: beside the annotations)",
+    )
+    parser.add_argument(
+        "--out",
+        default="runs/compare",
+        metavar="FOLDER",
+        help="where the results go (default: runs/compare)",
+    )
+    parser.add_argument(
+        "--epochs",
+        type=int,
+        default=10,
+        metavar="EPOCHS",
+        help="passes over the captions (default: 10)",
+    )
+    parser.add_argument(
+        "--units",
+        type=int,
+        default=512,
+        metavar="N",
+        help="size of the hidden state (default: 512)",
+    )
+    parser.add_argument(
+        "--seeds", type=int, default=3, metavar="N", help="captioners of each kind (default: 3)"
+    )
     parser.add_argument(
         "--quick",
         action="store_true",
         help="one seed, smaller networks, shorter distances: two minutes on data/shapes",
     )
+    add_quiet_argument(parser)
+    add_compute_arguments(parser)
 
 
 def run(options):
-    start_backend()
+    start_keras_for(options, "compare")
     from captioner.study.comparison import Plan, as_markdown, compare
 
     plan = Plan(
@@ -41,6 +75,6 @@ def run(options):
         options.units,
         tuple(range(options.seeds)),
     )
-    rows = compare(plan.quick() if options.quick else plan, options.out)
+    rows = compare(plan.quick() if options.quick else plan, options.out, **reporting(options))
     print(as_markdown(rows))
     return 0

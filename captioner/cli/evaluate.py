@@ -3,23 +3,31 @@
   python -m captioner evaluate --model runs/mine/best.keras --data data/shapes --split test
   python -m captioner evaluate --results results.json --data annotations.json
 
-The second form scores any file in the COCO results format and needs neither pictures nor model.
-With --model, --results names the file to write the captions to. --report writes a page with all
-pictures, captions and scores.
+The second form scores any file in the COCO results format, or written by caption.py as jsonl, json,
+csv, text or coco, and needs neither pictures nor model. With --model, --results names the file to
+write the captions to. --report writes a page with all pictures, captions and scores.
 """
 
 import json
 import sys
-
-from tqdm import tqdm
+from itertools import chain
 
 from captioner import metrics
+from captioner.cli.common_arguments import add_quiet_argument
 from captioner.cli.model_arguments import add_model_arguments, chosen_model
 from captioner.cli.search_arguments import add_search_arguments, search_settings
 from captioner.datasets import FORMATS, load_dataset
 from captioner.errors import require
-from captioner.output.evaluation import captions_of_model, captions_of_results, score_captions
+from captioner.output.evaluation import (
+    captions_of_model,
+    captions_of_results,
+    learned_from,
+    score_captions,
+)
 from captioner.output.evaluation_report import write_report
+from captioner.progress import ProgressBar
+
+USUAL_SPLITS = ("test", "val")  # of a captioner's evaluation, the first that there is
 
 
 def add_arguments(parser):
@@ -30,19 +38,39 @@ def add_arguments(parser):
     parser.add_argument("--data", required=True, help="annotation file, or folder of a data set")
     parser.add_argument("--images", help="folder of the pictures")
     parser.add_argument(
+        "--format",
         "--data-format",
+        dest="data_format",
         choices=FORMATS,
         default="auto",
         help="format of the annotations (default: auto)",
     )
-    parser.add_argument("--split", help="train, val or test (default: test with --model, else all)")
-    parser.add_argument("--results", metavar="FILE", help="captions in the COCO results format")
+    parser.add_argument(
+        "--split",
+        help="train, val, test, another that the data set defines, or all (default: with --model "
+        "test, or val if there is no test; all where the data set defines no splits, and without "
+        "--model)",
+    )
+    parser.add_argument(
+        "--results",
+        metavar="FILE",
+        help="captions in the COCO results format, or written by caption.py; the pictures are "
+        "found by image id or by file name",
+    )
     parser.add_argument(
         "--metrics",
         nargs="+",
-        default=["bleu", "rouge", "cider", "meteor"],
+        type=_names,
+        default=[["bleu", "rouge", "cider", "meteor"]],
         metavar="M",
-        help="bleu rouge cider meteor spice (default: all but spice)",
+        help=f"{' '.join(metrics.METRICS)}, with spaces or commas between (default: all but spice)",
+    )
+    parser.add_argument(
+        "--tokenization",
+        choices=metrics.TOKENIZATIONS,
+        default="auto",
+        help="what counts as a word: ptb, as in coco-caption; characters, for scripts without "
+        "spaces; auto, as the references are written (default: auto)",
     )
     parser.add_argument(
         "--diversity",
@@ -65,6 +93,7 @@ def add_arguments(parser):
     )
     parser.add_argument("--json", action="store_true", help="print the scores as JSON")
     parser.add_argument("--batch-size", type=int, default=32, metavar="N", help="default: 32")
+    add_quiet_argument(parser)
     add_search_arguments(parser)
 
 
@@ -73,42 +102,107 @@ def run(options):
         options.model or options.results,
         "nothing to score; give --model, or --results with a results file",
     )
+    names = list(chain.from_iterable(options.metrics))
+    require(names, f"--metrics: none given; choose of {', '.join(metrics.METRICS)}")
+    metrics.require_metrics(names)
     settings = search_settings(options)
-    split = options.split or ("test" if options.model else None)
-    wants_pictures = bool(options.model or options.report)
-    dataset = load_dataset(
-        options.data, options.images, split, options.data_format, check_images=wants_pictures
-    )
-    for line in dataset.warnings:
-        print(f"note: {line}", file=sys.stderr)
+    dataset = _dataset(options, options.split or (USUAL_SPLITS if options.model else None))
     if options.model:
-        found = _captions_of_model(options, dataset, settings)
+        model = chosen_model(options).open()
+        dataset = _unseen_by(model, dataset, options)
+        _say_what_is_scored(dataset, options)
+        found = _captions_of_model(model, options, dataset, settings)
     else:
+        _say_what_is_scored(dataset, options)
         found = captions_of_results(options.results, dataset)
     captions = {name: each[0].text for name, each in found.items()}
     if options.model and options.results:
         metrics.save_results(options.results, captions)
+    tokenization = _tokenization(options, dataset)
     scores = score_captions(
-        captions, dataset, options.metrics, options.diversity or (), options.faults
+        captions, dataset, names, options.diversity or (), options.faults, tokenization
     )
-    _print(scores, len(captions), options.json)
+    _print(scores, len(captions), tokenization, options.json)
     if options.report:
-        write_report(options.report, dataset, found, scores, options.faults)
+        write_report(options.report, dataset, found, scores, options.faults, tokenization)
     return 0
 
 
-def _captions_of_model(options, dataset, settings):
-    settings = {**settings, "with_attention": bool(options.report)}
-    found = captions_of_model(chosen_model(options), dataset, options.batch_size, **settings)
-    quiet = not sys.stderr.isatty()
-    return dict(tqdm(found, total=len(dataset), unit="picture", disable=quiet))
+def _names(text):
+    return text.replace(",", " ").split()
 
 
-def _print(scores, count, as_json):
-    if as_json:
-        print(json.dumps({"images": count, **scores}, indent=2))
+def _dataset(options, split):
+    wants_pictures = bool(options.model or options.report)
+    return load_dataset(
+        options.data, options.images, split, options.data_format, check_images=wants_pictures
+    )
+
+
+def _unseen_by(model, dataset, options):
+    """The data set; if it is whole, and the captioner learned from a part of it, another part."""
+    if options.split or dataset.split:
+        return dataset
+    learned = learned_from(model, options.data)
+    if learned == "all":
+        line = f"the captioner has learned from {options.data}: these scores are too high"
+        _note(line, options)
+    if learned != "train":
+        return dataset
+    line = f"the captioner has learned from train of {options.data}; --split all scores that too"
+    _note(line, options)
+    return _dataset(options, "test")
+
+
+def _say_what_is_scored(dataset, options):
+    for line in dataset.warnings:
+        _note(line, options)
+    if options.split:
         return
-    print(f"{count} captions")
+    count = _counted(len(dataset), "picture")
+    if not options.model:
+        line = f"scores all {count} of {options.data}"
+    elif dataset.split is None:
+        line = f"scores all {count}: {options.data} defines no splits"
+    elif dataset.split == USUAL_SPLITS[0]:
+        line = f"scores the {count} of {dataset.split}"
+    else:
+        line = f"scores the {count} of {dataset.split}: {options.data} has no {USUAL_SPLITS[0]}"
+    _note(line, options)
+
+
+def _counted(count, what):
+    return f"{count} {what}" + "s" * (count != 1)
+
+
+def _note(line, options):
+    if not options.quiet:
+        print(f"note: {line}", file=sys.stderr)
+
+
+def _captions_of_model(model, options, dataset, settings):
+    settings = {**settings, "with_attention": bool(options.report)}
+    found = captions_of_model(model, dataset, options.batch_size, **settings)
+    with ProgressBar(len(dataset), "picture", shown=not options.quiet) as bar:
+        return dict(bar.each(found))
+
+
+def _tokenization(options, dataset):
+    """What counts as a word; a note says so where it is not what most scores count."""
+    captions = chain.from_iterable(dataset.captions)
+    tokenization = metrics.choose_tokenization(captions, options.tokenization)
+    if tokenization == "characters":
+        line = "each character of a script without spaces counts as a word (tokenization "
+        line += "characters); scores of another tokenization cannot be compared with these"
+        _note(line, options)
+    return tokenization
+
+
+def _print(scores, count, tokenization, as_json):
+    if as_json:
+        print(json.dumps({"images": count, "tokenization": tokenization, **scores}, indent=2))
+        return
+    print(f"{_counted(count, 'caption')}, tokenization {tokenization}")
     width = max(8, *map(len, scores))
     for name, value in scores.items():
         print(f"{name:{width}}", f"{value:.4f}" if isinstance(value, float) else value)

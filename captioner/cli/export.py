@@ -10,11 +10,23 @@ each kind in plain Python. Writing ONNX needs pip install '.[export]'. Training 
 the .keras file. Exported models do not report where each word looked.
 """
 
+import os
+import shlex
+
 from captioner.backend import start_backend
+from captioner.cli.common_arguments import add_quiet_argument
+from captioner.cli.messages import megabytes, say
 from captioner.cli.model_arguments import add_storage_argument
 from captioner.errors import require
+from captioner.files import size_of
 from captioner.lite_captioner import is_exported
 from captioner.presets import DEFAULT_PRESET, find_model
+
+USE = {  # of each format
+    "litert": "python caption.py photo.jpg --model {}",
+    "onnx": "python examples/caption_onnx.py {} photo.jpg",
+    "saved_model": "python examples/caption_saved_model.py {} photo.jpg",
+}
 
 
 def add_arguments(parser):
@@ -24,12 +36,13 @@ def add_arguments(parser):
         metavar="NAME|FILE",
         help="captioner (default: %(default)s)",
     )
+    add_quiet_argument(parser)
     parser.add_argument("--out", required=True, metavar="FOLDER", help="folder to write")
     parser.add_argument(
         "--format",
         default="litert",
         choices=("litert", "onnx", "saved_model"),
-        help="default: litert",
+        help="what will run the model (default: litert)",
     )
     add_storage_argument(
         parser,
@@ -44,9 +57,20 @@ def run(options):
         not is_exported(find_model(options.model)),
         f"{options.model}: is exported already; give the .keras file",
     )
-    start_backend()
-    from captioner.captioner import load
+    start_backend("export", "export" if options.format == "onnx" else "train")
+    from captioner.captioner import load_keras
     from captioner.exporting.formats import export
 
-    export(load(options.model), options.out, options.storage, options.format)
+    export(load_keras(options.model), options.out, options.storage, options.format)
+    if not options.quiet:
+        for line in _summary(options.out, options.format):
+            say(line)
     return 0
+
+
+def _summary(folder, format):
+    """What was written, and what to do with it."""
+    files = [os.path.join(folder, name) for name in sorted(os.listdir(folder))]
+    sizes = ", ".join(f"{os.path.basename(each)} {megabytes(size_of(each))}" for each in files)
+    yield f"{folder}: {sizes}; {megabytes(size_of(folder))} in all"
+    yield f"to use it: {USE[format].format(shlex.quote(folder))}"

@@ -9,6 +9,7 @@ from tqdm import tqdm
 from captioner.bulk.progress import Listener
 from captioner.cli.streams import ClosedStream
 from captioner.errors import CaptionerError, cannot_be, require
+from captioner.progress import ProgressBar
 
 
 def say(line):
@@ -28,25 +29,37 @@ def complain(problem):
     say(f"captioner: {problem}")
 
 
-class Progress(Listener):
-    """Prints problems, and shows a bar where standard error is a terminal."""
+def megabytes(size):
+    """A number of bytes as people read it."""
+    return f"{size / 1e6:.1f} MB"
 
-    def __init__(self):
-        self._bar = None
+
+class Progress(Listener):
+    """Prints problems, and how far the captioning is.
+
+    Args:
+        quiet: bool. Whether to print problems only. Defaults to `False`.
+    """
+
+    def __init__(self, quiet=False):
+        self._quiet, self._bar = quiet, None
 
     def problem(self, line):
         complain(line)
 
+    def note(self, line):
+        """Prints what is good to know, unless nothing but problems is wanted."""
+        if not self._quiet:
+            say(line)
+
     def start(self, done, total):
         if done:
-            say(f"continuing after {done} of {total} pictures")
-        quiet = total - done == 1 or not sys.stderr.isatty()
-        self._bar = tqdm(
-            total=total, initial=done, unit="picture", disable=quiet, leave=False, file=sys.stderr
-        )
+            self.note(f"continuing after {done} of {total} pictures")
+        shown = not self._quiet and total - done > 1
+        self._bar = ProgressBar(total, "picture", done=done, shown=shown)
 
     def advance(self, pictures):
-        self._bar.update(pictures)
+        self._bar.add(pictures)
 
     def __enter__(self):
         return self

@@ -4,14 +4,15 @@ There is one reader for each format. It may import the road only (the modules of
 itself).
 """
 
+import dataclasses
 import os
 import re
 
 from captioner.datasets import coco, csv_file, flickr8k, karpathy, sidecar
 from captioner.datasets.caption_dataset import CaptionDataset
-from captioner.datasets.pictures import find_pictures
-from captioner.datasets.splits import canonical, select, split_in_file_name
-from captioner.errors import CaptionerError, require_choice
+from captioner.datasets.pictures import beside, find_pictures
+from captioner.datasets.splits import choose, require_split, select, split_in_file_name, wanted
+from captioner.errors import CaptionerError, require_choice, require_downloaded
 from captioner.text_files import read_bytes, read_json
 
 __all__ = ["FORMATS", "CaptionDataset", "load_dataset"]
@@ -40,15 +41,20 @@ def load_dataset(path, images=None, split=None, format="auto", check_images=True
     - csv: a header `image,caption` or `image,caption,split`, then one caption a row.
     - sidecar: a folder with one .txt beside each picture, one caption a line.
 
-    A source without splits is divided by the pictures' file names, 80 : 10 : 10, always in the same
-    way; `warnings` says so.
+    A COCO file whose name tells its split, captions_train2017.json, has its other splits in files
+    of the same name beside it: a split is read from the file that is named after it. Any other
+    source without splits is divided by the pictures' file names, 80 : 10 : 10, always in the same
+    way. `warnings` says so.
 
     Args:
         path: str. An annotation file, or a folder with one.
-        images: str or None. The folder of the pictures. Defaults to `None`: beside the annotations
-            or in one of the usual folders there (images, train2017, Flicker8k_Dataset ...).
-        split: str or None. `"train"`, `"val"` (also `"dev"`, `"validation"`), `"test"`, or another
-            that the source defines. Defaults to `None`, everything.
+        images: str, list of str, or None. The folder of the pictures; of several, the one that has
+            most of them. Defaults to `None`: beside the annotations or in one of the usual folders
+            there (images, train2017, Flicker8k_Dataset ...).
+        split: str, list of str, or None. `"train"`, `"val"` (also `"dev"`, `"validation"`),
+            `"test"`, or another that the source defines; `"all"`, everything in `path`. Of a list
+            the first that the source defines, and everything where it defines none. Defaults to
+            `None`, which is `"all"`.
         format: str. One of `FORMATS`. Defaults to `"auto"`, detected by names and contents.
         check_images: bool. Whether to look for the pictures, skip up to 1 in 20 that are missing,
             and refuse more. Defaults to `True`.
@@ -63,15 +69,17 @@ def load_dataset(path, images=None, split=None, format="auto", check_images=True
     >>> dataset = captioner.load_dataset("coco/captions_val2017.json", images="coco/val2017")
     >>> dataset.image_paths[0], dataset.captions[0]
     """
-    path = os.fspath(path)
-    images = None if images is None else os.fspath(images)
-    split = None if split is None else canonical(split)
+    path, images, split = os.fspath(path), _folders(images), wanted(split)
+    require_downloaded(path)
     _check_arguments(path, images, format)
     format, files = _source(path, format)
     if format == "coco" and os.path.isdir(path):
         annotations = coco.read_folder(path, files, split)
+    elif format == "coco" and isinstance(split, str) and (parts := coco.files_of_splits(path)):
+        return _load_part(parts, path, images, split, check_images)
     else:
         annotations = _READERS[format](files[0])
+    split = choose(split, annotations.splits, path)
     records, warnings = select(annotations, split, path)
     if not records:
         where = f" in {split}" if split else ""
@@ -93,17 +101,37 @@ def load_dataset(path, images=None, split=None, format="auto", check_images=True
     )
 
 
+def _load_part(parts, path, images, split, check_images):
+    """The file of a split, among those that are beside each other."""
+    require_split(split, list(parts), f"{path}, with the files beside it,")
+    part = parts[split]
+    if part == path:
+        dataset = load_dataset(path, images or None, None, "coco", check_images)
+    else:
+        folders = [*images, *beside(part)]
+        dataset = load_dataset(part, folders, None, "coco", check_images)
+        dataset.warnings.insert(0, f"{split} is read from {part}, which is beside {path}")
+    return dataclasses.replace(dataset, split=split)
+
+
+def _folders(images):
+    """The folders to search, a list; empty where none is given."""
+    if images is None:
+        return []
+    return [os.fspath(each) for each in (images if isinstance(images, (list, tuple)) else [images])]
+
+
 def _check_arguments(path, images, format):
     require_choice("format", format, FORMATS)
     if not os.path.exists(path):
         raise CaptionerError(f"{path}: no such file or folder of captions")
-    if images is not None and not os.path.isdir(images):
-        raise CaptionerError(f"{images}: no such folder of pictures")
+    for folder in images:
+        if not os.path.isdir(folder):
+            raise CaptionerError(f"{folder}: no such folder of pictures")
 
 
 def _picture_paths(records, path, files, images, check_images):
-    home = path if os.path.isdir(path) else os.path.dirname(path) or "."
-    roots = [images] if images else [home, os.path.normpath(os.path.join(home, os.pardir))]
+    roots = images or beside(path)
     if not check_images:
         return [os.path.join(roots[0], each.file) for each in records]
     hint = split_in_file_name(os.path.basename(files[0])) if len(files) == 1 else None
@@ -173,7 +201,10 @@ def _format_of_file(path):
         )
     if path.lower().endswith((".csv", ".tsv")):
         return "csv"  # its reader says what is wrong with the header
-    raise CaptionerError(f"{path}: captions in no known format; name the format with --format")
+    raise CaptionerError(
+        f"{path}: captions in no known format; expected COCO's or Karpathy's JSON, a table with "
+        "the header image,caption, or lines picture.jpg#0<TAB>caption"
+    )
 
 
 def _sniff(path):

@@ -13,7 +13,7 @@ from captioner.datasets.annotations import (
     member,
     picture_name,
 )
-from captioner.datasets.splits import require_split, split_in_file_name
+from captioner.datasets.splits import around_split, choose, split_in_file_name
 from captioner.errors import CaptionerError
 from captioner.text_files import read_json
 
@@ -24,7 +24,8 @@ def read_folder(folder, files, split=None):
     Args:
         folder: str. For messages.
         files: list of str, e.g. captions_train2017.json and captions_val2017.json.
-        split: str or None. The split wanted; no other file is read. Defaults to `None`, all.
+        split: str, tuple of str, or None. The split wanted, as `splits.choose` takes it; no other
+            file is read. Defaults to `None`, all.
 
     Returns:
         Annotations.
@@ -32,7 +33,7 @@ def read_folder(folder, files, split=None):
     if len(files) == 1 and not split_in_file_name(os.path.basename(files[0])):
         return read(files[0])
     by_split = _by_split(folder, files)
-    require_split(split, list(by_split), folder)
+    split = choose(split, list(by_split), folder)
     records, warnings, homes = [], [], {}
     for name, path in by_split.items():
         if split not in (None, name):
@@ -48,6 +49,25 @@ def read_folder(folder, files, split=None):
         records += part.records
         warnings += part.warnings
     return Annotations(records, list(by_split), warnings)
+
+
+def files_of_splits(path):
+    """The caption files of a data set that has one for each split, one of which is given.
+
+    Args:
+        path: str, e.g. captions_train2017.json. Files beside it belong to it whose names differ in
+            the split alone: captions_val2017.json.
+
+    Returns:
+        dict from split to path; empty where the file's name tells no split or it is alone.
+    """
+    folder, name = os.path.split(path)
+    around = around_split(name)
+    if around is None:
+        return {}
+    names = [each for each in sorted(os.listdir(folder or ".")) if around_split(each) == around]
+    files = [os.path.join(folder, each) for each in names]
+    return _by_split(folder or ".", files) if files[1:] else {}
 
 
 def _by_split(folder, files):

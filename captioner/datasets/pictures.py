@@ -12,6 +12,12 @@ _PLAIN_FOLDERS = ["images", "Images", "Flicker8k_Dataset", "Flickr8k_Dataset"]
 _PLAIN_FOLDERS += ["flickr30k-images", "flickr30k_images"]
 
 
+def beside(path):
+    """The folders to search where none is given: that of the annotations, and the one it is in."""
+    home = path if os.path.isdir(path) else os.path.dirname(path) or "."
+    return [home, os.path.normpath(os.path.join(home, os.pardir))]
+
+
 def find_pictures(records, roots, source, hint=None):
     """Finds the pictures of some records.
 

@@ -7,8 +7,10 @@ import unicodedata
 from captioner.errors import CaptionerError
 
 USUAL = ("train", "val", "test")
+ALL = "all"
 ALIASES = {"dev": "val", "validation": "val", "restval": "train"}
 FEW = 100  # pictures; see divide()
+HELD_OUT = 3  # pictures of so few that are val, and as many test, unless that is over a fifth
 
 _IN_FILE_NAME = re.compile(r"(?<![a-z])(train|validation|val|dev|test)(?![a-z])", re.IGNORECASE)
 
@@ -19,10 +21,48 @@ def canonical(name):
     return ALIASES.get(name, name) or None
 
 
+def wanted(split):
+    """A split as `load_dataset` takes it, with standard names; None for everything."""
+    if isinstance(split, (tuple, list)):
+        return tuple(canonical(each) for each in split)
+    split = canonical(split or ALL)
+    return None if split == ALL else split
+
+
 def split_in_file_name(name):
     """The split that an annotation file's name tells, or None: `captions_val2017.json` -> val."""
     found = _IN_FILE_NAME.search(name)
     return canonical(found[1]) if found else None
+
+
+def around_split(name):
+    """What is before and after the split in a file's name, or None where it tells none."""
+    found = _IN_FILE_NAME.search(name)
+    return (name[: found.start()], name[found.end() :]) if found else None
+
+
+def choose(split, splits, path):
+    """The one split to read: of several that are wanted, the first that the source defines.
+
+    Args:
+        split: str, tuple of str, or None. As `wanted` gives it.
+        splits: list of str. Those that the source defines.
+        path: str. The source, for messages.
+
+    Returns:
+        str, or None for everything.
+
+    Raises:
+        CaptionerError: The source defines splits, but none that is wanted.
+    """
+    if not isinstance(split, tuple):
+        require_split(split, splits, path)
+        return split
+    if not splits:
+        return None
+    found = [each for each in split if each in splits]
+    require_split(found[0] if found else split[0], splits, path)
+    return found[0]
 
 
 def require_split(split, splits, path):
@@ -38,13 +78,12 @@ def select(annotations, split, path):
 
     Args:
         annotations: Annotations.
-        split: str or None. None selects all.
+        split: str or None. As `choose` gives it; None selects all.
         path: str. The source, for messages.
 
     Returns:
         (list of Record, list of str).
     """
-    require_split(split, annotations.splits, path)
     if split is None:
         return annotations.records, []
     if annotations.splits:
@@ -54,12 +93,15 @@ def select(annotations, split, path):
     records = [each for each in annotations.records if parts[each.file] == split]
     if not records:
         raise CaptionerError(
-            f"{path} defines no splits and its {len(parts)} pictures are too few to be divided; "
-            "give more, or a data set with splits"
+            f"{path} defines no splits, and its {len(parts)} pictures are too few to be divided: "
+            "give at least 3, or a data set that names the split of each (train, val)"
         )
+    shares = "80 % train, 10 % val, 10 % test"
+    if len(parts) < FEW:
+        shares = ", ".join(f"{list(parts.values()).count(each)} {each}" for each in USUAL)
     return records, [
-        f"{path} defines no splits: its pictures are divided by their file names, "
-        f"80 % train, 10 % val, 10 % test; this is {split}"
+        f"{path} defines no splits: its pictures are divided by their file names, {shares}; this "
+        f"is {split}"
     ]
 
 
@@ -68,7 +110,8 @@ def divide(files):
 
     A picture stays in its part when others come or go, because only the hash of its own name
     decides. Among fewer than `FEW` pictures chance could leave a part empty; those are ranked by
-    their hash and cut, so that of 3 pictures or more each part gets one.
+    their hash and cut, so that of 3 pictures or more each part gets one, of 10 two, and of 15
+    three: a single picture says little, and its CIDEr is always 0.
 
     Args:
         files: iterable of str. Names; a picture with several ids has one name.
@@ -87,7 +130,7 @@ def divide(files):
             for file, share in shares.items()
         }
     ranked = sorted(shares, key=shares.get, reverse=True)
-    held_out = max(1, len(ranked) // 10)
+    held_out = max(1, len(ranked) // 10, min(HELD_OUT, len(ranked) // 5))
     parts = dict.fromkeys(ranked, "train")
     parts.update(dict.fromkeys(ranked[held_out : 2 * held_out], "val"))
     parts.update(dict.fromkeys(ranked[:held_out], "test"))

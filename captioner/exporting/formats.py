@@ -5,7 +5,6 @@ and the search settings. `captioner.lite_captioner` runs the form for LiteRT; `e
 pictures from each form in thirty lines.
 """
 
-import json
 import os
 
 import keras
@@ -18,7 +17,7 @@ from captioner.exporting import litert as lite_export
 from captioner.exporting import onnx as onnx_export
 from captioner.exporting import saved_model as saved_model_export
 from captioner.files import replacing_folder
-from captioner.lite_captioner import FORMAT, MANIFEST, is_exported, listed, named
+from captioner.lite_captioner import FORMAT, MANIFEST, is_exported, listed, manifest_text, named
 
 FORMATS = {"litert": lite_export, "onnx": onnx_export, "saved_model": saved_model_export}
 
@@ -43,7 +42,7 @@ def export(captioner, folder, storage=None, format="litert"):
             is missing; or Keras runs on another backend than TensorFlow.
 
     Example:
-    >>> export(captioner.load("everyday"), "runs/exported")
+    >>> export(captioner.load("everyday", runtime="keras"), "runs/exported")
     >>> captioner.load("runs/exported").generate("data/samples/photographer.jpg")
     """
     folder = os.path.abspath(os.fspath(folder))
@@ -63,8 +62,7 @@ def export(captioner, folder, storage=None, format="litert"):
     with replacing_folder(folder) as unfinished:
         checksums = FORMATS[format].write(_functions(captioner), captioner, unfinished, storage)
         with open(os.path.join(unfinished, MANIFEST), "w", encoding="utf-8") as file:
-            json.dump(_manifest(captioner, format, checksums), file, ensure_ascii=False, indent=1)
-            file.write("\n")
+            file.write(manifest_text(_manifest(captioner, format, checksums)))
 
 
 def _manifest(captioner, format, checksums):
@@ -76,6 +74,7 @@ def _manifest(captioner, format, checksums):
         "picture_size": captioner.picture_size,
         "generation": captioner.generation,
         "about": captioner.about,
+        "confidence": captioner.confidence and captioner.confidence.to_config(),
         "vocabulary": captioner.vocabulary.to_config(),
     }
 

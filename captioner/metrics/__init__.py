@@ -1,7 +1,8 @@
 """Caption metrics: BLEU, ROUGE-L and CIDEr-D equal to coco-caption's, without Java.
 
-METEOR and SPICE need Java and the optional package pycocoevalcap. It may import the road only (the
-modules of `captioner` itself).
+Captions in scripts without spaces are scored by characters, see `choose_tokenization`. METEOR and
+SPICE need Java and the optional package pycocoevalcap. It may import the road only (the modules of
+`captioner` itself).
 
 Example:
 >>> from captioner import metrics
@@ -12,24 +13,32 @@ Example:
 """
 
 from captioner.metrics.agreement import agreement
+from captioner.metrics.calibration import calibrate
 from captioner.metrics.cider import CiderD, NGramFrequencies
 from captioner.metrics.diversity import diversity
 from captioner.metrics.faults import caption_faults, faults_of, seem_english
 from captioner.metrics.ptb_tokenizer import tokenize_ptb
 from captioner.metrics.results import load_results, save_results
-from captioner.metrics.scores import score, score_each
+from captioner.metrics.scores import METRICS, require_metrics, score, score_each
+from captioner.metrics.tokenization import TOKENIZATIONS, choose_tokenization, tokens_of
 
 __all__ = [
+    "METRICS",
+    "TOKENIZATIONS",
     "CiderD",
     "NGramFrequencies",
     "agreement",
+    "calibrate",
     "caption_faults",
+    "choose_tokenization",
     "diversity",
     "faults_of",
     "load_results",
+    "require_metrics",
     "save_results",
     "score",
     "score_each",
     "seem_english",
     "tokenize_ptb",
+    "tokens_of",
 ]

@@ -1,10 +1,13 @@
 """How well people agree about pictures: the scores of one of them against the others."""
 
+from itertools import chain
+
 from captioner.errors import require
 from captioner.metrics.scores import score
+from captioner.metrics.tokenization import choose_tokenization
 
 
-def agreement(references, metrics=("bleu", "rouge", "cider")):
+def agreement(references, metrics=("bleu", "rouge", "cider"), tokenization="auto"):
     """Scores of people's own captions: each is left out in turn and scored against the others.
 
     What a captioner can be expected to reach, as far as these metrics can tell. A person has one
@@ -12,7 +15,7 @@ def agreement(references, metrics=("bleu", "rouge", "cider")):
 
     Args:
         references: dict from image id to list of str. Pictures with one caption only do not count.
-        metrics: as in `score`.
+        metrics, tokenization: as in `score`.
 
     Returns:
         dict from the metrics' names, as in `score`, to the mean over as many rounds as the picture
@@ -31,11 +34,12 @@ def agreement(references, metrics=("bleu", "rouge", "cider")):
     """
     usable = {name: texts for name, texts in references.items() if len(texts) > 1}
     require(usable, "agreement: no picture has two captions; agreement needs two people at least")
+    tokenization = choose_tokenization(chain.from_iterable(usable.values()), tokenization)
     rounds = []
     for turn in range(min(map(len, usable.values()))):
         left_out = {name: texts[turn] for name, texts in usable.items()}
         others = {name: texts[:turn] + texts[turn + 1 :] for name, texts in usable.items()}
-        rounds.append(score(others, left_out, metrics))
+        rounds.append(score(others, left_out, metrics, tokenization))
     return {name: _mean([each[name] for each in rounds]) for name in rounds[0]}
 
 

@@ -2,10 +2,10 @@
 
 from itertools import chain
 
-from captioner.metrics.ptb_tokenizer import tokenize_ptb
+from captioner.metrics.tokenization import choose_tokenization, tokens_of
 
 
-def diversity(captions, training_captions):
+def diversity(captions, training_captions, tokenization="auto"):
     """Statistics that show whether a captioner says the same of everything.
 
     Captions are compared by their tokens, so case and punctuation make no difference.
@@ -13,6 +13,8 @@ def diversity(captions, training_captions):
     Args:
         captions: list of str.
         training_captions: iterable of str. What the model could have copied.
+        tokenization: str. As for `score`, `"auto"` choosing by the training captions. Defaults to
+            `"auto"`.
 
     Returns:
         dict of `"distinct"`, the share of different captions among `captions`; `"copied"`, the
@@ -26,8 +28,11 @@ def diversity(captions, training_captions):
     >>> diversity(["A dog.", "a dog", "A red bus"], ["a red bus", "a cat"])["distinct"]
     0.6666666666666666
     """
-    spoken = [tuple(tokenize_ptb(caption)) for caption in captions]
-    heard = {tuple(tokenize_ptb(caption)) for caption in training_captions}
+    training_captions = list(training_captions)
+    tokenization = choose_tokenization(training_captions, tokenization)
+    # One by one: what a caption's last word is must not depend on the caption after it.
+    spoken = [tuple(*tokens_of([caption], tokenization)) for caption in captions]
+    heard = {tuple(*tokens_of([caption], tokenization)) for caption in training_captions}
     number = max(1, len(spoken))
     return {
         "distinct": len(set(spoken)) / number,

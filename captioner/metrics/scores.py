@@ -1,16 +1,16 @@
 """All caption metrics of a set of captions."""
 
-from captioner.errors import CaptionerError
+from captioner.errors import CaptionerError, require_choice
 from captioner.metrics.bleu import bleu
 from captioner.metrics.cider import CiderD
 from captioner.metrics.java import meteor, spice
-from captioner.metrics.ptb_tokenizer import tokenize_lines
 from captioner.metrics.rouge import rouge_l
+from captioner.metrics.tokenization import choose_tokenization, tokens_of
 
 METRICS = ("bleu", "rouge", "cider", "meteor", "spice")
 
 
-def score(references, captions, metrics=("bleu", "rouge", "cider")):
+def score(references, captions, metrics=("bleu", "rouge", "cider"), tokenization="auto"):
     """Scores captions against their references, as coco-caption (pycocoevalcap) does.
 
     CIDEr weighs words by their frequency in the references given, so a part of a set does not
@@ -21,6 +21,9 @@ def score(references, captions, metrics=("bleu", "rouge", "cider")):
         captions: dict from the same ids to str. An empty one is scored like any other.
         metrics: iterable of str. Any of `"bleu"`, `"rouge"`, `"cider"`, and of `"meteor"`,
             `"spice"`, which need Java and pycocoevalcap. Defaults to `("bleu", "rouge", "cider")`.
+        tokenization: str. What counts as a word: `"ptb"`, as in coco-caption; `"characters"`, where
+            a script has no spaces; or `"auto"`, which chooses by the references, see
+            `choose_tokenization`. Defaults to `"auto"`.
 
     Returns:
         dict from `"BLEU-1"` to `"BLEU-4"`, `"ROUGE-L"`, `"CIDEr"`, `"METEOR"`, `"SPICE"`, in this
@@ -28,17 +31,16 @@ def score(references, captions, metrics=("bleu", "rouge", "cider")):
         or SPICE cannot run, the value is a str that says why, such as `"n/a (needs Java)"`.
 
     Raises:
-        CaptionerError: The ids differ, an image has no reference, or a metric is unknown.
+        CaptionerError: The ids differ, an image has no reference, or a metric or tokenization is
+            unknown.
 
     Example:
     >>> references = {1: ["A dog runs.", "A brown dog."], 2: ["Two cats sleep.", "Cats on a bed."]}
     >>> round(score(references, {1: "a dog runs", 2: "two cats"})["CIDEr"], 4)
     3.368
     """
-    unknown = [name for name in metrics if name not in METRICS]
-    if unknown:
-        raise CaptionerError(f"unknown metric {unknown[0]!r}; known: {', '.join(METRICS)}")
-    texts = _Texts(references, captions)
+    require_metrics(metrics)
+    texts = _Texts(references, captions, tokenization)
     scores = {}
     if "bleu" in metrics:
         values = bleu(texts.reference_words, texts.caption_words)
@@ -51,11 +53,25 @@ def score(references, captions, metrics=("bleu", "rouge", "cider")):
     if "meteor" in metrics:
         scores["METEOR"] = meteor(texts.reference_tokens, texts.caption_tokens)
     if "spice" in metrics:
-        scores["SPICE"] = spice(texts.reference_tokens, texts.caption_tokens)
+        scores["SPICE"] = "n/a (English only)"
+        if texts.tokenization == "ptb":
+            scores["SPICE"] = spice(texts.reference_tokens, texts.caption_tokens)
     return scores
 
 
-def score_each(references, captions):
+def require_metrics(names):
+    """Raises CaptionerError for a name that is not one of `METRICS`.
+
+    Example:
+    >>> require_metrics(["bleu", "ciderd"])
+    Traceback (most recent call last):
+    captioner.errors.CaptionerError: metric 'ciderd': did you mean cider? choose one of bleu, ...
+    """
+    for name in names:
+        require_choice("metric", name, METRICS)
+
+
+def score_each(references, captions, tokenization="auto"):
     """CIDEr and BLEU-4 of each caption, to find the good and the bad ones.
 
     The mean of the CIDEr values is the CIDEr of the set. BLEU is made for sets: of one caption it
@@ -64,6 +80,7 @@ def score_each(references, captions):
     Args:
         references: dict from image id to list of str.
         captions: dict from the same ids to str.
+        tokenization: str. As for `score`. Defaults to `"auto"`.
 
     Returns:
         dict from id to `{"CIDEr": float, "BLEU-4": float}`, in the order of `references`.
@@ -76,7 +93,7 @@ def score_each(references, captions):
     >>> each[1]["CIDEr"], each[2]["CIDEr"]
     (5.0, 0.0)
     """
-    texts = _Texts(references, captions)
+    texts = _Texts(references, captions, tokenization)
     return {
         name: {"CIDEr": float(cider), "BLEU-4": bleu([its_references], [caption])[3]}
         for name, cider, its_references, caption in zip(
@@ -92,11 +109,14 @@ class _Texts:
     BLEU and CIDEr cut at no-break spaces too, and see two words in the token `1 1/2`.
     """
 
-    def __init__(self, references, captions):
+    def __init__(self, references, captions, tokenization):
         _check(references, captions)
-        lines = iter(tokenize_lines([text for texts in references.values() for text in texts]))
+        texts = [text for texts in references.values() for text in texts]
+        self.tokenization = choose_tokenization(texts, tokenization)
+        lines = iter(tokens_of(texts, self.tokenization))
         self.reference_tokens = [[next(lines) for _ in texts] for texts in references.values()]
-        self.caption_tokens = tokenize_lines([captions[name] for name in references])
+        written = [captions[name] for name in references]
+        self.caption_tokens = tokens_of(written, self.tokenization)
         self.reference_words = [list(map(_words, texts)) for texts in self.reference_tokens]
         self.caption_words = list(map(_words, self.caption_tokens))
 

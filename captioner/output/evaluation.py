@@ -1,14 +1,19 @@
 """Scoring captions against references: those a captioner writes, or a results file."""
 
+import os
 import warnings
 from itertools import chain
 
 from captioner import metrics
 from captioner.datasets import load_dataset
-from captioner.errors import CaptionerError, CaptionerWarning
+from captioner.datasets.splits import split_in_file_name
+from captioner.ensemble import Ensemble
+from captioner.errors import CaptionerWarning
 from captioner.generation import Caption
 from captioner.images import ImageError
 from captioner.models import opened
+from captioner.output.result_matching import IMAGE_ID, match_results
+from captioner.reranked import Reranked
 
 
 def captions_of_model(model, dataset, batch_size=32, **search):
@@ -31,38 +36,81 @@ def captions_of_model(model, dataset, batch_size=32, **search):
         yield dataset.image_ids[number], result
 
 
-def captions_of_results(path, dataset):
-    """The captions of a results file; warns of pictures that have none.
+def learned_from(model, path):
+    """How much of a data set without splits a captioner has learned from, as its file says.
 
     Args:
-        path: str. A file in the COCO results format.
+        model: captioner.
+        path: str. The data set; it is known by its name.
+
+    Returns:
+        `"none"`, `"all"`, or `"train"`: the run divided it, and did not learn from `test`.
+    """
+    name = os.path.basename(os.path.abspath(path))
+    runs = [run for run in _runs(model) if name in _data_of(run)]
+    if any(run.get("val_data") for run in runs) or (runs and split_in_file_name(name)):
+        return "all"
+    return "train" if runs else "none"
+
+
+def _runs(model):
+    """The settings of the runs that made a captioner, or the captioners in it."""
+    if isinstance(model, Ensemble):
+        return list(chain.from_iterable(map(_runs, model.members)))
+    if isinstance(model, Reranked):
+        return _runs(model.forward) + _runs(model.backward)
+    runs, about = [], model.about
+    while about:
+        runs.append(about.get("trained_with", {}))
+        about = about.get("started_from")
+    return runs
+
+
+def _data_of(run):
+    data = run.get("data", [])
+    return [data] if isinstance(data, str) else data
+
+
+def captions_of_results(path, dataset):
+    """The captions of a results file; warns how they are matched, and what is left out.
+
+    Args:
+        path: str. A file as `metrics.load_results` reads it.
         dataset: CaptionDataset.
 
     Returns:
-        dict from image id to list of one `Caption`, its score 0.
+        dict from image id to list of one `Caption`, its score 0, in the data set's order; without
+        pictures that have no caption.
 
     Raises:
-        CaptionerError: The file cannot be read, or has captions of pictures that are not in the
-            data set.
+        CaptionerError: The file cannot be read, or seems to be of another data set, see
+            `captioner.output.result_matching`.
     """
-    captions = {
-        name: [Caption(text, 0.0, tuple(text.split()), ())]
-        for name, text in metrics.load_results(path).items()
-    }
-    known = set(dataset.image_ids)
-    strangers = [name for name in captions if name not in known]
-    if strangers:
-        raise CaptionerError(
-            f"{path}: {len(strangers)} of {len(captions)} image ids are not in the data set, "
-            f"the first {strangers[0]!r}; check --data and --split"
+    captions = metrics.load_results(path)
+    match = match_results(list(captions), dataset, path)
+    if match.way != IMAGE_ID:
+        _note(f"{path}: its captions are matched to pictures by {match.way}")
+    if len(match.names) < len(captions):
+        _note(
+            f"{path}: {len(captions) - len(match.names)} of {len(captions)} captions are of "
+            "pictures that are not scored; left out"
         )
-    missing = len(known) - len(captions)
-    if missing:
-        _note(f"{missing} of {len(known)} pictures have no caption in {path}")
-    return captions
+    if len(match.names) < len(dataset):
+        _note(
+            f"{path}: has no caption for {len(dataset) - len(match.names)} of {len(dataset)} "
+            "pictures; left out"
+        )
+    texts = {
+        image_id: captions[match.names[image_id]]
+        for image_id in dataset.image_ids
+        if image_id in match.names
+    }
+    return {name: [Caption(text, 0.0, tuple(text.split()), ())] for name, text in texts.items()}
 
 
-def score_captions(captions, dataset, names, training_data=(), with_faults=False):
+def score_captions(
+    captions, dataset, names, training_data=(), with_faults=False, tokenization="auto"
+):
     """All scores of the captions of a data set.
 
     Args:
@@ -73,6 +121,7 @@ def score_captions(captions, dataset, names, training_data=(), with_faults=False
             there are any, `metrics.diversity` is added. Defaults to `()`.
         with_faults: bool. Whether to add `metrics.caption_faults`, each beside that of people's
             captions; warns where these seem not to be English. Defaults to `False`.
+        tokenization: str. As for `metrics.score`. Defaults to `"auto"`.
 
     Returns:
         dict from name to float or str.
@@ -83,9 +132,10 @@ def score_captions(captions, dataset, names, training_data=(), with_faults=False
     1.0
     """
     references = {name: texts for name, texts in dataset.references().items() if name in captions}
-    scores = metrics.score(references, captions, names)
+    scores = metrics.score(references, captions, names, tokenization)
     if training_data:
-        scores |= metrics.diversity(list(captions.values()), _training_captions(training_data))
+        learned = _training_captions(training_data)
+        scores |= metrics.diversity(list(captions.values()), learned, tokenization)
     if with_faults:
         scores |= _faults(captions.values(), list(chain.from_iterable(references.values())))
     return scores
@@ -93,8 +143,10 @@ def score_captions(captions, dataset, names, training_data=(), with_faults=False
 
 def _training_captions(paths):
     for path in paths:
-        for texts in load_dataset(path, split="train", check_images=False).captions:
-            yield from texts
+        dataset = load_dataset(path, split="train", check_images=False)
+        for line in dataset.warnings:
+            _note(line)
+        yield from chain.from_iterable(dataset.captions)
 
 
 def _faults(captions, references):

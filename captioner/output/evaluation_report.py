@@ -11,7 +11,7 @@ from captioner.text_files import replacing_text
 PAGE, TABLE = "index.html", "scores.csv"
 
 
-def write_report(folder, dataset, captions, scores, with_faults=False):
+def write_report(folder, dataset, captions, scores, with_faults=False, tokenization="auto"):
     """Writes a page and a table.
 
     Args:
@@ -21,6 +21,7 @@ def write_report(folder, dataset, captions, scores, with_faults=False):
         scores: dict from name to float or str. Of the whole set.
         with_faults: bool. Whether the table shows which faults each caption has, see
             `metrics.faults_of`. Defaults to `False`.
+        tokenization: str. As for `metrics.score`. Defaults to `"auto"`.
 
     Raises:
         CaptionerError: The files cannot be written.
@@ -32,7 +33,7 @@ def write_report(folder, dataset, captions, scores, with_faults=False):
     """
     texts = {name: found[0].text for name, found in captions.items()}
     references = {name: each for name, each in dataset.references().items() if name in texts}
-    each_scores = metrics.score_each(references, texts)
+    each_scores = metrics.score_each(references, texts, tokenization)
     try:
         os.makedirs(folder, exist_ok=True)
     except OSError as error:

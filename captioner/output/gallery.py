@@ -81,6 +81,8 @@ def _entry_of(caption):
         "words": caption.words,
         "word_scores": [round(score, 4) for score in caption.word_scores],
     }
+    if caption.confidence is not None:
+        entry["confidence"] = round(caption.confidence, 4)
     if caption.attention is not None:
         entry["attention"] = as_bytes(caption.attention).tolist()
     return entry

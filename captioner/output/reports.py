@@ -9,12 +9,16 @@ import math
 import textwrap
 
 import numpy as np
-from matplotlib.figure import Figure
-from matplotlib.patches import Circle, FancyBboxPatch
-from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
-from captioner.errors import require
+from captioner.errors import CaptionerError, needs_extra, require
+
+try:
+    from matplotlib.figure import Figure
+    from matplotlib.patches import Circle, FancyBboxPatch
+    from matplotlib.ticker import MaxNLocator
+except ImportError as error:
+    raise CaptionerError(needs_extra("figures need Matplotlib", "train", error)) from error
 
 SHOWN_UNITS = 40  # of a layer, in a figure of all its gates
 TREE_STEP = 1.15  # inches from one word of a beam tree to the next

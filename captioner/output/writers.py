@@ -10,7 +10,8 @@ from captioner.output.gallery import Gallery
 
 
 class TextWriter:
-    """`path<TAB>caption`, with scores also `<TAB>score`; one line for each of the n best.
+    """`path<TAB>caption`, with scores also `<TAB>score<TAB>confidence`; a line for each of the n
+    best. A captioner that has no confidence gives no such field.
 
     Args:
         file: text file, open for writing.
@@ -33,7 +34,7 @@ class TextWriter:
             # On a screen, characters of a name could steer the terminal.
             fields = [describe(path) if self.file.isatty() else _one_line(path), caption.text]
             if self.with_scores:
-                fields.append(f"{caption.score:.4f}")
+                fields += filter(None, _scores_of(caption))
             self.file.write("\t".join(fields) + "\n")
         self.file.flush()
 
@@ -42,17 +43,21 @@ class TextWriter:
 
 
 class CsvWriter(TextWriter):
-    """`image,caption[,score]` with a header, readable by `train.py --format csv`."""
+    """`image,caption[,score,confidence]` with a header, readable by `train.py --format csv`.
+
+    The confidence is empty where the captioner has none.
+    """
 
     def __init__(self, file, with_scores=False):
         super().__init__(file, with_scores)
         self.table = csv.writer(file, lineterminator="\n")
-        self.table.writerow(["image", "caption", "score"][: 3 if with_scores else 2])
+        scores = ["score", "confidence"] if with_scores else []
+        self.table.writerow(["image", "caption", *scores])
 
     def write(self, path, captions):
         for caption in captions:
-            score = [f"{caption.score:.4f}"] if self.with_scores else []
-            self.table.writerow([path, caption.text, *score])
+            scores = _scores_of(caption) if self.with_scores else []
+            self.table.writerow([path, caption.text, *scores])
 
 
 class JsonLinesWriter(TextWriter):
@@ -70,6 +75,8 @@ class JsonLinesWriter(TextWriter):
         entry = {"image": path, "caption": captions[0].text}
         if self.with_scores:
             entry["score"] = round(captions[0].score, 4)
+            if captions[0].confidence is not None:
+                entry["confidence"] = round(captions[0].confidence, 4)
             entry["words"] = [
                 {"word": word, "log_probability": round(score, 4)}
                 for word, score in zip(captions[0].words, captions[0].word_scores, strict=False)
@@ -140,6 +147,12 @@ def _as_json(entry):
     except UnicodeEncodeError:
         return json.dumps(entry)
     return text
+
+
+def _scores_of(caption):
+    """The score and the confidence as text; an empty one where there is no confidence."""
+    values = caption.score, caption.confidence
+    return ["" if value is None else f"{value:.4f}" for value in values]
 
 
 def _one_line(path):

@@ -6,8 +6,9 @@ It belongs to the road: it may import modules of `captioner` itself, and any mod
 import os
 import warnings
 
-from captioner.errors import CaptionerError, ReplacedModelWarning
-from captioner.lite_captioner import is_exported
+from captioner.errors import CaptionerError, ReplacedModelWarning, require_downloaded
+from captioner.files import size_of
+from captioner.lite_captioner import is_exported, manifest_of
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 DEFAULT_PRESET = "everyday"
@@ -42,16 +43,60 @@ def find_model(name):
     >>> os.path.basename(find_model("everyday"))
     'everyday.keras'
     """
+    require_downloaded(name)
     name = current_name(name)
     if _is_there(name):
         return name
-    shipped = sorted(each[:-6] for each in os.listdir(FOLDER) if each.endswith(".keras"))
+    shipped = shipped_names()
     if name in shipped:
         return os.path.join(FOLDER, name + ".keras")
     what = "is a folder, not a model file" if os.path.isdir(name) else "no such model"
     raise CaptionerError(
         f"{name}: {what}; give a .keras file or one of the shipped: {', '.join(shipped) or 'none'}"
     )
+
+
+def shipped_names():
+    """The names of the shipped captioners, a list of str."""
+    return sorted(each[:-6] for each in os.listdir(FOLDER) if each.endswith(".keras"))
+
+
+def facts_of(name):
+    """What a shipped captioner is, read without Keras.
+
+    Args:
+        name: str. One of `shipped_names()`.
+
+    Returns:
+        dict: its name, whether it is the default, its files with their sizes in bytes; and, from
+        its form for LiteRT, how it looks at pictures, what it learned from, and its scores.
+
+    Raises:
+        CaptionerError: Its form for LiteRT is damaged.
+
+    Example:
+    >>> facts_of("everyday")["cell"]
+    'lstm'
+    """
+    files = [each for each in (f"{name}.keras", f"{name}.litert")
+             if os.path.exists(os.path.join(FOLDER, each))]  # fmt: skip
+    facts = {
+        "name": name,
+        "is_default": name == DEFAULT_PRESET,
+        "files": {each: size_of(os.path.join(FOLDER, each)) for each in files},
+    }
+    folder = os.path.join(FOLDER, f"{name}.litert")
+    if not is_exported(folder):
+        return facts
+    manifest = manifest_of(folder)
+    learned = manifest["about"].get("trained_with", {})
+    names = ("encoder", "cell", "layers", "units", "attention", "data", "text")
+    return {
+        **facts,
+        "picture_size": manifest["picture_size"],
+        **{each: learned.get(each) for each in names},
+        "validation": manifest["about"].get("validation", {}),
+    }
 
 
 def exported_form(name):

@@ -8,13 +8,16 @@ import csv
 import dataclasses
 import io
 import json
+import math
 import os
 from statistics import mean
 
 import numpy as np
 
+from captioner.decoder_settings import ARCHITECTURE
 from captioner.errors import CaptionerError, needs_extra, require
 from captioner.text_files import replace_text
+from captioner.training.choosing import goodness
 from captioner.training.config import AS_BEFORE, SEARCH_SPACE, TrainConfig
 from captioner.training.run import train
 from captioner.training.sources import load_split
@@ -23,9 +26,10 @@ STARTUP_TRIALS = 5  # before the first is cut short
 
 
 def tune(config, folder, trials=20, folds=0, log=print, progress=True):
-    """Searches for the settings with the best validation CIDEr.
+    """Searches for the settings with the best validation CIDEr; of equal ones, the lowest loss.
 
-    Each trial is a run of train.py in a folder of its own. A trial that after an epoch is worse
+    Each trial is a run of train.py in a folder of its own. With `init_from` the sizes are those of
+    that captioner, and the search varies the other settings. A trial that after an epoch is worse
     than the median of the other trials at that epoch is cut short. All trials are kept in the
     folder; called again, the search continues until there are `trials` of them.
 
@@ -53,14 +57,15 @@ def tune(config, folder, trials=20, folds=0, log=print, progress=True):
     require(trials >= 1, f"trials {trials}: must be 1 or more")
     require(folds == 0 or folds >= 2, f"folds {folds}: must be 0, or 2 or more")
     os.makedirs(folder, exist_ok=True)
+    names = _searched(config)
     study = _open_study(optuna, folder, config, folds)
     data = _folds(config, folds) if folds else [None]
     while (count := len(_ended(study))) < trials:
         trial = study.ask()
-        settings = {name: _suggest(trial, name) for name in SEARCH_SPACE}
+        settings = {name: _suggest(trial, name) for name in names}
         log(f"trial {count + 1} of {trials}: {_shown(settings)}")
         try:
-            scores = [
+            runs = [
                 _run(config, settings, trial, folder, number, pair, optuna, progress)
                 for number, pair in enumerate(data)
             ]
@@ -68,13 +73,20 @@ def tune(config, folder, trials=20, folds=0, log=print, progress=True):
             study.tell(trial, state=optuna.trial.TrialState.PRUNED)
             log("  cut short")
         else:
-            study.tell(trial, mean(scores))
-            log(f"  CIDEr {mean(scores):.4f}, best so far {study.best_value:.4f}")
-        _write_trials(study, os.path.join(folder, "trials.csv"))
-    best = {name: study.best_params[name] for name in SEARCH_SPACE}
+            score, loss = (mean(values) for values in zip(*runs, strict=True))
+            trial.set_user_attr("val_loss", loss)
+            study.tell(trial, score)
+            log(f"  CIDEr {score:.4f}, best so far {_best(study).value:.4f}")
+        _write_trials(study, names, os.path.join(folder, "trials.csv"))
+    best = {name: _best(study).params[name] for name in names}
     _write_best(config, best, os.path.join(folder, "best.json"))
-    log(f"best CIDEr {study.best_value:.4f}: {_shown(best)}")
+    log(f"best CIDEr {_best(study).value:.4f}: {_shown(best)}")
     return best
+
+
+def _searched(config):
+    """The settings to vary: not those that a captioner to start from settles."""
+    return [name for name in SEARCH_SPACE if not (config.init_from and name in ARCHITECTURE)]
 
 
 def _optuna():
@@ -123,6 +135,17 @@ def _ended(study):
     return [trial for trial in study.get_trials() if trial.state.name in ("COMPLETE", "PRUNED")]
 
 
+def _goodness(trial):
+    """How good a trial is; those of older searches have no loss."""
+    loss = trial.user_attrs.get("val_loss", math.inf)
+    return goodness({"CIDEr": trial.value or 0.0, "val_loss": loss})
+
+
+def _best(study):
+    """The best of the trials that were not cut short."""
+    return max((each for each in _ended(study) if each.state.name == "COMPLETE"), key=_goodness)
+
+
 def _run_name(trial):
     """The run folder of a trial; one that was killed continues in the folder it had."""
     return trial.user_attrs.get("folder", f"trial-{trial.number}")
@@ -136,7 +159,7 @@ def _suggest(trial, name):
 
 
 def _run(config, settings, trial, folder, number, data, optuna, progress):
-    """Trains once; returns the best validation CIDEr."""
+    """Trains once; returns the CIDEr and the validation loss of the best epoch."""
     out = os.path.join(folder, _run_name(trial) + (f"-fold-{number}" if data else ""))
     cache = config.cache or os.path.join(folder, "features")
 
@@ -154,7 +177,7 @@ def _run(config, settings, trial, folder, number, data, optuna, progress):
         after_epoch=after_epoch,
         data=data,
     )
-    return model.about["validation"]["CIDEr"]
+    return model.about["validation"]["CIDEr"], model.about.get("validation_loss", math.inf)
 
 
 def _folds(config, folds):
@@ -172,7 +195,7 @@ def _folds(config, folds):
     ]
 
 
-def _write_trials(study, path):
+def _write_trials(study, names, path):
     """All trials so far, the best first."""
     rows = [
         {
@@ -181,10 +204,10 @@ def _write_trials(study, path):
             "state": trial.state.name.lower(),
             **trial.params,
         }
-        for trial in sorted(_ended(study), key=lambda each: -(each.value or 0))
+        for trial in sorted(_ended(study), key=_goodness, reverse=True)
     ]
     table = io.StringIO(newline="")
-    writer = csv.DictWriter(table, ["trial", "CIDEr", "state", *SEARCH_SPACE])
+    writer = csv.DictWriter(table, ["trial", "CIDEr", "state", *names])
     writer.writeheader()
     writer.writerows(rows)
     replace_text(path, table.getvalue())

@@ -2,10 +2,13 @@
 
 import os
 
-PATHS = ("data", "more_data", "text", "images", "out", "cache", "encoder_weights", "init_from")
+PATHS = (
+    "data", "val_data", "more_data", "text", "images", "out", "cache", "encoder_weights",
+    "init_from",
+)  # fmt: skip
 
 
-def about(config, epoch, scores, started_from):
+def about(config, epoch, scores, started_from, **measured):
     """The `about` of a captioner.
 
     Args:
@@ -13,11 +16,13 @@ def about(config, epoch, scores, started_from):
         epoch: int. After which it is written.
         scores: dict of float. Those of its captions of the validation pictures.
         started_from: dict. The `about` of the captioner that was trained further; `{}`: none.
+        **measured: what else is known of the epoch.
 
     Returns:
         dict.
     """
     found = {"trained_with": without_folders(config), "epoch": epoch, "validation": scores}
+    found |= measured
     return {**found, "started_from": started_from} if started_from else found
 
 

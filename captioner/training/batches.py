@@ -30,21 +30,24 @@ class EncodedCaptions:
         pictures: int array (captions,). Which picture each caption belongs to.
         lengths: int array (captions,). Number of target words, the end word included.
         cut: int. How many captions were longer than `max_length`.
+        cut_lengths: list of int. How many words each of them had.
     """
 
     def __init__(self, captions, vocabulary, max_length):
         # array.array, for lists of millions of numbers would take ten times the memory.
-        ids, starts, pictures, self.cut = array("i"), array("q", [0]), array("q"), 0
+        ids, starts, pictures, self.cut_lengths = array("i"), array("q", [0]), array("q"), []
         for picture, texts in enumerate(captions):
             for text in texts:
                 words = vocabulary.encode(text)
-                self.cut += len(words) > max_length
                 ids.append(START)
                 ids.extend(words[:max_length])
                 if len(words) <= max_length:
                     ids.append(END)
+                else:
+                    self.cut_lengths.append(len(words))
                 starts.append(len(ids))
                 pictures.append(picture)
+        self.cut = len(self.cut_lengths)
         self.pictures, self._starts = np.array(pictures), np.array(starts)
         self.lengths = np.diff(self._starts) - 1
         self._ids = np.array(ids)

@@ -7,11 +7,11 @@ import os
 
 import numpy as np
 from filelock import FileLock
-from tqdm import tqdm
 
 from captioner.errors import CaptionerError, reason_of
 from captioner.files import put_in_place, replace_bytes
 from captioner.images import ImageError, read_images
+from captioner.progress import ProgressBar
 
 MOST_UNREADABLE = 0.05  # a larger share of pictures that cannot be read is an error
 
@@ -134,9 +134,8 @@ def _compute(captioner, paths, path, batch_size, progress, view):
     size = (captioner.encoder.size, captioner.encoder.size)
     with (
         _FeatureFile(partial, (len(paths), *captioner.image_shape), done) as file,
-        tqdm(total=len(paths), initial=done, unit="picture", desc="encoding pictures",
-             disable=not progress) as bar,
-    ):  # fmt: skip
+        ProgressBar(len(paths), "picture", "encoding pictures", done, progress) as bar,
+    ):
         pixels, unreadable = [], []
         change = view and (lambda number, pixels: view(done + number, pixels))
         for number, _, result in read_images(paths[done:], size, change):
@@ -149,7 +148,7 @@ def _compute(captioner, paths, path, batch_size, progress, view):
                 features = captioner.encode(np.stack(pixels), batch_size).astype(np.float16)
                 features[unreadable] = 0
                 file.append(features)
-                bar.update(len(pixels))
+                bar.add(len(pixels))
                 pixels, unreadable = [], []
                 end = done + number + 1
                 if end // batch_size % 100 == 0:

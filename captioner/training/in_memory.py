@@ -32,16 +32,17 @@ class InMemory:
 
     def keep(self, captioner, *best):
         weights = captioner.encoder.get_weights(), captioner.decoder.get_weights()
-        kept = (*weights, dict(captioner.generation), captioner.about)
+        kept = (*weights, dict(captioner.generation), captioner.confidence, captioner.about)
         self._kept |= dict.fromkeys((self.last, *best), kept)
 
     def take_weights(self, captioner, name):
-        encoder, decoder, _, about = self._kept[name]
+        encoder, decoder, *_, about = self._kept[name]
         captioner.encoder.set_weights(encoder)
         captioner.decoder.set_weights(decoder)
         return about
 
     def best_captioner(self, captioner):
         captioner.about = self.take_weights(captioner, self.best)
-        captioner.generation.update(self._kept[self.best][2])
+        _, _, generation, captioner.confidence, _ = self._kept[self.best]
+        captioner.generation.update(generation)
         return captioner

@@ -5,6 +5,7 @@ import math
 import keras
 
 from captioner.keras_internals import variable_number
+from captioner.training.choosing import waits
 
 
 class TwoRateAdam(keras.optimizers.Adam):
@@ -53,18 +54,12 @@ def plateau_factor(scores, patience=2, factor=0.5):
     """What the learning rate is multiplied by after epochs of these scores.
 
     Args:
-        scores: list of float, the higher the better.
-        patience: int. After so many epochs in a row without a new best the rate falls.
+        scores: list of (float, float), as `choosing.goodness` gives them.
+        patience: int. After so many epochs in a row without progress the rate falls.
         factor: float. What it then is multiplied by.
 
     Example:
-    >>> plateau_factor([0.3, 0.4, 0.35, 0.39])
+    >>> plateau_factor([(0.3, -2.0), (0.4, -1.9), (0.35, -1.9), (0.39, -2.1)])
     0.5
     """
-    best, waited, result = float("-inf"), 0, 1.0
-    for score in scores:
-        waited = 0 if score > best else waited + 1
-        best = max(best, score)
-        if waited == patience:
-            waited, result = 0, result * factor
-    return result
+    return factor ** sum(waited > 0 and waited % patience == 0 for waited in waits(scores))

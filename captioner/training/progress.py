@@ -1,16 +1,16 @@
-"""How an epoch is going: the mean of a number so far, on a progress bar."""
+"""How an epoch is going: the mean of a number so far, beside the progress."""
 
-from tqdm import tqdm
+from captioner.progress import ProgressBar
 
 
 class Progress:
-    """The weighted mean of a number over an epoch, and its progress bar.
+    """The weighted mean of a number over an epoch, and a `ProgressBar`.
 
     Args:
-        title: str. What the bar is called.
+        title: str. What the epoch is called.
         captions: int. How many captions come in the epoch.
         label: str. The name of the number.
-        shown: bool. Whether the bar is.
+        shown: bool. Whether to show the progress.
 
     Example:
     >>> losses = Progress("epoch 1/1", 3, "loss", shown=False)
@@ -23,14 +23,12 @@ class Progress:
     def __init__(self, title, captions, label, shown):
         self._sum = self._weights = 0
         self._label = label
-        self._bar = tqdm(total=captions, unit="caption", desc=title, disable=not shown, leave=False)
+        self._bar = ProgressBar(captions, "caption", title, shown=shown)
 
     def add(self, value, weight, captions):
         self._sum += value * weight
         self._weights += weight
-        self._bar.update(captions)
-        mean = f"{self._sum / self._weights:.3f}"
-        self._bar.set_postfix({self._label: mean}, refresh=False)
+        self._bar.add(captions, f"{self._label} {self._sum / self._weights:.3f}")
 
     def close(self):
         """Ends the bar; returns the mean."""

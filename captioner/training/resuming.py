@@ -5,16 +5,16 @@ history. A resumed run starts from them, with the data, the settings and the CNN
 and ends as if it had not been stopped.
 """
 
-import math
 import os
 
 from keras import ops
 
-from captioner.captioner import Captioner, load
+from captioner.captioner import Captioner, load_keras
 from captioner.errors import require
 from captioner.training.about import about, without_folders
+from captioner.training.choosing import goodness, is_best
 from captioner.training.config import as_list, flag
-from captioner.training.set_scores import score_names
+from captioner.training.set_scores import score_names, tokenization_of
 from captioner.training.sources import fingerprints
 from captioner.training.stages import STAGES
 
@@ -31,7 +31,7 @@ class Record:
 
     Attributes:
         history: list of dict, one for each epoch.
-        best_score: float. The best CIDEr; -1 before the first epoch with pictures.
+        best: dict or None. The history's line of the epoch that is kept as the best of the run.
 
     Raises:
         CaptionerError: The run to resume began with different data, on another number of replicas,
@@ -42,7 +42,7 @@ class Record:
         self._config, self._folder, self._replicas = config, folder, devices.replicas
         self._stages, self._validation = stages, validation
         self._fingerprints = fingerprints(config, training, validation)
-        self.history, self.best_score = [], -1.0
+        self.history, self.best = [], None
         self._stopped_in = None  # the stage in which a resumed run was stopped
         stored = folder.load_state()
         if stored:
@@ -50,7 +50,8 @@ class Record:
             self._require_same_data(facts.get("data", {}))
             self._require_as_many_replicas(facts.get("replicas", 1))
             self._stopped_in = facts["stage"]
-            self.history, self.best_score = facts["history"], facts["best_score"]
+            self.history = facts["history"]
+            self.best = self.history[_best_epoch(facts) - 1]
             self.stages_to_come()  # an error if the settings leave out the stage it stopped in
 
     def start_from(self, captioner, devices):
@@ -69,7 +70,7 @@ class Record:
         path = self._folder.best_of(self._stopped_in)
         path = path if os.path.exists(path) else self._folder.last
         with devices.scope():
-            then = load(path)
+            then = load_keras(path)
         require(
             captioner.vocabulary == then.vocabulary
             and [each.shape for each in captioner.decoder.weights]
@@ -114,8 +115,8 @@ class Record:
                 variable.assign(self._arrays[name])
 
     def scores(self, stage):
-        """What the epochs of a stage so far score, higher is better."""
-        return [stage.score(row) for row in self.history if row["stage"] == stage.name]
+        """How good the epochs of a stage so far are, see `choosing.goodness`."""
+        return [goodness(row) for row in self.history if row["stage"] == stage.name]
 
     def add(self, row, stage):
         """Notes an epoch, given its row of the history, and keeps the captioner.
@@ -125,27 +126,42 @@ class Record:
         """
         captioner = stage.captioner
         scores = {name: row[name] for name in score_names(self._validation)}
-        captioner.about = about(self._config, row["epoch"], scores, self._started_from)
-        score, before = stage.score(row), self.scores(stage)
+        captioner.about = about(
+            self._config,
+            row["epoch"],
+            scores,
+            self._started_from,
+            validation_loss=row["val_loss"],
+            tokenization=tokenization_of(self._validation),
+        )
+        kept_as = []
+        if is_best(goodness(row), self.scores(stage)):
+            kept_as.append(self._folder.best_of(stage.name))
         self.history.append(row)
-        is_best_of_run = is_best = score > max(before, default=-math.inf)
-        if stage.sees_pictures:
-            is_best_of_run = score > self.best_score
-            self.best_score = max(score, self.best_score)
-        kept_as = [self._folder.best_of(stage.name)] * is_best
-        self._folder.keep(captioner, *kept_as, *[self._folder.best] * is_best_of_run)
+        if self.best is None or _rank(row) > _rank(self.best):
+            self.best = row
+            kept_as.append(self._folder.best)
+        self._folder.keep(captioner, *kept_as)
 
     def save(self, stage):
         """Writes all that resuming needs: a resumed run repeats what came after it."""
         facts = {
             "stage": stage.name,
             "history": self.history,
-            "best_score": self.best_score,
+            "best_epoch": self.best["epoch"],
             "data": self._fingerprints,
             "replicas": self._replicas,
         }
         arrays = {name: ops.convert_to_numpy(value) for name, value in _variables(stage)}
         self._folder.keep_state(self.history, arrays, facts)
+
+    def best_line(self):
+        """Which epoch is kept as the best, as a line for people."""
+        row = self.best
+        return (
+            f"best CIDEr {row['CIDEr']:.4f}, of epoch {row['epoch']} with validation loss "
+            f"{row['val_loss']:.3f}"
+        )
 
     def shared_by_workers(self):
         """What all workers of a run have in common, by what it is in words."""
@@ -160,6 +176,8 @@ class Record:
         for split, now in self._fingerprints.items():
             was = before.get(split, now)
             paths = self._config.text if split == "text" else self._config.data
+            if split.endswith("val"):
+                paths = self._config.val_data or paths
             had, has = _size_of(was), _size_of(now)
             different = " (different ones)" if had == has else ""
             require(
@@ -184,6 +202,25 @@ class Record:
 
     def _new_run(self):
         return f"begin a new run, with --init-from {self._folder.best}"
+
+
+def _saw_pictures(row):
+    return any(stage.name == row["stage"] and stage.sees_pictures for stage in STAGES)
+
+
+def _rank(row):
+    """How good an epoch is among all of a run: any that saw pictures before any that did not."""
+    return _saw_pictures(row), goodness(row)
+
+
+def _best_epoch(facts):
+    """The number of the epoch that is kept as the best, given the facts of a state."""
+    if "best_epoch" in facts:
+        return facts["best_epoch"]
+    # In runs of before the loss decided between epochs of the text stage only.
+    seen = [row for row in facts["history"] if _saw_pictures(row)]
+    best = max(seen, key=lambda row: row["CIDEr"], default=None)
+    return (best or min(facts["history"], key=lambda row: row["val_loss"]))["epoch"]
 
 
 def _variables(stage):

@@ -6,22 +6,23 @@ are computed once and the decoder learns from them, and from captions without pi
 `captioner.training.imagined`. In the third, with `fine_tune_from`, CNN and decoder learn together
 from pixels. In the last, with `self_critical`, the decoder learns from the scores of its own
 captions. After every epoch the validation pictures are captioned, and the model with the best CIDEr
-is kept; in the text stage, the one with the lowest loss (see `captioner.training.resuming`). On
-several devices or machines (`distribute`) the same is done by workers that share every batch, see
-`captioner.training.distribution`.
+is kept; where that is equal, as it is in the text stage, the one with the lowest validation loss
+(see `captioner.training.choosing`). On several devices or machines (`distribute`) the same is done
+by workers that share every batch, see `captioner.training.distribution`.
 """
 
 import dataclasses
 import time
 
 import keras
-import numpy as np
 from keras import ops
 
 from captioner.errors import require
 from captioner.presets import current_name
+from captioner.training.choosing import waits
 from captioner.training.data import TrainingData
 from captioner.training.distribution import devices_for
+from captioner.training.few import ADAPTED, adapted, note
 from captioner.training.resuming import Record
 from captioner.training.run_folder import open_folder
 from captioner.training.set_scores import scores_line
@@ -71,6 +72,7 @@ def train(
             log(f"note: {line}")
         validation = first_of_each_set(validation, config.validation_pictures)
         folder = open_folder(config, resume, devices.is_chief)
+    config, given = _adapted(config, training, log)
     config = _with_encoder(config, encoder)
     stages = [stage for stage in STAGES if stage.epochs_in(config)]
     keras.utils.set_random_seed(config.seed)
@@ -79,10 +81,11 @@ def train(
     try:
         with devices.together():
             _require_usable(config, captioner, stages)
-            folder.begin(config)
+            folder.begin(dataclasses.replace(config, **given))
             record = Record(config, folder, devices, stages, training, validation)
             captioner = record.start_from(captioner, devices)
-            folder.keep_settings(config)  # only now: a wrong setting must not leave a run behind
+            # Only now: a wrong setting must not leave a run behind.
+            folder.keep_settings(dataclasses.replace(config, **given))
         devices.require_same(record.shared_by_workers())
         with devices.together():
             data = TrainingData(config, captioner, training, validation, log, progress)
@@ -94,14 +97,17 @@ def train(
             record.begin(stage)
             for epoch in range(len(record.scores(stage)), stage.epochs):
                 if _is_stuck(record.scores(stage), config.patience):
-                    log(f"no better score for {config.patience} epochs: stage ends early")
+                    log(
+                        f"no better score and no lower validation loss for {config.patience} "
+                        "epochs: stage ends early"
+                    )
                     break
                 row = _run_epoch(stage, epoch, record, evaluation)
                 if after_epoch:
                     after_epoch(row)
             stage.after()
         where = f": {folder.best}" if config.out else ""
-        log(f"best CIDEr {record.best_score:.4f}{where}")
+        log(f"{record.best_line()}{where}")
         return folder.best_captioner(captioner)
     finally:
         folder.end()
@@ -138,8 +144,17 @@ def _run_epoch(stage, epoch, record, evaluation):
 
 
 def _is_stuck(scores, patience):
-    """Whether the best score is that many epochs ago; patience 0 never ends a stage."""
-    return bool(patience and scores and len(scores) - 1 - int(np.argmax(scores)) >= patience)
+    """Whether the last progress is that many epochs ago; patience 0 never ends a stage."""
+    return bool(patience and scores and waits(scores)[-1] >= patience)
+
+
+def _adapted(config, training, log):
+    """The settings that suit as few captions as there are, and those that they replace, a dict."""
+    captions = [text for texts in training.captions for text in texts]
+    given, config = config, adapted(config, captions)
+    if line := note(given, config, captions):
+        log(f"note: {line}")
+    return config, {name: getattr(given, name) for name in ADAPTED}
 
 
 def _with_encoder(config, encoder):

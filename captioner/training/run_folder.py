@@ -8,7 +8,7 @@ import shutil
 import numpy as np
 from filelock import FileLock, Timeout
 
-from captioner.captioner import load
+from captioner.captioner import load_keras
 from captioner.errors import CaptionerError, cannot_be, differences, require
 from captioner.files import UNFINISHED, replace_bytes, replacing, sweep
 from captioner.training import history_files
@@ -184,14 +184,14 @@ class RunFolder:
 
     def take_weights(self, captioner, path):
         """Gives the captioner the weights of one that was kept; returns its `about`."""
-        saved = load(path)
+        saved = load_keras(path)
         captioner.encoder.set_weights(saved.encoder.get_weights())
         captioner.decoder.set_weights(saved.decoder.get_weights())
         return saved.about
 
     def best_captioner(self, captioner):
         """The captioner after the best epoch."""
-        return load(self.best)
+        return load_keras(self.best)
 
     def keep_state(self, history, arrays, facts):
         """Writes what is known after an epoch: history, curves, events, and the state, last.

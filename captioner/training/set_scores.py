@@ -1,5 +1,6 @@
 """What captions score: those of every data set by itself, and the mean."""
 
+from itertools import chain
 from statistics import fmean
 
 from captioner import metrics
@@ -22,6 +23,11 @@ def score_names(dataset):
     return [*SCORES, *(f"{score} {name}" for score in SCORES for name in several_sets(dataset))]
 
 
+def tokenization_of(dataset):
+    """What counts as a word in the scores of all sets, see `metrics.choose_tokenization`."""
+    return metrics.choose_tokenization(chain.from_iterable(dataset.captions))
+
+
 def set_scores(dataset, captions):
     """CIDEr and BLEU-4, each set's pictures against their own references.
 
@@ -42,10 +48,11 @@ def set_scores(dataset, captions):
     >>> set_scores(a.joined(b), {0: "a dog", 1: "a cat", 2: "one", 3: "two"})
     {'CIDEr': 2.5, 'BLEU-4': ..., 'CIDEr a': 5.0, 'CIDEr b': 0.0, 'BLEU-4 a': ..., 'BLEU-4 b': 0.0}
     """
-    of_each = {}
+    of_each, tokenization = {}, tokenization_of(dataset)
     for name, rows in dataset.by_set().items():
         references = {n: dataset.captions[n] for n in rows}
-        of_each[name] = metrics.score(references, {n: captions[n] for n in rows}, ["bleu", "cider"])
+        written = {n: captions[n] for n in rows}
+        of_each[name] = metrics.score(references, written, ["bleu", "cider"], tokenization)
     values = {score: fmean(scores[score] for scores in of_each.values()) for score in SCORES}
     for score in SCORES:
         for name in several_sets(dataset):

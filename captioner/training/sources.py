@@ -6,7 +6,8 @@ import os
 from collections import Counter
 
 from captioner.datasets import load_dataset
-from captioner.errors import require
+from captioner.datasets.pictures import beside
+from captioner.errors import require, require_downloaded
 from captioner.text_files import read_text
 from captioner.training.config import as_list
 from captioner.vocabulary import tokenize
@@ -33,29 +34,56 @@ def load_sources(config):
     """
     training, validation = (load_split(config, split) for split in ("train", "val"))
     if config.more_data:
-        more = load_dataset(config.more_data, split="train")
+        folders = [*beside(config.more_data), *as_list(config.images or [])[:1]]
+        more = load_dataset(config.more_data, folders, "train")
         training = training.joined(more.named(set_names(config)[0]))
-    training.warnings.extend(_overlap(training, validation))
+    training.warnings.extend(_overlap(config, training, validation))
+    validation.warnings.extend(_alone(validation))
     return training, validation
 
 
 def load_split(config, split):
-    """One split of all data sets of `config.data`, a CaptionDataset; see `load_sources`."""
+    """One split of all data sets of a run, a CaptionDataset; see `load_sources`."""
+    require_data(config)
     paths, names = as_list(config.data), set_names(config)
-    require(all(paths), "no data set given; add --data with an annotation file or a folder")
-    folders = as_list(config.images) if config.images else [""] * len(paths)
-    _require_different(paths)
+    folders = as_list(config.images) if config.images else [None] * len(paths)
+    twice = "name each set once, and weigh it by --data-weights"
+    if config.val_data and split == "val":
+        paths, names, folders = _validated_on(config, names)
+        twice = "give one --val-data for all sets"
+    _require_different(paths, twice)
     parts = [
-        load_dataset(path, images or None, split, config.format).named(name)
-        for path, images, name in zip(paths, folders, names, strict=True)
+        load_dataset(path, images, (split,) if config.val_data else split, config.format)
+        for path, images in zip(paths, folders, strict=True)
     ]
-    _require_different_contents(paths, parts)
+    _require_different_contents(paths, parts, twice)
     if split == "train":
         _require_one_language(paths, [part.captions for part in parts])
-    whole = parts[0]
-    for part in parts[1:]:
+    whole, *others = (part.named(name) for part, name in zip(parts, names, strict=True))
+    for part in others:
         whole = whole.joined(part)
     return whole
+
+
+def _validated_on(config, names):
+    """The paths of `val_data`, the names of its sets, and the folders of each one's pictures."""
+    paths, given = as_list(config.val_data), as_list(config.images or [])
+    if len(paths) < len(names):  # one for all
+        names, of_each = [""], [given]
+    else:
+        of_each = [[folder] for folder in given] or [[]] * len(paths)
+    folders = [[*beside(path), *more] for path, more in zip(paths, of_each, strict=True)]
+    return paths, names, folders
+
+
+def require_data(config):
+    """Raises CaptionerError unless data sets are named, on this machine. Quick, without Keras."""
+    require(
+        all(as_list(config.data)),
+        "no data set given; add --data with an annotation file or a folder",
+    )
+    for path in [*as_list(config.data), *as_list(config.val_data), config.more_data]:
+        require_downloaded(path)
 
 
 def set_names(config):
@@ -139,37 +167,64 @@ def fingerprints(config, training, validation):
     return found
 
 
-def _require_different(paths):
+def _require_different(paths, advice):
     known = {}
     for path in paths:
         real = os.path.realpath(path)
-        require(real not in known, _given_twice(path, known.get(real)))
+        require(real not in known, _given_twice(path, known.get(real), advice))
         known[real] = path
 
 
-def _require_different_contents(paths, parts):
+def _require_different_contents(paths, parts, advice):
     """Raises CaptionerError for a set under two names: its folder and its file, or a copy."""
     for (path, mine), (other, theirs) in itertools.combinations(zip(paths, parts, strict=True), 2):
         same = mine.captions == theirs.captions and mine.fingerprint() == theirs.fingerprint()
-        require(not same, _given_twice(other, path))
+        require(not same, _given_twice(other, path, advice))
 
 
-def _given_twice(path, before):
+def _given_twice(path, before, advice):
     same = "" if before == path else f", as {before} before"
-    return (
-        f"--data: {path} is given twice{same}; name each set once, and weigh it by --data-weights"
-    )
+    return f"{path} is given twice{same}; {advice}"
 
 
-def _overlap(training, validation):
-    """A line about pictures that are both learned from and validated on, where sets share some."""
-    chosen_by = set(map(os.path.abspath, validation.image_paths))
-    shared = [path for path in training.image_paths if os.path.abspath(path) in chosen_by]
+def _overlap(config, training, validation):
+    """A line about pictures that are both learned from and validated on, if sets share some.
+
+    Raises:
+        CaptionerError: The validation pictures are given, so they can be put right.
+    """
+    chosen_by = set(map(_file, validation.image_paths))
+    shared = [path for path in training.image_paths if _file(path) in chosen_by]
     if not shared:
         return []
+    count = len(set(shared))
+    require(
+        not config.val_data,
+        f"--val-data: pictures that are learned from too: {count} (first: {shared[0]}); their "
+        "scores would be too high; take them out of --data or of --val-data",
+    )
     return [
-        f"{len(set(shared))} pictures are learned from and validated on too, as the data sets "
+        f"{count} pictures are learned from and validated on too, as the data sets "
         f"share them (first: {shared[0]}); their scores are too high; take them out of one split"
+    ]
+
+
+def _file(path):
+    """What tells whether two paths, links among them, are one file."""
+    try:
+        status = os.stat(path)
+    except OSError:  # a broken link, which is reported when the picture is read
+        return path
+    return status.st_dev, status.st_ino
+
+
+def _alone(validation):
+    """A line for each data set with a single picture to choose by."""
+    return [
+        f"{name and f'{name}: '}1 picture to choose the best epoch by, whose CIDEr is always 0, so "
+        "the validation loss decides; put more pictures into the split val"
+        for name, rows in validation.by_set().items()
+        if len(rows) == 1
     ]
 
 

@@ -49,7 +49,7 @@ class Stage(abc.ABC):
     """A part of a run that learns in one way: what the loop asks of it, and what all share.
 
     A subclass sets the names below. The loop calls `prepare`, then, for each epoch,
-    `run_epoch`, `validation_features` and `score`, and `after` at the end.
+    `run_epoch` and `validation_features`, and `after` at the end.
 
     Args:
         config: TrainConfig.
@@ -112,18 +112,13 @@ class Stage(abc.ABC):
     def validation_features(self):
         """What the CNN sees in the validation pictures, (pictures, ...); None without pictures."""
 
-    @staticmethod
-    def score(row):
-        """How good an epoch was, given its line of history.csv; higher is better."""
-        return row["CIDEr"]
-
     @abc.abstractmethod
     def run_epoch(self, epoch, scores):
         """Learns from every picture once, or from each data set by its weight.
 
         Args:
             epoch: int. Counted from 0 in the stage.
-            scores: list of float. What `score` gave for the stage's epochs so far.
+            scores: list. How good the stage's epochs so far are, see `choosing.goodness`.
 
         Returns:
             dict with one column of history.csv, `train_loss` or `reward`.
@@ -183,9 +178,10 @@ class Stage(abc.ABC):
     def require_finite(self, loss, step):
         """Raises CaptionerError where a loss is not a finite number."""
         if not math.isfinite(loss):
+            continuing = "the last epoch is kept; continue with --resume and"
             raise CaptionerError(
-                f"step {step}: the loss is {loss}; the last epoch is kept; continue with --resume "
-                f"and a lower {flag(self.rate)}"
+                f"step {step}: the loss is {loss}; "
+                f"{continuing if self.config.out else 'train again with'} a lower {flag(self.rate)}"
             )
 
 
@@ -267,10 +263,6 @@ class TextStage(TeacherForcedStage):
     @classmethod
     def epochs_in(cls, config):
         return super().epochs_in(config) if config.text else 0
-
-    @staticmethod
-    def score(row):
-        return -row["val_loss"]
 
     def prepare(self, own_cache):
         self.captioner.encoder.freeze()

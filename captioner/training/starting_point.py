@@ -1,10 +1,10 @@
 """What a run starts with: a new captioner, or another one that learns on, with more words."""
 
-from captioner.captioner import Captioner, load
+from captioner.captioner import Captioner, load_keras
 from captioner.decoder import Decoder
 from captioner.decoder_settings import ARCHITECTURE, CHANGEABLE, DECODER_SETTINGS
-from captioner.encoder import Encoder
-from captioner.errors import require
+from captioner.encoder import BACKBONES, Encoder
+from captioner.errors import require, require_choice
 from captioner.presets import DEFAULT_PRESET
 from captioner.training.config import TrainConfig
 from captioner.vocabulary import Vocabulary
@@ -17,12 +17,7 @@ def new_captioner(config, training, encoder=None):
     """
     captions = (text for texts in training.captions for text in texts)
     if config.init_from:
-        source = load(config.init_from)
-        require(
-            isinstance(source, Captioner),
-            f"--init-from {config.init_from}: exported models do not learn; give the .keras file "
-            "that training wrote",
-        )
+        source = load_keras(config.init_from)
         config.adopt(_architecture(source), config.init_from)
         config.picture_size = config.picture_size or source.picture_size
         vocabulary = Vocabulary.build(captions, config.min_count, direction=config.direction)
@@ -65,15 +60,16 @@ def _architecture(captioner):
 
 
 def new_encoder(config):
-    """The CNN that the settings ask for, with its weights."""
+    """The CNN of the settings, with its weights."""
+    require_choice("--encoder", config.encoder, BACKBONES)
     size, weights = config.picture_size, config.encoder_weights
     if weights != "preset" and not weights.endswith(".keras"):
         encoder = Encoder(config.encoder, size or None)
         encoder.load_network_weights(weights)
         return encoder
-    source = load(DEFAULT_PRESET if weights == "preset" else weights)
+    source = load_keras(DEFAULT_PRESET if weights == "preset" else weights)
     require(
-        isinstance(source, Captioner) and source.encoder.backbone == config.encoder,
+        source.encoder.backbone == config.encoder,
         f"--encoder {config.encoder}: --encoder-weights {weights} has none for it; give imagenet, "
         "none or another file",
     )

@@ -1,6 +1,7 @@
 """What a run reports before its first epoch."""
 
 from captioner.training.history_files import left_out
+from captioner.training.set_scores import tokenization_of
 from captioner.training.sources import shares
 from captioner.vocabulary import UNKNOWN
 
@@ -31,11 +32,13 @@ def summary(config, captioner, data, stages, devices):
         yield from _of_each_set(config, data)
     if data.text:
         yield from _of_text(data, stages)
-    if data.captions.cut:
+    if tokenization_of(data.validation) == "characters":
         yield (
-            f"note: {data.captions.cut} captions are longer than {config.max_length} words and "
-            "were cut"
+            "note: the captions are in a script without spaces: each character is a word, in "
+            "training and in the scores, which cannot be compared with scores of whole words"
         )
+    if data.captions.cut:
+        yield _of_cut_captions(data.captions, config.max_length)
     yield (
         f"{config.encoder} {captioner.encoder.count_params():,} weights, decoder "
         f"({config.cell}, {config.implementation}) {captioner.decoder.count_params():,}"
@@ -48,10 +51,23 @@ def _of_each_set(config, data):
     for name, rows in data.training.by_set().items():
         captions = sum(len(data.training.captions[n]) for n in rows)
         share = weights.get(name, captions / len(data.captions))
+        own = f"; {len(chosen_by.get(name, ()))} pictures to choose by"
+        if "" in chosen_by:  # one --val-data for all sets
+            own = ""
         yield (
             f"{name}: {len(rows)} pictures with {captions} captions, {100 * share:.1f} % of what "
-            f"is learned from; {len(chosen_by.get(name, ()))} pictures to choose by"
+            f"is learned from{own}"
         )
+
+
+def _of_cut_captions(captions, most):
+    """How many captions were cut, and which length would leave all but 1 in 100 whole."""
+    cut = f"{captions.cut} of {len(captions)} captions are longer than --max-length {most} words"
+    allowed = len(captions) // 100
+    if captions.cut <= allowed:
+        return f"note: {cut} and are cut"
+    enough = sorted(captions.cut_lengths, reverse=True)[allowed]
+    return f"note: {cut} and are cut; with --max-length {enough} at most 1 in 100 is"
 
 
 def _of_text(data, stages):

@@ -1,7 +1,9 @@
-"""How good a captioner is after an epoch: its loss, and what its captions of pictures score."""
+"""How good a captioner is after an epoch: its loss, what its captions score, and its confidence."""
 
 import numpy as np
 
+from captioner.generation import Caption
+from captioner.metrics.calibration import TooFewPicturesError, calibrate
 from captioner.training.batches import batches_of, filled
 from captioner.training.set_scores import score_names, set_scores
 
@@ -10,10 +12,12 @@ PICTURES_AT_ONCE = 64  # that are captioned together
 
 
 class Validation:
-    """Measures a captioner on the validation pictures, and chooses its rules about repeats.
+    """Measures a captioner on the validation pictures, chooses its rules about repeats, and learns
+    its confidence.
 
     Args:
-        captioner: Captioner. Its stored search settings are those chosen last.
+        captioner: Captioner. Its stored search settings are those chosen last, and its confidence
+            is that of the last epoch, None where there are too few pictures for one.
         data: TrainingData.
         devices: OneDevice or Replicas.
     """
@@ -64,22 +68,42 @@ class Validation:
         tried, and the better one stored; then the rule about single words on top of it.
         """
         if features is None:  # without pictures there is nothing to caption
+            self._captioner.confidence = None
             return dict.fromkeys(score_names(self._data.validation), 0.0)
-        scores = {rule: self._scores_under(features, rule) for rule in self._repeat_rules}
+        tried = {rule: self._captions_under(features, rule) for rule in self._repeat_rules}
+        scores = {rule: self._scores_of(captions) for rule, captions in tried.items()}
         best = max(scores, key=lambda rule: scores[rule]["CIDEr"])
-        stricter = self._scores_under(features, best, no_repeat_word=True)
-        is_better = stricter["CIDEr"] > scores[best]["CIDEr"]
+        strict = self._captions_under(features, best, no_repeat_word=True)
+        strict_scores = self._scores_of(strict)
+        is_better = strict_scores["CIDEr"] > scores[best]["CIDEr"]
         self._captioner.generation |= {"no_repeat_ngram": best, "no_repeat_word": is_better}
-        return stricter if is_better else scores[best]
+        self._captioner.confidence = self._confidence(strict if is_better else tried[best])
+        return strict_scores if is_better else scores[best]
 
-    def _scores_under(self, features, no_repeat_ngram, no_repeat_word=False):
+    def _captions_under(self, features, no_repeat_ngram, no_repeat_word=False):
+        """The captions of all validation pictures: a dict from position to `Caption`."""
         rules = {"no_repeat_ngram": no_repeat_ngram, "no_repeat_word": no_repeat_word}
         search = self._captioner.search_settings({"max_length": self._data.longest, **rules})
         captions, each = [], PICTURES_AT_ONCE
         for start in range(each * self._devices.index, len(features), each * self._devices.workers):
             batch = np.asarray(features[start : start + each], np.float32)
             found = self._captioner.decode(filled(batch, each), **search)
-            texts = [caption[0].text for caption in found[: len(batch)]]
-            captions.extend(enumerate(texts, start))
-        captions = dict(pair for part in self._devices.gather(captions) for pair in part)
-        return set_scores(self._data.validation, captions)
+            captions.extend(enumerate((each[0] for each in found[: len(batch)]), start))
+        gathered = self._devices.gather(captions)
+        return {place: Caption(*fields) for part in gathered for place, fields in part}
+
+    def _scores_of(self, captions):
+        texts = {place: each.text for place, each in captions.items()}
+        return set_scores(self._data.validation, texts)
+
+    def _confidence(self, captions):
+        """What the captions teach about when to trust the captioner; None of too few pictures."""
+        validation = self._data.validation
+        sets = [
+            ({n: validation.captions[n] for n in rows}, {n: captions[n] for n in rows})
+            for rows in validation.by_set().values()
+        ]
+        try:
+            return calibrate(sets).confidence
+        except TooFewPicturesError:
+            return None

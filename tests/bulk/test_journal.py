@@ -14,7 +14,7 @@ SETTINGS = {"model": None, "beam_size": 3}
 @pytest.mark.parametrize("cut", range(1, 400, 7))
 def test_a_journal_that_ends_anywhere(tmp_path, cut):
     output = str(tmp_path / "o")
-    captions = [Caption("a dog", -1.5, ("a", "dog"), (-0.5, -0.5, -0.5))]
+    captions = [Caption("a dog", -1.5, ("a", "dog"), (-0.5, -0.5, -0.5), confidence=0.5)]
     journal = Journal(output, SETTINGS, resume=False)
     names = ["a.jpg", "\udcff.jpg", "b\n.jpg"]
     for name in names:
@@ -60,3 +60,18 @@ def test_two_processes_cannot_write_one_output(tmp_path):
         Journal(str(tmp_path / "o"), SETTINGS, resume=True)
     first.close()
     assert os.listdir(tmp_path) == []
+
+
+def test_a_journal_of_before_captions_had_a_confidence(tmp_path):
+    output = str(tmp_path / "o")
+    journal = Journal(output, SETTINGS, resume=False)
+    journal.add("a.jpg", [Caption("a dog", -1.5, ("a", "dog"), (-0.5, -0.5, -0.5))])
+    journal.close()
+    with open(journal.path, encoding="utf-8") as file:
+        content = file.read()
+    assert content.endswith(", null, null]]}\n")
+    with open(journal.path, "w", encoding="utf-8") as file:
+        file.write(content.replace(", null, null]", ", null]"))
+    journal = Journal(output, SETTINGS, resume=True)
+    assert journal.captions("a.jpg")[0].confidence is None
+    journal.remove()

@@ -99,13 +99,136 @@ def test_no_room_for_the_output(model, photos, tmp_path, capsys):
     command = ["caption", str(photos), "--model", model, "--output", str(output)]
     output.write_text("older captions")
     with SmallDisk(300):
-        assert main(command) == 2
+        assert main([*command, "--overwrite"]) == 2
     error = capsys.readouterr().err
     assert "cannot be written (File too large)" in error
     assert len(error.splitlines()) == 1
     assert output.read_text() == "older captions"
     assert main([*command, "--resume"]) == 0
     assert len(output.read_text().splitlines()) == 3
+
+
+@pytest.mark.parametrize("flags", [[], ["--format", "json"]])
+def test_an_output_of_before_is_not_replaced(model, photos, tmp_path, capsys, flags):
+    output = tmp_path / "captions"
+    output.write_text("of people")
+    command = ["caption", str(photos), "--model", model, "--output", str(output), *flags]
+    assert main(command) == 2
+    assert f"{output}: exists already; --overwrite replaces it" in capsys.readouterr().err
+    assert output.read_text() == "of people"
+    assert not os.path.exists(f"{output}.part")
+    assert main([*command, "--overwrite"]) == 0
+    assert str(photos / "a.png") in output.read_text()
+
+
+def test_an_empty_file_may_be_written(model, photos, tmp_path):
+    output = tmp_path / "of_mktemp"
+    output.touch()
+    assert main(["caption", str(photos), "--model", model, "--output", str(output)]) == 0
+    assert len(output.read_text().splitlines()) == 3
+
+
+def test_overwrite_needs_something_to_replace(tiny_captioner, photos):
+    options = CaptionOptions(overwrite=True)
+    with pytest.raises(CaptionerError, match="--overwrite: is for --output, --sidecar and"):
+        caption_files(tiny_captioner, [str(photos)], io.StringIO(), options)
+
+
+class Unsure:
+    """A captioner whose confidence is given by the first letter of a picture's name."""
+
+    def __init__(self, captioner, **confidences):
+        self._captioner, self._confidences = captioner, confidences
+        self.confidence = "how it is found"
+
+    def generate_all(self, pictures, *arguments, **settings):
+        for found in self._captioner.generate_all(pictures, *arguments, **settings):
+            index, picture, captions = found
+            sure = self._confidences[os.path.basename(picture)[0]]
+            yield index, picture, [each._replace(confidence=sure) for each in captions]
+
+
+def test_captions_of_which_it_is_not_sure_are_not_written(tiny_captioner, photos, tmp_path):
+    model, options = (
+        Unsure(tiny_captioner, a=0.9, b=0.5, c=0.2),
+        {"min_score": 0.5, "sidecar": True},
+    )
+    file = io.StringIO()
+    outcome = caption_files(model, [str(photos)], file, CaptionOptions("csv", **options))
+    assert outcome == Outcome(pictures=3, has_problems=False, below_min_score=1)
+    assert outcome.all_captioned
+    rows = list(csv.DictReader(io.StringIO(file.getvalue())))
+    assert [os.path.basename(row["image"]) for row in rows] == ["a.png", "b.jpg"]
+    assert sorted(photos.glob("*.txt")) == [photos / "a.txt", photos / "b.txt"]
+
+
+def test_a_stopped_run_counts_them_all(tiny_captioner, photos, tmp_path, monkeypatch):
+    model, output = Unsure(tiny_captioner, a=0.1, b=0.9, c=0.2), str(tmp_path / "o.jsonl")
+    resuming = CaptionOptions("jsonl", resume=True, min_score=0.3)
+    stopped_after(monkeypatch, 2)
+    with pytest.raises(KeyboardInterrupt):
+        caption_files(model, [str(photos)], output, resuming)
+    with pytest.raises(CaptionerError, match=r"min_score was 0\.3, is None"):
+        caption_files(model, [str(photos)], output, CaptionOptions("jsonl", resume=True))
+    heard = Heard()
+    outcome = caption_files(model, [str(photos)], output, resuming, listener=heard)
+    assert heard.all == [(2, 3), 1]
+    assert outcome == Outcome(pictures=3, has_problems=False, below_min_score=2)
+    with open(output) as file:
+        assert [os.path.basename(json.loads(line)["image"]) for line in file] == ["b.jpg"]
+
+
+def test_a_model_that_cannot_say_how_sure_it_is(model, photos, capsys):
+    assert main(["caption", str(photos), "--model", model, "--min-score", "0.5"]) == 2
+    said = capsys.readouterr().err
+    assert said.endswith(f"python -m captioner calibrate --model {model} --data DATA\n")
+    assert said.startswith("captioner: error: --min-score 0.5: the model cannot say how sure it is")
+    two = ["--model", model, "--model", model]
+    assert main(["caption", str(photos), *two, "--min-score", "0.5"]) == 2
+    assert "averaged or re-ranked cannot say how sure they are" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("format", ["text", "csv", "json", "jsonl", "coco", "html"])
+def test_texts_around_captions_are_in_every_output(tiny_captioner, photos, format):
+    [wanted] = tiny_captioner.generate([str(photos / "a.png")])
+    options = CaptionOptions(format, sidecar=True, prefix="a photo of ", suffix=", sks")
+    file = io.StringIO()
+    caption_files(tiny_captioner, [str(photos / "a.png")], file, options)
+    written = file.getvalue().replace("\\u00e9", "é")
+    assert f"a photo of {wanted}, sks" in (written.replace('"', "") if format == "csv" else written)
+    assert (photos / "a.txt").read_text(encoding="utf-8") == f"a photo of {wanted}, sks\n"
+
+
+@pytest.mark.parametrize("name", ["prefix", "suffix"])
+def test_other_texts_do_not_continue_a_run(tiny_captioner, photos, tmp_path, monkeypatch, name):
+    output = str(tmp_path / "o")
+    stopped_after(monkeypatch, 1)
+    with pytest.raises(KeyboardInterrupt):
+        caption_files(tiny_captioner, [str(photos)], output, CaptionOptions())
+    with pytest.raises(CaptionerError, match=f"{name} was None, is 'x'"):
+        caption_files(
+            tiny_captioner, [str(photos)], output, CaptionOptions(resume=True, **{name: "x"})
+        )
+
+
+def test_the_ending_of_files_beside_pictures(model, photos, capsys):
+    command = ["caption", str(photos), "--model", model, "--sidecar"]
+    (photos / "b.txt").write_text("by hand")
+    assert main([*command, "--caption-extension", "caption"]) == 0
+    assert len(list(photos.glob("*.caption"))) == 3
+    assert [each.name for each in photos.glob("*.txt")] == ["b.txt"]
+    capsys.readouterr()
+    assert main([*command, "--caption-extension", ".caption"]) == 1
+    assert capsys.readouterr().err.splitlines() == [
+        "captioner: 3 pictures have a caption file already; --overwrite replaces them, --resume "
+        "skips them"
+    ]
+
+
+def test_an_address_on_the_web_is_no_file(tiny_captioner, capsys):
+    for address in ("http://example.org/a.jpg", "HTTPS://example.org/?a=*.jpg"):
+        with pytest.raises(CaptionerError, match="is on the web; download it first"):
+            caption_files(tiny_captioner, [address], io.StringIO())
 
 
 def test_captions_beside_pictures(model, photos, capsys):
@@ -282,7 +405,10 @@ def test_another_model_does_not_continue(tiny_captioner, photos, tmp_path, monke
     ("options", "message"),
     [
         ({"format": "parquet"}, "--format parquet: is for --engine ray"),
-        ({"overwrite": True}, "--overwrite: is for --sidecar and --write-metadata"),
+        ({"min_score": 1.5}, r"--min-score 1\.5: must be from 0 to 1"),
+        ({"prefix": "two\nlines"}, "--prefix 'two.*lines': must be text in one line"),
+        ({"caption_extension": ".caption"}, r"--caption-extension \.caption: is for --sidecar"),
+        ({"caption_extension": ".jpg", "sidecar": True}, "give an ending of text files"),
     ],
 )
 def test_options_that_make_no_sense(options, message):

@@ -12,7 +12,7 @@ from captioner.generation import Caption
 from captioner.images import ImageError
 from captioner.output.writers import JsonLinesWriter
 
-BEST = Caption("a dog", -0.5, ("a", "dog"), (-0.25, -0.5, -0.75))
+BEST = Caption("a dog", -0.5, ("a", "dog"), (-0.25, -0.5, -0.75), confidence=0.75)
 SECOND = Caption("a cat", -1.5, ("a", "cat"), (-1.0, -1.5, -2.0))
 ODD = os.fsdecode(b"not utf-8 \xff.jpg")
 RESULTS = [("a.jpg", [BEST, SECOND]), ("b.jpg", ImageError("b.jpg: broken")), (ODD, [SECOND])]
@@ -32,13 +32,13 @@ def test_json_lines_are_those_of_one_process_and_the_failures(with_scores):
 def test_parquet_has_a_row_for_each_picture():
     content = as_parquet(RESULTS)
     rows = pyarrow.parquet.read_table(io.BytesIO(content)).to_pylist()
-    none = {"caption": None, "score": None, "captions": None}
+    none = {"caption": None, "score": None, "confidence": None, "captions": None}
     assert rows == [
-        {"image": "a.jpg", "caption": "a dog", "score": -0.5, "captions": ["a dog", "a cat"],
-         "error": None},
+        {"image": "a.jpg", "caption": "a dog", "score": -0.5, "confidence": 0.75,
+         "captions": ["a dog", "a cat"], "error": None},
         {"image": "b.jpg", **none, "error": "b.jpg: broken"},
         {"image": "not utf-8 \\udcff.jpg", "caption": "a cat", "score": -1.5,
-         "captions": ["a cat"], "error": None},
+         "confidence": None, "captions": ["a cat"], "error": None},
     ]  # fmt: skip
 
 

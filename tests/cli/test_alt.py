@@ -54,9 +54,25 @@ def test_links_and_rights_stay(site, tmp_path):
     assert b'alt="&#128008; ' in page.read_bytes()  # ASCII, whatever the encoding of the page
 
 
+def test_another_file_is_not_replaced(site, capsys, tmp_path):
+    page, model = site
+    other = tmp_path / "other.html"
+    other.write_text("of people")
+    command = ["alt", str(page), *model, "--output", str(other)]
+    assert main(command) == 2
+    assert f"{other}: exists already; --overwrite replaces it" in capsys.readouterr().err
+    assert other.read_text() == "of people"
+    assert main([*command, "--overwrite", "--quiet"]) == 0
+    assert capsys.readouterr().err == ""
+    assert other.read_text(errors="replace").count("alt=") == 2
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["photo.JPG"], "photo.JPG: is a picture, not a page; for its caption: python -m captioner "
+         "caption photo.JPG"),
+        (["https://x.org/a.html"], "https://x.org/a.html: is on the web; download it first"),
         (["--template", "a photo"], "must have {caption} in it"),
         (["--template", "{caption} {x}"], "must have {caption} in it"),
         (["--template", "{caption:d}"], "must have {caption} in it"),
@@ -65,7 +81,7 @@ def test_links_and_rights_stay(site, tmp_path):
         (["gone.html"], "gone.html: cannot be read"),
         (["gone.html", "--output", "x.html"], "is for one page; 2 were given"),
     ],
-)
+)  # fmt: skip
 def test_mistakes(site, capsys, arguments, message):
     assert main(["alt", str(site[0]), *arguments]) == 2
     assert message in capsys.readouterr().err

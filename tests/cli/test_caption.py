@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 from captioner import Captioner, Decoder, Encoder, Vocabulary
-from captioner.cli import main
+from captioner.bulk import Outcome
+from captioner.cli import caption, main
 from tests.bulk.conftest import ray
 
 
@@ -93,7 +94,8 @@ def test_attention_maps(model, photos, tmp_path, capsys):
     ("flags", "message"),
     [
         (["--resume"], "give --output or --sidecar"),
-        (["--overwrite"], "is for --sidecar and --write-metadata"),
+        (["--overwrite"], "is for --output, --sidecar and --write-metadata"),
+        (["--threads", "0"], "--threads 0: must be 1 or more"),
     ],
 )
 def test_flags_that_do_not_go_together(model, photos, capsys, flags, message):
@@ -108,11 +110,14 @@ def test_flags_that_do_not_go_together(model, photos, capsys, flags, message):
         (["--sidecar"], "--sidecar: is for --engine local"),
         (["--write-metadata"], "--write-metadata: is for --engine local"),
         (["--attention-maps", "maps"], "--attention-maps: is for --engine local"),
+        (["--min-score", "0.5"], "--min-score: is for --engine local"),
+        (["--prefix", "a photo of "], "--prefix: is for --engine local"),
+        (["--threads", "1"], "--threads: is for --engine local"),
         (["--part-size", "0"], "--part-size 0: must be 1 or more"),
         (["--actor-gpus", "1", "--runtime", "litert"], "LiteRT uses no GPU"),
         (["--model", "nonsense"], "nonsense: no such model"),
         (["file://host/a.jpg"], "not a URI of this machine"),
-        (["http://host/a.jpg"], "http://host: cannot be opened"),
+        (["http://host/a.jpg"], "http://host/a.jpg: is on the web; download it first"),
         (["s3://key:word@bucket/"], "a password in a URI would be written down"),
         (["--manifest", "list.doc"], "a manifest's name ends in .txt, .csv, .jsonl, .parquet"),
     ],
@@ -139,6 +144,29 @@ def test_mistakes(photos, tmp_path, capsys, flags, message):
 def test_mistakes_of_one_process(photos, capsys, arguments, message):
     assert main(["caption", str(photos), *arguments]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_quiet(model, photos, tmp_path, capsys):
+    command = ["caption", str(photos), str(tmp_path / "gone.jpg"), "--model", model, "--quiet"]
+    output = ["--output", str(tmp_path / "o"), "--resume"]
+    assert main([*command, *output]) == 1
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err == f"captioner: {tmp_path}/gone.jpg: no such file or folder\n"
+    assert main([*command, *output]) == 1
+    assert capsys.readouterr().err == printed.err  # without: it is complete
+
+
+def test_the_number_of_captions_left_out(model, photos, capsys, monkeypatch):
+    outcome = Outcome(pictures=40, has_problems=False, below_min_score=12)
+    monkeypatch.setattr(caption, "caption_files", lambda *given: outcome)
+    command = ["caption", str(photos), "--model", model, "--min-score", "0.50"]
+    assert main(command) == 0
+    assert capsys.readouterr().err == (
+        "12 of 40 captions were below --min-score 0.5 and not written\n"
+    )
+    assert main([*command, "--quiet"]) == 0
+    assert capsys.readouterr().err == ""
 
 
 def test_nothing_named(capsys):

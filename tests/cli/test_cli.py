@@ -8,7 +8,8 @@ import warnings
 
 import pytest
 
-from captioner.cli import main
+import captioner
+from captioner.cli import COMMANDS, main
 from captioner.errors import CaptionerError, CaptionerWarning
 
 
@@ -34,21 +35,50 @@ def test_mistakes_get_one_line_and_status_2(model, photos, capsys, arguments, me
     assert "Traceback" not in printed.err
 
 
-@pytest.mark.parametrize("arguments", [["caption", "x", "--colour"], ["train", "--unit", "3"], []])
-def test_unknown_flags(capsys, arguments):
+@pytest.mark.parametrize(
+    ("arguments", "program", "message"),
+    [
+        (["captoin"], "captioner", "captoin: no such command; did you mean caption? choose one of"),
+        ([], "captioner", "the following arguments are required: COMMAND"),
+        (["train", "--unit", "3"], "captioner train", "--unit: no such option; did you mean "
+         "--units?"),
+        (["caption", "x", "--method", "beem"], "captioner caption", "--method beem: no such "
+         "choice; did you mean beam? choose one of greedy, beam, sample"),
+    ],
+)  # fmt: skip
+def test_what_is_misspelt(capsys, arguments, program, message):
     with pytest.raises(SystemExit) as caught:
         main(arguments)
     assert caught.value.code == 2
-    assert "usage:" in capsys.readouterr().err
+    usage, error = capsys.readouterr().err.splitlines()
+    assert usage.startswith(f"usage: {program} [options]")
+    assert usage.endswith(f"; see {program} --help")
+    assert error.startswith(f"captioner: error: {message}")
+
+
+@pytest.mark.parametrize("script", ["caption.py", "train.py"])
+def test_a_program_of_one_command_is_called_by_its_name(script):
+    done = subprocess.run([sys.executable, script, "--seeed"], capture_output=True, text=True)
+    usage, error = done.stderr.splitlines()
+    assert usage.startswith(f"usage: {script} [options]")
+    assert error == "captioner: error: --seeed: no such option; did you mean --seed?"
+    assert done.returncode == 2
+
+
+@pytest.mark.parametrize("arguments", [[], *([name] for name in COMMANDS)])
+def test_every_command_says_its_version(capsys, arguments):
+    with pytest.raises(SystemExit, match="0"):
+        main([*arguments, "--version"])
+    assert capsys.readouterr().out == f"captioner {captioner.__version__}\n"
 
 
 @pytest.fixture
 def command(monkeypatch):
     """Makes `main` run a function in place of a command; returns what runs it."""
 
-    def run(function):
+    def run(function, *flags):
         monkeypatch.setattr("captioner.cli.export.run", function)
-        return main(["export", "--out", "x"])
+        return main(["export", "--out", "x", *flags])
 
     return run
 
@@ -90,6 +120,8 @@ def test_our_warnings_are_notes_and_no_one_elses(command, capsys, recwarn):
     assert command(run) == 0
     assert capsys.readouterr().err == "note: LiteRT is missing\n"
     assert [str(each.message) for each in recwarn] == ["of a library"]
+    assert command(run, "--quiet") == 0
+    assert capsys.readouterr().err == ""
 
 
 def test_a_reader_that_has_seen_enough_is_no_error(photos):

@@ -13,6 +13,11 @@ from captioner.lite_captioner import MANIFEST
 def test_an_exported_model_captions(model, photos, tmp_path, capsys, flags):
     folder = str(tmp_path / "exported")
     assert main(["export", "--model", model, "--out", folder, *flags]) == 0
+    written, use = capsys.readouterr().err.splitlines()
+    assert written.startswith(f"{folder}: encode.tflite ")
+    size = sum(os.path.getsize(os.path.join(folder, name)) for name in os.listdir(folder))
+    assert written.endswith(f"; {size / 1e6:.1f} MB in all")
+    assert use == f"to use it: python caption.py photo.jpg --model {folder}"
     assert sorted(os.listdir(folder)) == [
         "encode.tflite", MANIFEST, "start.tflite", "step.tflite",
     ]  # fmt: skip
@@ -21,9 +26,11 @@ def test_an_exported_model_captions(model, photos, tmp_path, capsys, flags):
     assert len(capsys.readouterr().out.splitlines()) == 3
 
 
-def test_the_kind_is_in_the_manifest(model, tmp_path):
+def test_the_kind_is_in_the_manifest(model, tmp_path, capsys):
     folder = tmp_path / "saved"
-    assert main(["export", "--model", model, "--out", str(folder), "--format", "saved_model"]) == 0
+    command = ["export", "--model", model, "--out", str(folder), "--format", "saved_model"]
+    assert main([*command, "--quiet"]) == 0
+    assert capsys.readouterr().err == ""
     assert json.loads((folder / MANIFEST).read_text())["kind"] == "saved_model"
 
 

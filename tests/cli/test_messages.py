@@ -38,6 +38,16 @@ def test_progress_prints_problems_and_where_it_continues(capsys):
     ]
 
 
+def test_quiet_prints_problems_only(capsys, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    with Progress(quiet=True) as progress:
+        progress.start(2, 5)
+        progress.note("2 of 5 captions were not written")
+        progress.problem("a.jpg: broken")
+        progress.advance(2)
+    assert capsys.readouterr().err == "captioner: a.jpg: broken\n"
+
+
 def test_a_terminal_sees_a_bar_that_disappears(capsys, monkeypatch):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     with Progress() as progress:

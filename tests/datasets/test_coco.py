@@ -3,6 +3,7 @@ import json
 import pytest
 
 from captioner.datasets import load_dataset
+from captioner.datasets.coco import files_of_splits
 from captioner.errors import CaptionerError
 from tests.datasets import coco_document, touch, write_json
 
@@ -27,6 +28,9 @@ def test_ids_paths_and_captions_of_one_file(tmp_path):
     assert dataset.image_paths == [str(tmp_path / "images" / name) for name in ("b.jpg", "a.jpg")]
     assert dataset.captions == [["A dog runs."], ["A cat.", "Один кот."]]
     assert dataset.warnings == []
+
+
+FIRST_IDS = {"train": 1, "val": 2}
 
 
 @pytest.fixture
@@ -73,6 +77,62 @@ def test_one_id_in_two_files(folder):
         CaptionerError, match=r"captions_val2017.json: image id 1 is in .*train2017"
     ):
         load_dataset(folder)
+
+
+@pytest.mark.parametrize("named", ["train", "val"])
+def test_a_split_of_a_file_is_read_from_the_one_beside_it(folder, named):
+    files = {each: str(folder / f"annotations/captions_{each}2017.json") for each in FIRST_IDS}
+    for split, image_id in FIRST_IDS.items():
+        dataset = load_dataset(files[named], split=split)
+        assert (dataset.image_ids, dataset.split) == ([image_id], split)
+        assert dataset.image_paths == [str(folder / f"{split}2017" / "1.jpg")]
+        told = f"{split} is read from {files[split]}, which is beside {files[named]}"
+        assert dataset.warnings == ([] if split == named else [told])
+    for everything in (None, ("test", "val")):  # the file that is named, alone
+        assert load_dataset(files[named], split=everything).image_ids == [FIRST_IDS[named]]
+    message = r"captions_.*2017.json, with the files beside it, has no split 'test'; it has train,"
+    with pytest.raises(CaptionerError, match=message):
+        load_dataset(files[named], split="test")
+
+
+def test_pictures_of_the_file_beside_are_in_the_folder_given_or_beside(folder):
+    path = folder / "annotations/captions_train2017.json"
+    only_train = load_dataset(path, images=folder / "train2017", split="train")
+    assert only_train.image_paths == [str(folder / "train2017" / "1.jpg")]
+    (folder / "val2017/1.jpg").rename(folder / "val2017/2.jpg")
+    write_json(folder / "annotations/captions_val2017.json", coco_document({"2.jpg": ["x"]}, 2))
+    [beside] = load_dataset(path, images=folder / "train2017", split="val").image_paths
+    assert beside == str(folder / "val2017" / "2.jpg")
+    touch(folder, "small/2.jpg")
+    [given] = load_dataset(path, images=folder / "small", split="val").image_paths
+    assert given == str(folder / "small" / "2.jpg")
+
+
+@pytest.mark.parametrize(
+    ("name", "others", "splits"),
+    [
+        ("captions_train2017.json", ["captions_val2014.json", "captions.json"], []),
+        ("captions_train2017.json", ["instances_val2017.json"], []),
+        ("captions.json", ["captions_val.json"], []),
+        ("captions_dev.json", ["captions_train.json"], ["val", "train"]),
+        ("pets-test-v2.json", ["pets-train-v2.json", "pets-val-v2.json"], ["test", "train", "val"]),
+    ],
+)
+def test_files_belong_together_whose_names_differ_in_the_split_alone(
+    tmp_path, name, others, splits
+):
+    touch(tmp_path, name, *others)
+    found = files_of_splits(str(tmp_path / name))
+    assert found == {
+        split: str(tmp_path / each)
+        for split, each in zip(splits, [name, *others][: len(splits)], strict=True)
+    }
+
+
+def test_two_files_for_one_split(tmp_path):
+    touch(tmp_path, "captions_train.json", "captions_val.json", "captions_dev.json")
+    with pytest.raises(CaptionerError, match=r"captions_val.json: .*captions_dev.json is for val"):
+        files_of_splits(str(tmp_path / "captions_train.json"))
 
 
 @pytest.mark.parametrize(

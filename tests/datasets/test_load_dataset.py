@@ -139,7 +139,7 @@ def test_a_folder_whose_captions_are_broken(tmp_path, name, text, message):
         ("x.json", '{"images": [', "x.json: line 1, column 13: broken JSON"),
         ("x.json", "[" * 100000, "x.json: broken JSON"),
         ("x.csv", "a,b\n1,2\n", "line 1: expected the header image,caption, got 'a,b'"),
-        ("x.txt", "some text", "x.txt: captions in no known format; name the format with --format"),
+        ("x.txt", "some text", "x.txt: captions in no known format; expected COCO's or Karpathy's"),
         ("x.csv", "image,caption\n", "x.csv: no picture with a caption"),
     ],
 )
@@ -153,6 +153,34 @@ def test_a_split_without_captions(tmp_path):
     (tmp_path / "x.csv").write_text("image,caption,split\na.jpg,one,train\nb.jpg,,val\n")
     with pytest.raises(CaptionerError, match=r"x.csv: no picture with a caption in val$"):
         load_dataset(tmp_path / "x.csv", split="val")
+
+
+def test_all_and_the_first_split_that_there_is(tmp_path):
+    rows = "image,caption,split\na.jpg,one,train\nb.jpg,two,dev\n"
+    (tmp_path / "x.csv").write_text(rows)
+    (tmp_path / "y.csv").write_text("image,caption\na.jpg,one\nb.jpg,two\n")
+
+    def found(name, split):
+        dataset = load_dataset(tmp_path / name, split=split, check_images=False)
+        return dataset.image_ids, dataset.split, dataset.warnings
+
+    for name in ("x.csv", "y.csv"):
+        assert found(name, "all") == found(name, None) == (["a.jpg", "b.jpg"], None, [])
+    assert found("x.csv", ("test", "dev")) == (["b.jpg"], "val", [])
+    assert found("x.csv", ("train", "val")) == (["a.jpg"], "train", [])
+    assert found("y.csv", ("test", "val")) == (["a.jpg", "b.jpg"], None, [])
+    with pytest.raises(CaptionerError, match=r"x.csv has no split 'test'; it has train, val$"):
+        found("x.csv", ("test", "extra"))
+
+
+def test_several_folders_of_pictures(tmp_path):
+    path = write_coco(tmp_path / "annotations")
+    touch(tmp_path, "one/a.jpg", "two/a.jpg", "two/b.jpg")
+    folders = [tmp_path / "one", str(tmp_path / "two")]
+    paths = [str(tmp_path / "two" / name) for name in CAPTIONS]
+    assert load_dataset(path, images=folders).image_paths == paths
+    with pytest.raises(CaptionerError, match="three: no such folder of pictures"):
+        load_dataset(path, images=[*folders, tmp_path / "three"])
 
 
 def test_every_format_is_explained():

@@ -36,7 +36,15 @@ def test_parts_stay_the_same_for_ever():
 
 @pytest.mark.parametrize(
     ("size", "counts"),
-    [(3, (1, 1, 1)), (12, (10, 1, 1)), (30, (24, 3, 3)), (99, (81, 9, 9))],
+    [
+        (3, (1, 1, 1)),
+        (9, (7, 1, 1)),
+        (10, (6, 2, 2)),
+        (15, (9, 3, 3)),
+        (29, (23, 3, 3)),
+        (30, (24, 3, 3)),
+        (99, (81, 9, 9)),
+    ],
 )
 def test_no_part_of_a_few_pictures_is_empty(size, counts):
     parts = divide(NAMES[:size])
@@ -81,10 +89,19 @@ def test_a_picture_under_two_ids_stays_in_one_part(tmp_path):
         assert {each + 1000 for each in ids if each < 1000} == {each for each in ids if each > 1000}
 
 
-def test_too_few_to_divide(tmp_path):
-    path = write_json(tmp_path / "captions.json", coco_document({"a.jpg": ["x"]}))
-    with pytest.raises(CaptionerError, match="its 1 pictures are too few to be divided"):
-        load_dataset(path, split="val", check_images=False)
+@pytest.mark.parametrize(("count", "split"), [(1, "val"), (1, "train"), (2, "train")])
+def test_too_few_to_divide(tmp_path, count, split):
+    document = coco_document({name: ["x"] for name in NAMES[:count]})
+    path = write_json(tmp_path / "captions.json", document)
+    with pytest.raises(CaptionerError, match=f"its {count} pictures are too few to be divided"):
+        load_dataset(path, split=split, check_images=False)
+
+
+def test_how_a_few_pictures_are_divided_is_counted(tmp_path):
+    document = coco_document({name: ["x"] for name in NAMES[:15]})
+    path = write_json(tmp_path / "captions.json", document)
+    [line] = load_dataset(path, split="val", check_images=False).warnings
+    assert line.endswith("by their file names, 9 train, 3 val, 3 test; this is val")
 
 
 @pytest.mark.parametrize(

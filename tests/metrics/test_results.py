@@ -38,8 +38,42 @@ def test_other_keys_and_a_byte_order_mark_do_not_matter(tmp_path):
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        '[{"image": "a.jpg", "caption": "a dog, running", "score": -0.5},\n'
+        ' {"image": "b.jpg", "caption": "", "captions": ["", "a cat"]}]',
+        '{"image": "a.jpg", "caption": "a dog, running"}\n'
+        '{"image": "c.jpg", "error": "not a picture"}\n'
+        '{"image": "b.jpg", "caption": ""}\n',
+        'image,caption,score\na.jpg,"a dog, running",-0.5\na.jpg,a dog,-0.7\nb.jpg,,-1\n',
+        'caption,image_id\r\n"a dog, running",a.jpg\r\n,b.jpg\r\n',
+        "a.jpg\ta dog, running\t-0.5\na.jpg\ta dog\t-0.7\nb.jpg\t\t-1\n",
+    ],
+    ids=["json", "jsonl", "csv", "csv of others", "text"],
+)
+def test_captions_that_caption_py_writes(tmp_path, text):
+    path = _write(tmp_path / "captions", text)
+
+    assert load_results(path) == {"a.jpg": "a dog, running", "b.jpg": ""}
+
+
+def test_a_whole_number_is_one_however_it_is_written(tmp_path):
+    path = _write(tmp_path / "r.json", '[{"image_id": 1.0, "caption": "a"}]')
+
+    [name] = load_results(path)
+    assert (name, type(name)) == (1, int)
+
+
+@pytest.mark.parametrize(
     ("text", "message"),
     [
+        ("two dogs", r"r\.json: captions in no known format; expected COCO results, or what"),
+        ("image,caption\na.jpg,a dog, running", r"line 2: 3 fields, but the header has 2"),
+        ('image,caption\na.jpg,"a dog', r"line 2: broken CSV"),
+        ("a.jpg\ta dog\nb.jpg a cat", r"line 2: expected path<TAB>caption, got 'b.jpg a cat'"),
+        ("a.jpg\ta\nb.jpg\tb\na.jpg\tc", r"line 3 is a second caption for image 'a.jpg'"),
+        ('{"image": "a", "caption": "b"}\n{"image":', r"line 2: broken JSON"),
+        ('{"image": "a", "caption": "b"}\n[]', r"line 2 is a list"),
         ('[\n{"image_id": 1,\n"caption": }]', r"r\.json: line 3, column 12: broken JSON"),
         ("", r"line 1, column 1: broken JSON"),
         ('{"annotations": []}', r"a list of .* is expected, not an object"),

@@ -98,6 +98,7 @@ def test_ids_must_match(references, captions, message):
 
 def test_an_unknown_metric_is_named_with_the_known_ones():
     with pytest.raises(
-        CaptionerError, match="unknown metric 'blue'; known: bleu, rouge, cider, meteor, spice"
+        CaptionerError,
+        match="metric 'blue': did you mean bleu\\? choose one of bleu, rouge, cider, meteor, spice",
     ):
         score({1: ["a"]}, {1: "a"}, ["bleu", "blue"])

@@ -118,9 +118,11 @@ def test_in_a_browser(tmp_path, browser):
     """What a browser makes of the page, of names and captions that would run code too."""
     good = good_pictures(tmp_path)
     caption = Caption("two dogs", -0.5, ("two", "dogs"), (-0.1, -0.9, -0.2))
+    caption = caption._replace(confidence=0.256)
     other = Caption("a dog", -0.9, ("a", "dog"), (-0.4, -0.9, -0.2))
+    evil = caption._replace(text=EVIL, words=(EVIL,), score=-0.9, confidence=0.9)
     entries = [(path, [caption, other], ["Dogs!"], {"CIDEr": 1.5}) for path in good]
-    entries.append((EVIL, [caption._replace(text=EVIL, words=(EVIL,))], [EVIL], {"CIDEr": 0.1}))
+    entries.append((EVIL, [evil], [EVIL], {"CIDEr": 0.1}))
     failures = [f"{path}: {reason}" for path, reason in bad_pictures(tmp_path).items()]
     page = written(tmp_path / "g.html", entries, failures, title="mine", scores={"CIDEr": 1.45})
     browser.get(page.as_uri())
@@ -132,8 +134,12 @@ def test_in_a_browser(tmp_path, browser):
     assert (first.text, first.get_attribute("title")) == ("two", "90 % sure")
     assert len(browser.find_elements(By.TAG_NAME, "rect")) == 20
     assert f"{len(failures)} could not be captioned" in browser.find_element(By.ID, "failures").text
-    Select(browser.find_element(By.ID, "order")).select_by_visible_text("worst CIDEr first")
-    assert EVIL in browser.find_element(By.TAG_NAME, "figure").text
+    assert "confidence 0.26 · CIDEr 1.500" in cards[0].text
+    for order in ("worst CIDEr first", "surest first"):  # by confidence, not by score
+        Select(browser.find_element(By.ID, "order")).select_by_visible_text(order)
+        assert EVIL in browser.find_element(By.TAG_NAME, "figure").text
+        Select(browser.find_element(By.ID, "order")).select_by_visible_text("as given")
+        assert EVIL not in browser.find_element(By.TAG_NAME, "figure").text
     browser.find_element(By.ID, "search").send_keys("dogs NAÏVE")
     until(lambda: "1 of" in browser.find_element(By.ID, "count").text)
     assert len(browser.find_elements(By.TAG_NAME, "figure")) == 1

@@ -2,11 +2,13 @@
 
 import pytest
 
+from captioner.errors import CaptionerError
 from captioner.generation import Caption
 from captioner.output.sidecars import (
     SidecarError,
     has_sidecar,
     pictures_to_do,
+    sidecar_ending,
     sidecar_of,
     write_sidecar,
 )
@@ -46,6 +48,43 @@ def test_pictures_that_have_captions(tmp_path, existing, wanted, refusals):
         f"{pictures[0]}: {tmp_path}/a.txt exists already; --overwrite replaces it, --resume skips "
         "the picture"
     ]
+
+
+def test_many_pictures_that_have_captions_are_one_line(tmp_path):
+    pictures = [str(tmp_path / f"{name}.jpg") for name in "abcd"]
+    for name in "abc":
+        (tmp_path / f"{name}.caption").write_text("by hand")
+    todo, refused = pictures_to_do(pictures, "refuse", ".caption")
+    assert todo == pictures[3:]
+    assert refused == [
+        "3 pictures have a caption file already; --overwrite replaces them, --resume skips them"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("given", "ending"),
+    [
+        (".txt", ".txt"),
+        ("caption", ".caption"),
+        ("en.txt", ".en.txt"),
+        ("", None),
+        (".", None),
+        ("..", None),
+        (".jpg", None),  # the picture itself
+        ("en.PNG", None),
+        ("/../x", None),
+        ("a b", None),
+    ],
+)
+def test_the_ending_of_caption_files(tmp_path, given, ending):
+    if ending is None:
+        with pytest.raises(CaptionerError, match="give an ending of text files"):
+            sidecar_ending(given)
+        return
+    assert sidecar_ending(given) == ending
+    write_sidecar(str(tmp_path / "a.jpg"), CAPTIONS, ending)
+    assert has_sidecar(str(tmp_path / "a.png"), ending)
+    assert [each.name for each in tmp_path.iterdir()] == ["a" + ending]
 
 
 @pytest.mark.parametrize("existing", ["refuse", "skip", "keep", "replace"])

@@ -13,6 +13,7 @@ from captioner.output.writers import WRITERS, image_id
 
 BEST = Caption("a dog", -0.5, ("a", "dog"), (-0.25, -0.5, -0.75))
 SECOND = Caption('"a", cat', -1.5, ('"a",', "cat"), (-1.0, -1.5, -2.0))
+SURE, UNSURE = BEST._replace(confidence=0.75), SECOND._replace(confidence=0.0)
 ODD = os.fsdecode(b"\xff.jpg")
 RESULTS = [("a.jpg", [BEST, SECOND]), ("b\n\t.jpg", [SECOND]), (ODD, [BEST])]
 
@@ -45,7 +46,7 @@ def test_csv_is_read_back():
     assert [(row["image"], row["caption"], float(row["score"])) for row in rows] == [
         (picture, each.text, each.score) for picture, captions in RESULTS for each in captions
     ]
-    assert list(rows[0]) == ["image", "caption", "score"]
+    assert list(rows[0]) == ["image", "caption", "score", "confidence"]
     assert written("csv", []) == "image,caption\n"
 
 
@@ -65,6 +66,19 @@ def test_json_and_its_lines_hold_the_same():
 @pytest.mark.parametrize("format", ["json", "jsonl", "coco"])
 def test_json_is_utf_8_whatever_bytes_a_name_has(format):
     assert written(format).encode()
+
+
+def test_scores_have_the_confidence_where_there_is_one():
+    results = [("a.jpg", [SURE]), ("b.jpg", [UNSURE])]
+    assert written("text", results, with_scores=True) == (
+        'a.jpg\ta dog\t-0.5000\t0.7500\nb.jpg\t"a", cat\t-1.5000\t0.0000\n'
+    )
+    rows = csv.DictReader(io.StringIO(written("csv", results + RESULTS[:1], True), newline=""))
+    assert [row["confidence"] for row in rows] == ["0.7500", "0.0000", "", ""]
+    entries = json.loads(written("json", results + RESULTS[:1], True))
+    assert [entry.get("confidence") for entry in entries] == [0.75, 0.0, None]
+    for format in ("text", "csv", "jsonl", "json"):
+        assert "0.75" not in written(format, results)
 
 
 def test_coco_has_ids_and_the_best_captions():

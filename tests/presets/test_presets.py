@@ -20,7 +20,14 @@ from captioner.finding import find_images
 from captioner.images import read_image
 from captioner.lite_captioner import LiteCaptioner
 from captioner.models import load_models
-from captioner.presets import DEFAULT_PRESET, REPLACED, exported_form, find_model
+from captioner.presets import (
+    DEFAULT_PRESET,
+    REPLACED,
+    exported_form,
+    facts_of,
+    find_model,
+    shipped_names,
+)
 from captioner.training.config import as_list
 
 
@@ -38,6 +45,15 @@ def samples():
 
 def test_size():
     assert os.path.getsize(find_model(DEFAULT_PRESET)) <= 32 * 2**20
+
+
+def test_its_facts_are_those_of_the_model(model):
+    assert shipped_names() == [DEFAULT_PRESET]
+    facts = facts_of(DEFAULT_PRESET)
+    assert facts["picture_size"] == model.picture_size
+    assert facts["validation"] == model.about["validation"]
+    assert facts["cell"] == model.decoder.cell
+    assert facts["files"][f"{DEFAULT_PRESET}.keras"] == os.path.getsize(find_model(DEFAULT_PRESET))
 
 
 def test_it_says_how_it_was_trained(model):

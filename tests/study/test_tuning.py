@@ -47,6 +47,26 @@ def test_a_search_is_kept_and_continued(config, tmp_path):
         tune(TrainConfig(**{**vars(config), "embedding": 9}), str(out), trials=2)
 
 
+def test_the_sizes_of_a_captioner_to_start_from_are_not_varied(config, tmp_path, monkeypatch):
+    runs = []
+
+    def train(config, **rest):
+        runs.append(config)
+
+        class Model:
+            about = {"validation": {"CIDEr": len(runs) / 10}}  # noqa: RUF012
+
+        return Model
+
+    monkeypatch.setattr(tuning, "train", train)
+    config = dataclasses.replace(config, init_from="everyday", units=TrainConfig.units)
+    best = tune(config, str(tmp_path / "tune"), trials=3, progress=False)
+    assert [run.units for run in runs] == 3 * [TrainConfig.units]  # not given, so the captioner's
+    assert len({run.dropout for run in runs}) == 3
+    assert best == {"dropout": runs[-1].dropout}
+    assert list(trials(tmp_path / "tune")[0]) == ["trial", "CIDEr", "state", "dropout"]
+
+
 def test_each_fold_is_validated_on_its_own_pictures(config, tmp_path, monkeypatch):
     seen = []
 
@@ -114,6 +134,24 @@ def test_a_continued_search_draws_different_settings(config, tmp_path, monkeypat
     for count in (2, 4):
         tune(config, str(tmp_path / "tune"), trials=count, log=lambda line: None)
     assert len(set(drawn)) == len(drawn) == 4
+
+
+def test_of_trials_that_score_the_same_the_lowest_loss_is_the_best(config, tmp_path, monkeypatch):
+    losses, drawn = iter([3.0, 2.0, 2.5]), []
+
+    def train(config, **rest):
+        drawn.append(config.dropout)
+
+        class Model:
+            about = {"validation": {"CIDEr": 0.0}, "validation_loss": next(losses)}  # noqa: RUF012
+
+        return Model
+
+    monkeypatch.setattr(tuning, "train", train)
+    out = tmp_path / "tune"
+    best = tune(config, str(out), trials=3, log=lambda line: None)
+    assert best["dropout"] == drawn[1]
+    assert [float(row["dropout"]) for row in trials(out)] == [drawn[1], drawn[2], drawn[0]]
 
 
 def test_an_older_search_continues_as_it_began(config, tmp_path):

@@ -22,6 +22,7 @@ def test_batches_hold_every_caption_once():
     texts = [["a " * n, "b a"] for n in range(1, 12)]
     encoded = EncodedCaptions(texts, vocabulary, max_length=8)
     assert encoded.cut == 3
+    assert all(length > 8 for length in encoded.cut_lengths)
     batches = caption_batches(encoded, 4, np.random.default_rng(0))
     assert sorted(n for numbers, _ in batches for n in numbers) == list(range(22))
     for numbers, length in batches:

@@ -17,7 +17,7 @@ from captioner.training.config import AS_BEFORE, SEARCH_SPACE, read_config_file,
     [
         ("{", "broken JSON"),
         ("[]", "expected a JSON object"),
-        ('{"unit": 3}', "unknown setting unit"),
+        ('{"unit": 3}', r"unknown setting unit; did you mean units\? see train.py --help"),
     ],
 )
 def test_broken_config_files(tmp_path, content, message):

@@ -17,10 +17,16 @@ def test_learning_rate_rises_then_falls():
 
 
 def test_the_learning_rate_halves_on_a_plateau():
-    assert plateau_factor([]) == plateau_factor([0.1, 0.2, 0.1]) == 1
-    assert plateau_factor([0.1, 0.2, 0.1, 0.2]) == 0.5  # equal is no better
-    assert plateau_factor([0.1, 0.2, 0.1, 0.2, 0.1]) == 0.5  # the wait begins anew
-    assert plateau_factor([0.2, 0.1, 0.1, 0.3, 0.1, 0.1]) == 0.25
+    def factor_after(*ciders, loss=2.0):
+        return plateau_factor([(cider, -loss) for cider in ciders])
+
+    assert factor_after() == factor_after(0.1, 0.2, 0.1) == 1
+    assert factor_after(0.1, 0.2, 0.1, 0.2) == 0.5  # equal is no better
+    assert factor_after(0.1, 0.2, 0.1, 0.2, 0.1) == 0.5  # the wait begins anew
+    assert factor_after(0.2, 0.1, 0.1, 0.3, 0.1, 0.1) == 0.25
+    assert factor_after(0.2, 0.1, 0.1, 0.1, 0.1) == 0.25
+    assert plateau_factor([(0.0, -loss) for loss in (3.0, 2.9, 2.8, 2.7)]) == 1  # the loss falls
+    assert plateau_factor([(0.0, -loss) for loss in (3.0, 3.1, 3.0, 2.7)]) == 0.5
     assert learning_rate_at(90, 100, 1.0, "plateau", 0.1) == 1.0
 
 

@@ -162,10 +162,7 @@ def kept_as(record, captioner, rows):
     names = []
     record._folder.keep = lambda captioner, *best: names.append(best)
     for row, kind in rows:
-        stage = SimpleNamespace(
-            name=kind.name, score=kind.score, sees_pictures=kind.sees_pictures, captioner=captioner
-        )
-        record.add(row, stage)
+        record.add(row, SimpleNamespace(name=kind.name, captioner=captioner))
     return names
 
 
@@ -179,7 +176,7 @@ def test_the_best_of_a_stage_and_of_the_run_are_kept():
         (row_of(5, FeatureStage, 0.6), FeatureStage),
         (row_of(6, FeatureStage, 0.6), FeatureStage),  # as good is not better
         (row_of(7, RewardStage, 0.5), RewardStage),
-        (row_of(8, RewardStage, 0.7), RewardStage),
+        (row_of(8, RewardStage, 0.7, loss=4.0), RewardStage),  # the score goes before the loss
     ]
     record = record_of()
     assert kept_as(record, captioner, rows) == [
@@ -187,17 +184,37 @@ def test_the_best_of_a_stage_and_of_the_run_are_kept():
         ("best-features", "best"), ("best-features", "best"), (),
         ("best-rewards",), ("best-rewards", "best"),
     ]  # fmt: skip
-    assert record.best_score == 0.7
-    assert record.scores(TextStage) == [-3.0, -2.5, -2.7]
-    assert record.scores(RewardStage) == [0.5, 0.7]
-    assert captioner.about["epoch"] == 8
+    assert record.best == rows[-1][0]
+    assert record.best_line() == "best CIDEr 0.7000, of epoch 8 with validation loss 4.000"
+    assert record.scores(TextStage) == [(0.0, -3.0), (0.0, -2.5), (0.0, -2.7)]
+    assert record.scores(RewardStage) == [(0.5, -2.0), (0.7, -4.0)]
+    assert (captioner.about["epoch"], captioner.about["validation_loss"]) == (8, 4.0)
+    assert captioner.about["tokenization"] == "ptb"
     assert captioner.about["validation"] == {"CIDEr": 0.7, "BLEU-4": 0.0}
+
+
+def test_where_no_caption_scores_the_loss_chooses_the_best():
+    """As with captions in a script that the metric cannot cut, or with a single picture."""
+    captioner = SimpleNamespace(about={})
+    rows = [
+        (row_of(1, FeatureStage, 0.0, loss=3.0), FeatureStage),
+        (row_of(2, FeatureStage, 0.0, loss=2.9), FeatureStage),
+        (row_of(3, FeatureStage, 0.00001, loss=2.95), FeatureStage),
+        (row_of(4, RewardStage, 0.0, loss=2.95), RewardStage),
+        (row_of(5, RewardStage, 0.0, loss=2.8), RewardStage),
+    ]
+    record = record_of()
+    assert kept_as(record, captioner, rows) == [
+        ("best-features", "best"), ("best-features", "best"), (),
+        ("best-rewards",), ("best-rewards", "best"),
+    ]  # fmt: skip
+    assert record.best["epoch"] == 5
 
 
 def facts_of(stage="features", training=ONE, **changed):
     config = TrainConfig(data="dogs")
     rows = [row_of(1, FeatureStage, 0.4)]
-    facts = {"stage": stage, "history": rows, "best_score": 0.4, "replicas": 1,
+    facts = {"stage": stage, "history": rows, "best_epoch": 1, "replicas": 1,
              "data": fingerprints(config, training, ONE)}  # fmt: skip
     return {**facts, **changed}
 
@@ -205,7 +222,7 @@ def facts_of(stage="features", training=ONE, **changed):
 def test_a_record_is_taken_up():
     config = TrainConfig(data="dogs", self_critical=2)
     record = record_of(Folder(({}, facts_of())), config)
-    assert (record.best_score, len(record.history)) == (0.4, 1)
+    assert (record.best["CIDEr"], len(record.history)) == (0.4, 1)
     assert record.stages_to_come() == [FeatureStage, RewardStage]
     later = record_of(Folder(({}, facts_of("rewards"))), config)
     assert later.stages_to_come() == [RewardStage]
@@ -215,6 +232,22 @@ def test_a_record_of_before_there_were_replicas_and_fingerprints():
     facts = facts_of()
     del facts["replicas"], facts["data"]
     assert record_of(Folder(({}, facts))).history == facts["history"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "best"),
+    [
+        ([(TextStage, 0.0, 3.0), (TextStage, 0.0, 2.5), (TextStage, 0.0, 2.7)], 2),
+        ([(TextStage, 0.0, 2.5), (FeatureStage, 0.0, 4.0), (FeatureStage, 0.0, 3.0)], 2),
+        ([(FeatureStage, 0.2, 2.0), (FeatureStage, 0.3, 3.0), (FeatureStage, 0.3, 2.0)], 2),
+    ],
+)
+def test_the_best_epoch_of_a_run_of_before_is_what_its_rule_kept(rows, best):
+    """Its best.keras is the first epoch with the highest CIDEr; the next that is better is kept."""
+    facts = facts_of(history=[row_of(n, *row) for n, row in enumerate(rows, 1)])
+    del facts["best_epoch"]
+    record = record_of(Folder(({}, {**facts, "best_score": 0.3})))
+    assert record.best["epoch"] == best
 
 
 OTHER = CaptionDataset([1], ["1.png"], [["a cat"]])

@@ -6,8 +6,9 @@ import os
 import numpy as np
 import pytest
 
-from captioner import TrainConfig, load, train
+from captioner import Captioner, TrainConfig, load, train
 from captioner.errors import CaptionerError
+from captioner.generation import Caption
 from captioner.training.sources import read_lines
 from tests.datasets import SMALL, make_colours
 from tests.training.conftest import history
@@ -90,7 +91,27 @@ def test_a_stage_ends_early_where_scores_do_not_rise(run, tmp_path):
     lines = []
     train(TrainConfig(**settings), log=lines.append, progress=False)
     assert len(history(settings["out"])) == 2
-    assert any("no better score for 1 epochs" in line for line in lines)
+    assert any("no better score and no lower validation loss for 1 e" in line for line in lines)
+
+
+@pytest.mark.parametrize("schedule", ["cosine", "plateau"])
+def test_a_run_whose_captions_score_nothing_goes_by_its_loss(tmp_path, monkeypatch, schedule):
+    make_colours(tmp_path)
+    nothing = Caption("nothing of the kind", 0.0, (), ())
+    monkeypatch.setattr(Captioner, "decode", lambda self, image, **search: [[nothing]] * len(image))
+    settings = dict(SMALL, data=str(tmp_path), out=str(tmp_path / "run"), units=8, epochs=6)
+    settings |= {"patience": 1, "schedule": schedule, "batch_size": 64}
+    settings["cache"] = str(tmp_path / "cache")
+    lines = []
+    best = train(TrainConfig(**settings), log=lines.append, progress=False)
+    rows = history(settings["out"])
+    losses = [float(row["val_loss"]) for row in rows]
+    assert all(float(row["CIDEr"]) == 0 for row in rows)
+    assert losses == sorted(losses, reverse=True)  # so it had no reason to end
+    assert len(rows) == best.about["epoch"] == 6
+    assert best.about["validation_loss"] == losses[-1]
+    assert len({row["learning_rate"] for row in rows[1:]}) == (5 if schedule == "cosine" else 1)
+    assert lines[-1].startswith("best CIDEr 0.0000, of epoch 6 with validation loss ")
 
 
 @pytest.mark.long

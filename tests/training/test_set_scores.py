@@ -3,7 +3,13 @@
 import pytest
 
 from captioner.datasets import CaptionDataset
-from captioner.training.set_scores import score_names, scores_line, set_scores, several_sets
+from captioner.training.set_scores import (
+    score_names,
+    scores_line,
+    set_scores,
+    several_sets,
+    tokenization_of,
+)
 
 
 def dataset_of(*captions):
@@ -38,6 +44,26 @@ def test_each_set_is_scored_as_if_it_were_alone():
         assert found[score] == pytest.approx((alone[0][score] + alone[1][score]) / 2)
     assert found["CIDEr pets"] == pytest.approx(10)  # every caption is the reference
     assert found["CIDEr road"] == pytest.approx(5)
+
+
+def test_captions_without_spaces_are_scored_by_characters():
+    """Spaces between them change nothing; without them a caption would be one word, a wrong one."""
+    chinese = dataset_of("红狗跑步", "两猫睡觉")
+    captions = {0: "红狗很大", 1: "两猫很小"}
+    found = set_scores(chinese, captions)
+    assert found == set_scores(dataset_of("红 狗 跑 步", "两 猫 睡 觉"), captions)
+    assert found["CIDEr"] > 1
+    assert tokenization_of(chinese) == "characters"
+    assert tokenization_of(TWO) == "ptb"
+
+
+def test_of_several_sets_all_are_cut_alike():
+    """Even where one of them alone would be cut otherwise."""
+    chinese = dataset_of("红狗跑步红狗跑步", "两猫睡觉两猫睡觉").named("chinese")
+    both = chinese.joined(dataset_of("red dog", "two cats").named("english"))
+    assert tokenization_of(both) == "characters"
+    found = set_scores(both, {0: "红狗", 1: "两猫", 2: "red dog", 3: "two cats"})
+    assert found["CIDEr chinese"] > 0
 
 
 def test_a_line_for_people():

@@ -9,6 +9,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from captioner import Captioner, TrainConfig, train
 from captioner.cli import main
@@ -359,6 +360,135 @@ def test_pictures_learned_from_and_validated_on_are_told(tmp_path):
     assert load_sources(TrainConfig(data=paths[0]))[0].warnings == []
 
 
+def fields(folder, name, pictures, split=""):
+    """A table of pictures, which are made beside it."""
+    touch(folder, *(f"{n}.png" for n in pictures))
+    rows = [f"{n}.png,a red field,{split}" for n in pictures]
+    (folder / name).write_text("\n".join(["image,caption,split", *rows]))
+    return str(folder / name)
+
+
+def names_of(dataset):
+    return [os.path.basename(path) for path in dataset.image_paths]
+
+
+def test_validation_pictures_of_another_file(tmp_path):
+    data = fields(tmp_path, "data.csv", range(20))
+    chosen_by = fields(tmp_path, "val.csv", range(20, 25))
+    training, validation = load_sources(TrainConfig(data=data, val_data=chosen_by))
+    assert names_of(training) == [f"{n}.png" for n in range(20)]  # nothing is divided off
+    assert names_of(validation) == [f"{n}.png" for n in range(20, 25)]
+    assert training.warnings == validation.warnings == []
+
+
+def test_splits_that_are_defined_are_kept_with_other_validation_pictures(sets, tmp_path):
+    chosen_by = fields(tmp_path, "val.csv", [1, 2], "dev")
+    rows = (tmp_path / "val.csv").read_text() + "\n1.png,a red field,train".replace("1", "3")
+    (tmp_path / "val.csv").write_text(rows)
+    training, validation = load_sources(TrainConfig(data=sets[0], val_data=chosen_by))
+    assert (len(training), names_of(validation)) == (WARM, ["1.png", "2.png"])
+
+
+def test_validation_sets_for_each_data_set_or_for_all(sets, tmp_path):
+    one, two = (tmp_path / name for name in ("one", "two"))
+    one.mkdir()
+    two.mkdir()
+    val = [fields(one, "v.csv", [1, 2]), fields(two, "v.csv", [1, 2, 3])]
+    _, validation = load_sources(TrainConfig(data=sets, val_data=val))
+    assert {name: len(rows) for name, rows in validation.by_set().items()} == {"warm": 2, "cold": 3}
+    assert len(score_names(validation)) == 6  # the mean and each set, by its name
+    _, validation = load_sources(TrainConfig(data=sets, val_data=val[0]))
+    assert score_names(validation) == ["CIDEr", "BLEU-4"]
+    with pytest.raises(CaptionerError, match=r"v.csv is given twice; give one --val-data for all"):
+        load_sources(TrainConfig(data=sets, val_data=[val[0]] * 2))
+    for data, wrong in ((sets[0], val), (sets, [*val, "x"])):
+        with pytest.raises(
+            CaptionerError, match=r"--val-data: \d data sets for \d data sets?; give"
+        ):
+            TrainConfig(data=data, val_data=wrong)
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_validation_pictures_are_beside_their_captions_or_in_the_folder_given(tmp_path, count):
+    data, images, val = [], [], []
+    for name, learned, chosen_by in (("a", 1, "in-photos"), ("b", 2, "beside")):
+        data.append(fields(tmp_path / name, "data.csv", [learned]))
+        images.append(str(tmp_path / f"photos-{name}"))
+        touch(tmp_path, f"photos-{name}/{learned}.png")
+        val.append(str(tmp_path / f"val/{chosen_by}.csv"))
+        touch(tmp_path, f"val/{chosen_by}.csv")
+        (tmp_path / f"val/{chosen_by}.csv").write_text(f"image,caption\n{chosen_by}.png,a field\n")
+    touch(tmp_path, "photos-a/in-photos.png", "photos-b/beside.png", "val/beside.png")
+    config = TrainConfig(data=data[:count], images=images[:count], val_data=val[:count])
+    training, validation = load_sources(config)
+    assert training.image_paths == [f"{images[0]}/1.png", f"{images[1]}/2.png"][:count]
+    assert validation.image_paths == [
+        f"{images[0]}/in-photos.png", f"{tmp_path}/val/beside.png"
+    ][:count]  # fmt: skip
+
+
+def test_pictures_of_more_data_are_beside_it_or_in_the_folder_given(tmp_path):
+    data = fields(tmp_path / "data", "data.csv", [1], "train")
+    (tmp_path / "more.csv").write_text("image,caption,split\n5.png,a field,train\n")
+    val = fields(tmp_path / "val", "val.csv", [2])
+    settings = {"data": data, "val_data": val, "more_data": str(tmp_path / "more.csv")}
+    touch(tmp_path, "photos/1.png", "photos/5.png")
+    training, _ = load_sources(TrainConfig(**settings, images=str(tmp_path / "photos")))
+    assert training.image_paths == [str(tmp_path / f"photos/{n}.png") for n in (1, 5)]
+    touch(tmp_path, "5.png")
+    training, _ = load_sources(TrainConfig(**settings))
+    assert training.image_paths == [str(tmp_path / each) for each in ("data/1.png", "5.png")]
+
+
+@pytest.mark.parametrize("link", [None, os.symlink, os.link])
+def test_no_picture_is_learned_from_and_validated_on(tmp_path, link):
+    data = fields(tmp_path / "data", "data.csv", range(5))
+    name = "0.png"
+    if link:
+        name = "same.png"
+        link(tmp_path / "data/0.png", tmp_path / "data/same.png")
+    touch(tmp_path / "data", "9.png")
+    val = tmp_path / "data/val.csv"
+    val.write_text(f"image,caption\n9.png,a field\n{name},a field\n")
+    message = r"--val-data: pictures that are learned from too: 1 \(first: .*0.png\); their scores"
+    with pytest.raises(CaptionerError, match=message):
+        load_sources(TrainConfig(data=data, val_data=str(val)))
+    with pytest.raises(CaptionerError, match="--val-data: pictures that are learned from too: 5 "):
+        load_sources(TrainConfig(data=data, val_data=data))
+
+
+def test_a_run_with_validation_pictures_of_its_own_is_resumed(sets, settings, tmp_path):
+    val = tmp_path / "val.csv"
+    Image.new("RGB", (32, 32), "red").save(tmp_path / "v.png")
+    val.write_text("image,caption\nv.png,a red field\n")
+    settings |= {"data": sets, "val_data": str(val)}
+    lines = []
+    model = run(settings, log=lines.append)
+    assert lines[0].startswith("note: 1 picture to choose the best epoch by")
+    assert lines[1].startswith("16 pictures with 32 captions to learn from, 1 pictures to choose")
+    assert list(model.about["validation"]) == ["CIDEr", "BLEU-4"]
+    assert model.about["trained_with"]["val_data"] == "val.csv"
+    stored = json.loads((tmp_path / "run/config.json").read_text())
+    assert stored["val_data"] == str(val)
+    run(stored | {"epochs": 2}, resume=True)
+    assert len(history(settings["out"])) == 2
+    val.write_text("image,caption\nv.png,a field\n")
+    with pytest.raises(CaptionerError, match=r"val.csv: has changed since the run .*: val had 1 p"):
+        run(stored | {"epochs": 3}, resume=True)
+    with pytest.raises(CaptionerError, match=r"other settings: val_data was '.*val.csv', is ''"):
+        run(stored | {"val_data": ""}, resume=True)
+
+
+def test_one_file_of_a_pair_brings_the_other(sets):
+    training, validation = load_sources(TrainConfig(data=f"{sets[0]}/captions_train.json"))
+    whole = load_sources(TrainConfig(data=sets[0]))
+    assert [names_of(training), names_of(validation)] == list(map(names_of, whole))
+    assert validation.warnings == [
+        f"val is read from {sets[0]}/captions_val.json, which is beside "
+        f"{sets[0]}/captions_train.json"
+    ]
+
+
 @pytest.mark.parametrize("data", ["", [], ["warm", ""]])
 def test_no_data_set(data):
     with pytest.raises(CaptionerError, match="no data set given; add --data"):
@@ -409,6 +539,14 @@ def test_flags_of_several_sets(sets, tmp_path, capsys):
     )
     assert main([*flags, "--data-weights", "0.5", "0.5"]) == 2
     assert "folder is not empty" in capsys.readouterr().err  # looked at once the data are there
+
+
+def test_validation_pictures_of_their_own_are_in_the_folds(sets, tmp_path):
+    from captioner.study.tuning import _folds
+
+    config = TrainConfig(data=sets[0], val_data=fields(tmp_path, "val.csv", range(100, 103)))
+    for training, validation in _folds(config, 2):
+        assert len(training) + len(validation) == WARM + 3
 
 
 def test_folds_keep_the_sets_apart(sets):

@@ -67,6 +67,15 @@ def test_a_loss_that_is_no_number_names_the_rate_to_lower(tiny_captioner):
         stage_of(tiny_captioner).require_finite(float("nan"), 3)
 
 
+@pytest.mark.parametrize(
+    ("out", "to_do"), [("", "train again with"), ("runs/x", "continue with --resume and")]
+)
+def test_only_a_run_with_a_folder_can_be_continued(tiny_captioner, out, to_do):
+    with pytest.raises(CaptionerError, match=f"{to_do} a lower --learning-rate$") as caught:
+        stage_of(tiny_captioner, out=out).require_finite(float("inf"), 3)
+    assert ("--resume" in str(caught.value)) is bool(out)
+
+
 def test_the_numbers_that_seed_the_stages_stay():
     """With other numbers the same seed would give another run."""
     assert {stage.name: stage.number for stage in STAGES} == {
@@ -105,10 +114,7 @@ def test_which_stages_learn_from_text(settings, wanted):
     assert {stage.name for stage in STAGES if stage.learns_from_text(config)} == wanted
 
 
-def test_a_stage_without_pictures_is_scored_by_its_loss():
-    row = {"CIDEr": 0.7, "val_loss": 2.5}
-    scores = {stage.name: stage.score(row) for stage in STAGES}
-    assert scores == {"text": -2.5, "features": 0.7, "pixels": 0.7, "rewards": 0.7}
+def test_which_stages_see_pictures_and_which_change_the_cnn():
     assert [stage.name for stage in STAGES if not stage.sees_pictures] == ["text"]
     assert [stage.name for stage in STAGES if stage.changes_cnn] == ["pixels"]
 
@@ -122,7 +128,7 @@ def test_the_rate_falls_on_a_plateau_of_the_stages_own_scores(
     tiny_captioner, schedule, scores, wanted
 ):
     stage = stage_of(tiny_captioner, schedule=schedule, learning_rate=0.01, warmup=0.0)
-    stage.set_learning_rate(3, 10, scores)
+    stage.set_learning_rate(3, 10, [(score, -2.0) for score in scores])
     assert float(stage.optimizer.learning_rate) == pytest.approx(wanted)
 
 

@@ -75,6 +75,8 @@ def test_the_cnn_and_the_size_of_its_pictures_are_chosen(tiny_captioner, tmp_pat
     )
     with pytest.raises(CaptionerError, match=r"tiny\.keras has none for it"):
         new_captioner(TrainConfig(encoder_weights=path, min_count=1), training)
+    with pytest.raises(CaptionerError, match=r"--encoder 'mobilenet_2': did you mean mobilenet_v2"):
+        new_captioner(TrainConfig(encoder="mobilenet_2"), training)
     fresh = TrainConfig(picture_size=64, encoder_weights="none", min_count=1)
     assert new_captioner(fresh, training).picture_size == 64
     made = new_captioner(TrainConfig(min_count=1), training)

@@ -46,8 +46,23 @@ def test_the_sizes_of_what_is_learned_from_and_of_what_learns(tiny_captioner):
 
 
 def test_captions_that_were_cut_are_noted(tiny_captioner):
+    """With the length that would do: 3 words here, and for all but 1 in 100 of many."""
     lines = lines_of(tiny_captioner, most=2, max_length=2)
-    assert "note: 2 captions are longer than 2 words and were cut" in lines
+    cut = "captions are longer than --max-length 2 words and are cut"
+    assert f"note: 2 of 3 {cut}; with --max-length 4 at most 1 in 100 is" in lines
+    many = dataset([["a dog"]] * 197 + [["a dog runs"], ["a cat on grass"], ["a dog on a cat"]])
+    lines = lines_of(tiny_captioner, many, most=2, max_length=2)
+    assert f"note: 3 of 200 {cut}; with --max-length 3 at most 1 in 100 is" in lines
+    few = dataset([["a dog"]] * 199 + [["a dog runs"]])
+    assert f"note: 1 of 200 {cut}" in lines_of(tiny_captioner, few, most=2, max_length=2)
+
+
+def test_a_script_without_spaces_is_noted(tiny_captioner):
+    def notes(training):
+        return [line for line in lines_of(tiny_captioner, training) if "script" in line]
+
+    assert len(notes(dataset([["一只狗在跑"]]))) == 1
+    assert not notes(ONE)
 
 
 def test_what_each_of_several_sets_brings(tiny_captioner):
@@ -58,6 +73,15 @@ def test_what_each_of_several_sets_brings(tiny_captioner):
     )
     assert more.startswith("more: 1 pictures with 1 captions, 25.0 %")
     assert more.endswith("0 pictures to choose by")
+
+
+def test_validation_pictures_for_all_sets_are_of_none(tiny_captioner, monkeypatch):
+    training = ONE.named("pets").joined(dataset([["a dog"]]).named("more"))
+    monkeypatch.setattr(training, "subset", lambda rows: ONE)
+    first, pets, more, _ = lines_of(tiny_captioner, training)
+    assert "2 pictures to choose by" in first
+    assert pets.endswith("75.0 % of what is learned from")
+    assert more.endswith("25.0 % of what is learned from")
 
 
 @pytest.mark.parametrize(("weight", "unused"), [(0.5, False), (0.0, True)])

@@ -150,7 +150,8 @@ class OneOfTwo(OneDevice):
 
     def __init__(self, index, count):
         self.index, self.gave = index, []
-        self.all_captions = [(number, "a red field") for number in range(count)]
+        red = Caption("a red field", 0.0, (), ())
+        self.all_captions = [(number, red) for number in range(count)]
 
     def gather(self, value):
         self.gave.append(value)
@@ -167,6 +168,37 @@ def test_workers_share_batches_and_pictures(count):
         (_, counted), captions, *_ = worker.gave
         words += counted
         numbers += [number for number, _ in captions]
-        assert all(text == Talker.sayings[number % 2] for number, text in captions)
+        assert all(each.text == Talker.sayings[number % 2] for number, each in captions)
     assert sorted(numbers) == list(range(count))
     assert words == count / 2 * (4 + 3)
+
+
+class Doubter(Talker):
+    """A captioner that is sure of red, and right then, and says nothing sensible otherwise."""
+
+    def decode(self, image, **search):
+        self.asked.append(search)
+        return [
+            [Caption("a red field" if sure else "no", 0.0, (), [-0.1 if sure else -3.0] * 4)]
+            for sure in image[:, 0] == 0
+        ]
+
+
+def test_the_captioner_learns_how_far_to_trust_its_captions():
+    captioner, count = Doubter(), 90
+    captioner.confidence = None
+    validation = validation_of(count, captioner)
+    features = np.repeat((np.arange(count) % 2)[:, None], 3, axis=1).astype("float16")
+    stage = Scripted(features, itertools.repeat(1.0))
+    dict(validation.evaluate(stage))
+    assert captioner.confidence.of([-0.1] * 4) > 0.8  # red pictures are called red
+    assert captioner.confidence.of([-3.0] * 4) < 0.2
+    stage.features = None  # a stage that sees no pictures: what was learned is of other weights
+    dict(validation.evaluate(stage))
+    assert captioner.confidence is None
+
+
+def test_of_few_pictures_no_confidence_is_learned():
+    captioner = Talker()
+    dict(validation_of(6, captioner).evaluate(Scripted(features_of(6), itertools.repeat(1.0))))
+    assert captioner.confidence is None

@@ -33,7 +33,7 @@ def die_before(number):
 if __name__ == "__main__":
     for name in os.environ.get("WITHOUT", "").split():
         sys.modules[name] = None
-    start_backend()
+    start_backend("train")
     import keras
 
     if "LOGICAL_CPUS" in os.environ:

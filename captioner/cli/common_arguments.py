@@ -1,0 +1,45 @@
+"""The flags that several commands share: what is printed, and what computes."""
+
+import os
+
+from captioner.devices import require_device, start_keras
+from captioner.errors import require
+
+
+def add_quiet_argument(parser):
+    """Adds the flag that leaves errors and the result only."""
+    parser.add_argument(
+        "--quiet", action="store_true", help="print no progress, no notes and no summary"
+    )
+
+
+def add_compute_arguments(parser):
+    """Adds the flags that say how many threads compute, and where."""
+    parser.add_argument(
+        "--threads",
+        type=int,
+        metavar="N",
+        help=f"threads that compute (default: one for each core, {os.cpu_count()} here)",
+    )
+    parser.add_argument(
+        "--device",
+        metavar="DEVICE",
+        help="where Keras computes: cpu, gpu, one GPU of several such as gpu:1, or auto (default: "
+        "auto)",
+    )
+
+
+def check_compute_arguments(options):
+    """Raises CaptionerError for a number of threads or a device that cannot be."""
+    require(
+        options.threads is None or options.threads >= 1,
+        f"--threads {options.threads}: must be 1 or more",
+    )
+    require_device(options.device or "auto")
+
+
+def start_keras_for(options, what, extra="train"):
+    """Starts Keras as the flags say, which takes seconds; `what` needs it, and the extra."""
+    check_compute_arguments(options)
+    bars = not getattr(options, "quiet", False)
+    start_keras(what, options.device or "auto", options.threads, bars, extra)
