@@ -98,7 +98,9 @@ def _add_output_arguments(parser):
         action="store_true",
         help="replace an existing --output, caption files and descriptions",
     )
-    group.add_argument("--scores", action="store_true", help="add each caption's score")
+    group.add_argument(
+        "--scores", action="store_true", help="add each caption's score and confidence"
+    )
     group.add_argument(
         "--min-score",
         type=float,

@@ -8,7 +8,7 @@ long-memory task. It measures weights, words per second in training, search time
 and BLEU-4 on the validation split, the longest distance remembered, and how much of the gradient is
 left 20 words back (quick: 10), in a new network and in a trained one. It prints the table, and
 stores it in --out as comparison.md, .json and .png. Call the command again to continue a comparison
-that was stopped.
+that was stopped. Needs: pip install '.[train]'.
 """
 
 from captioner.cli.common_arguments import (

@@ -6,8 +6,8 @@
 
 The first command writes for LiteRT: no TensorFlow, ready in a tenth of a second. The folder holds
 three networks, encode, start and step, and manifest.json with the words; examples/ captions with
-each kind in plain Python. Writing ONNX needs pip install '.[export]'. Training and re-ranking need
-the .keras file. Exported models do not report where each word looked.
+each kind in plain Python. Training and re-ranking need the .keras file. Exported models do not
+report where each word looked. Needs: pip install '.[train]', and for ONNX '.[export]'.
 """
 
 import os

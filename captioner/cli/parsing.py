@@ -7,6 +7,10 @@ import sys
 from captioner import __version__
 from captioner.errors import suggestion
 
+# What argparse says of a value that is not a number.
+_WRONG_NUMBER = re.compile(
+    r"argument (?P<flag>\S+): invalid (?P<kind>int|float) value: '(?P<value>.*)'"
+)
 _NUMBER = re.compile(r"-[\d.].*")  # a value, not a flag
 
 
@@ -61,6 +65,10 @@ class CommandParser(argparse.ArgumentParser):
 
     def error(self, message):
         """Ends the process with status 2, after the usage of this command and what is wrong."""
+        wrong = _WRONG_NUMBER.fullmatch(message)
+        if wrong:
+            kind = "a whole number" if wrong["kind"] == "int" else "a number"
+            message = f"{wrong['flag']} {wrong['value']}: must be {kind}"
         usage = f"{self.format_usage().rstrip()}; see {self.prog} --help"
         self.exit(2, f"{usage}\ncaptioner: error: {message}\n")
 

@@ -12,10 +12,9 @@ import contextlib
 import os
 import socket
 import sys
-import warnings
 
 from captioner.cli.model_arguments import add_model_arguments, chosen_model
-from captioner.errors import CaptionerError, CaptionerWarning, cannot_be, needs_extra, require
+from captioner.errors import CaptionerError, cannot_be, needs_extra, require
 
 LOCAL_HOSTS = ("127.0.0.1", "localhost", "::1")
 KEY_VARIABLE = "CAPTIONER_API_KEY"
@@ -62,11 +61,9 @@ def run(options):
         raise CaptionerError(needs_extra(need, "web", error)) from error
     is_local = options.host in LOCAL_HOSTS
     if not is_local and key is None:
-        warnings.warn(
-            f"--host {options.host}: everyone who can reach this machine can use the server; "
-            f"set a key in {KEY_VARIABLE} to let in only those who have it",
-            CaptionerWarning,
-            stacklevel=1,
+        _log(  # with --quiet too
+            f"note: --host {options.host}: everyone who can reach this machine can use the server; "
+            f"set a key in {KEY_VARIABLE} to let in only those who have it"
         )
     with _bound(options.host, options.port) as listener:  # before the model, which takes longer
         choice = chosen_model(options)

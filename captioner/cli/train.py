@@ -6,7 +6,8 @@
   python train.py --out runs/mine --resume
 
 The run folder then holds best.keras (for caption.py --model), last.keras, config.json,
-history.csv, curves.png and TensorBoard events. --resume continues a run that was stopped.
+history.csv, curves.png and TensorBoard events. --resume continues a run that was stopped. Needs:
+pip install '.[train]'.
 """
 
 import argparse

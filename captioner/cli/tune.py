@@ -8,7 +8,8 @@ The search varies units, learning rate, batch size, dropout and layers, to find 
 CIDEr. All other settings are train.py's, and can be given as flags. With --init-from, units and
 layers are those of that captioner, and are not varied. A trial that does badly is cut short. Call
 the command again to continue a search that was stopped, or to add trials with a larger --trials.
-The folder then holds trials.csv, and best.json for train.py.
+The folder then holds trials.csv, and best.json for train.py. Needs:
+pip install '.[tune]'.
 """
 
 import argparse

@@ -46,6 +46,10 @@ def export(captioner, folder, storage=None, format="litert"):
     >>> captioner.load("runs/exported").generate("data/samples/photographer.jpg")
     """
     folder = os.path.abspath(os.fspath(folder))
+    require(
+        hasattr(captioner, "decoder"),
+        "export needs the Keras model: captioner.load(..., runtime='keras') opens it",
+    )
     backend = keras.backend.backend()
     require(backend == "tensorflow", f"exporting needs KERAS_BACKEND=tensorflow, not {backend}")
     require_choice("format", format, FORMATS)

@@ -17,7 +17,7 @@ import numpy as np
 from captioner.decoder_settings import ARCHITECTURE
 from captioner.errors import CaptionerError, needs_extra, require
 from captioner.text_files import replace_text
-from captioner.training.choosing import goodness
+from captioner.training.choosing import FEWEST_PICTURES, goodness
 from captioner.training.config import AS_BEFORE, SEARCH_SPACE, TrainConfig
 from captioner.training.run import train
 from captioner.training.sources import load_split
@@ -73,10 +73,10 @@ def tune(config, folder, trials=20, folds=0, log=print, progress=True):
             study.tell(trial, state=optuna.trial.TrialState.PRUNED)
             log("  cut short")
         else:
-            score, loss = (mean(values) for values in zip(*runs, strict=True))
-            trial.set_user_attr("val_loss", loss)
-            study.tell(trial, score)
-            log(f"  CIDEr {score:.4f}, best so far {_best(study).value:.4f}")
+            found = [mean(values) for values in zip(*runs, strict=True)]
+            trial.set_user_attr("found", found)
+            study.tell(trial, found[0])
+            log(f"  CIDEr {found[0]:.4f}, best so far {_best(study).value:.4f}")
         _write_trials(study, names, os.path.join(folder, "trials.csv"))
     best = {name: _best(study).params[name] for name in names}
     _write_best(config, best, os.path.join(folder, "best.json"))
@@ -136,9 +136,10 @@ def _ended(study):
 
 
 def _goodness(trial):
-    """How good a trial is; those of older searches have no loss."""
-    loss = trial.user_attrs.get("val_loss", math.inf)
-    return goodness({"CIDEr": trial.value or 0.0, "val_loss": loss})
+    """How good a trial is; of those of older searches only CIDEr is known."""
+    only_score = trial.value or 0.0, math.inf, FEWEST_PICTURES
+    score, loss, pictures = trial.user_attrs.get("found", only_score)
+    return goodness({"CIDEr": score, "val_loss": loss}, pictures)
 
 
 def _best(study):
@@ -159,7 +160,7 @@ def _suggest(trial, name):
 
 
 def _run(config, settings, trial, folder, number, data, optuna, progress):
-    """Trains once; returns the CIDEr and the validation loss of the best epoch."""
+    """Trains once; returns the best epoch's CIDEr and validation loss, and of how many pictures."""
     out = os.path.join(folder, _run_name(trial) + (f"-fold-{number}" if data else ""))
     cache = config.cache or os.path.join(folder, "features")
 
@@ -177,7 +178,10 @@ def _run(config, settings, trial, folder, number, data, optuna, progress):
         after_epoch=after_epoch,
         data=data,
     )
-    return model.about["validation"]["CIDEr"], model.about.get("validation_loss", math.inf)
+    about = model.about
+    loss = about.get("validation_loss", math.inf)  # models of before do not say it
+    pictures = about.get("validation_pictures", FEWEST_PICTURES)
+    return about["validation"]["CIDEr"], loss, pictures
 
 
 def _folds(config, folds):

@@ -7,6 +7,7 @@ batch, so that fifteen epochs would be fifteen steps.
 import dataclasses
 from collections import Counter
 
+from captioner.metrics import seem_english
 from captioner.training.config import TrainConfig, flag
 from captioner.vocabulary import tokenize
 
@@ -61,7 +62,9 @@ def note(given, config, captions):
     if not changes:
         return ""
     line = f"few captions ({len(captions)}): {' and '.join(changes)} (--no-adapt-to-few keeps them)"
-    return line if config.init_from else f"{line}; --init-from everyday needs fewer pictures"
+    if config.init_from or not seem_english(captions):
+        return line
+    return f"{line}; --init-from everyday needs fewer pictures"
 
 
 def _least_count(captions, most):

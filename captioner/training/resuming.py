@@ -12,9 +12,9 @@ from keras import ops
 from captioner.captioner import Captioner, load_keras
 from captioner.errors import require
 from captioner.training.about import about, without_folders
-from captioner.training.choosing import goodness, is_best
+from captioner.training.choosing import counts_cider, goodness, is_best
 from captioner.training.config import as_list, flag
-from captioner.training.set_scores import score_names, tokenization_of
+from captioner.training.set_scores import pictures_of_largest, score_names, tokenization_of
 from captioner.training.sources import fingerprints
 from captioner.training.stages import STAGES
 
@@ -41,6 +41,7 @@ class Record:
     def __init__(self, config, folder, devices, stages, training, validation):
         self._config, self._folder, self._replicas = config, folder, devices.replicas
         self._stages, self._validation = stages, validation
+        self._pictures = pictures_of_largest(validation)
         self._fingerprints = fingerprints(config, training, validation)
         self.history, self.best = [], None
         self._stopped_in = None  # the stage in which a resumed run was stopped
@@ -116,7 +117,7 @@ class Record:
 
     def scores(self, stage):
         """How good the epochs of a stage so far are, see `choosing.goodness`."""
-        return [goodness(row) for row in self.history if row["stage"] == stage.name]
+        return [self._goodness(row) for row in self.history if row["stage"] == stage.name]
 
     def add(self, row, stage):
         """Notes an epoch, given its row of the history, and keeps the captioner.
@@ -132,13 +133,14 @@ class Record:
             scores,
             self._started_from,
             validation_loss=row["val_loss"],
+            validation_pictures=self._pictures,
             tokenization=tokenization_of(self._validation),
         )
         kept_as = []
-        if is_best(goodness(row), self.scores(stage)):
+        if is_best(self._goodness(row), self.scores(stage)):
             kept_as.append(self._folder.best_of(stage.name))
         self.history.append(row)
-        if self.best is None or _rank(row) > _rank(self.best):
+        if self.best is None or self._rank(row) > self._rank(self.best):
             self.best = row
             kept_as.append(self._folder.best)
         self._folder.keep(captioner, *kept_as)
@@ -158,10 +160,11 @@ class Record:
     def best_line(self):
         """Which epoch is kept as the best, as a line for people."""
         row = self.best
-        return (
-            f"best CIDEr {row['CIDEr']:.4f}, of epoch {row['epoch']} with validation loss "
-            f"{row['val_loss']:.3f}"
-        )
+        loss, cider = f"validation loss {row['val_loss']:.3f}", f"CIDEr {row['CIDEr']:.4f}"
+        if counts_cider(self._pictures):
+            return f"best {cider}, of epoch {row['epoch']} with {loss}"
+        few = f"too few pictures to choose by CIDEr: {self._pictures}"
+        return f"best {loss}, of epoch {row['epoch']} with {cider} ({few})"
 
     def shared_by_workers(self):
         """What all workers of a run have in common, by what it is in words."""
@@ -171,6 +174,13 @@ class Record:
             "data": self._fingerprints,
             "finished epochs (--out has to be on a disk that all workers share)": len(self.history),
         }
+
+    def _goodness(self, row):
+        return goodness(row, self._pictures)
+
+    def _rank(self, row):
+        """How good an epoch is among all of the run: any with pictures before any without."""
+        return _saw_pictures(row), self._goodness(row)
 
     def _require_same_data(self, before):
         for split, now in self._fingerprints.items():
@@ -206,11 +216,6 @@ class Record:
 
 def _saw_pictures(row):
     return any(stage.name == row["stage"] and stage.sees_pictures for stage in STAGES)
-
-
-def _rank(row):
-    """How good an epoch is among all of a run: any that saw pictures before any that did not."""
-    return _saw_pictures(row), goodness(row)
 
 
 def _best_epoch(facts):

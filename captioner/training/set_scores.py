@@ -23,6 +23,11 @@ def score_names(dataset):
     return [*SCORES, *(f"{score} {name}" for score in SCORES for name in several_sets(dataset))]
 
 
+def pictures_of_largest(dataset):
+    """How many pictures the largest of the sets has."""
+    return max(map(len, dataset.by_set().values()))
+
+
 def tokenization_of(dataset):
     """What counts as a word in the scores of all sets, see `metrics.choose_tokenization`."""
     return metrics.choose_tokenization(chain.from_iterable(dataset.captions))

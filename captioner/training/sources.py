@@ -38,7 +38,6 @@ def load_sources(config):
         more = load_dataset(config.more_data, folders, "train")
         training = training.joined(more.named(set_names(config)[0]))
     training.warnings.extend(_overlap(config, training, validation))
-    validation.warnings.extend(_alone(validation))
     return training, validation
 
 
@@ -216,16 +215,6 @@ def _file(path):
     except OSError:  # a broken link, which is reported when the picture is read
         return path
     return status.st_dev, status.st_ino
-
-
-def _alone(validation):
-    """A line for each data set with a single picture to choose by."""
-    return [
-        f"{name and f'{name}: '}1 picture to choose the best epoch by, whose CIDEr is always 0, so "
-        "the validation loss decides; put more pictures into the split val"
-        for name, rows in validation.by_set().items()
-        if len(rows) == 1
-    ]
 
 
 def _require_one_language(paths, captions):

@@ -42,7 +42,7 @@ def test_formats(model, photos, tmp_path, capsys, format):
     text = output.read_text(encoding="utf-8")
     if format == "csv":
         rows = list(csv.DictReader(text.splitlines()))
-        assert list(rows[0]) == ["image", "caption", "score"]
+        assert list(rows[0]) == ["image", "caption", "score", "confidence"]
     elif format == "jsonl":
         rows = [json.loads(line) for line in text.splitlines()]
     else:

@@ -25,6 +25,8 @@ def parser():
         (["--len", "3"], "--len: no such option; did you mean --length-penalty?"),
         (["--dta", "x"], "--dta: no such option; did you mean --data?"),  # before what is missing
         (["--colour"], "--colour: no such option"),
+        (["--data", "x", "--beam-size", "3.5"], "--beam-size 3.5: must be a whole number"),
+        (["--data", "x", "--length-penalty", "big"], "--length-penalty big: must be a number"),
         ([], "the following arguments are required: --data"),
         (["--data", "x", "--method", "magic"], "--method magic: no such choice; choose one of "
          "greedy, beam"),

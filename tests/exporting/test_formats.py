@@ -10,6 +10,7 @@ import pytest
 from captioner import CaptionerError, load
 from captioner.cli import main
 from captioner.exporting.formats import FORMATS, export
+from captioner.presets import DEFAULT_PRESET
 from tests.exporting import make_model
 from tests.hostile import photo
 
@@ -47,6 +48,12 @@ def test_the_example_captions_from_it(tmp_path, format):
 def test_wrong_settings(tmp_path, tiny_captioner, settings, message):
     with pytest.raises(CaptionerError, match=message):
         export(tiny_captioner, tmp_path / "out", **settings)
+
+
+def test_what_litert_runs_cannot_be_exported_again(tmp_path):
+    with pytest.raises(CaptionerError, match=r"runtime='keras'"):
+        export(load(DEFAULT_PRESET), tmp_path / "out")
+    assert not os.listdir(tmp_path)
 
 
 def test_an_export_replaces_an_older_one_and_nothing_else(tiny_captioner, tmp_path):

@@ -136,14 +136,22 @@ def test_a_continued_search_draws_different_settings(config, tmp_path, monkeypat
     assert len(set(drawn)) == len(drawn) == 4
 
 
-def test_of_trials_that_score_the_same_the_lowest_loss_is_the_best(config, tmp_path, monkeypatch):
+@pytest.mark.parametrize(("pictures", "scores"), [(20, (0, 0, 0)), (3, (0.5, 0.1, 0.2))])
+def test_where_scores_do_not_tell_the_lowest_loss_is_the_best(
+    config, tmp_path, monkeypatch, pictures, scores
+):
+    """They are equal, or of few pictures."""
     losses, drawn = iter([3.0, 2.0, 2.5]), []
 
     def train(config, **rest):
         drawn.append(config.dropout)
 
         class Model:
-            about = {"validation": {"CIDEr": 0.0}, "validation_loss": next(losses)}  # noqa: RUF012
+            about = {  # noqa: RUF012
+                "validation": {"CIDEr": scores[len(drawn) - 1]},
+                "validation_loss": next(losses),
+                "validation_pictures": pictures,
+            }
 
         return Model
 

@@ -37,6 +37,15 @@ def test_of_equal_epochs_the_first_stays():
     assert not is_progress(epoch, [epoch])
 
 
+@pytest.mark.parametrize(("pictures", "decides"), [(1, False), (7, False), (8, True), (999, True)])
+def test_of_few_pictures_cider_does_not_count(pictures, decides):
+    one, other = (
+        goodness({"CIDEr": cider, "val_loss": loss}, pictures)
+        for cider, loss in ((0.6, 3.0), (0.5, 2.0))
+    )
+    assert (one > other) is decides
+
+
 @pytest.mark.parametrize(
     ("rows", "wanted"),
     [

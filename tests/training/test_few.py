@@ -63,6 +63,8 @@ def test_what_is_changed_is_said():
         "few captions (3): --min-count 1 in place of 5 and --batch-size 4 in place of 128 ("
     )
     assert "--init-from everyday" in line
+    german = ["ein Hund rennt über die Wiese"]
+    assert "--init-from" not in note(given, adapted(given, german), german)
     more = TrainConfig(init_from="everyday", min_count=2)
     assert note(more, adapted(more, FEW), FEW) == (
         "few captions (3): --batch-size 4 in place of 128 (--no-adapt-to-few keeps them)"

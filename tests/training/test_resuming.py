@@ -142,12 +142,15 @@ class Folder(InMemory):
 ONE = CaptionDataset([1], ["1.png"], [["a dog"]])
 
 
-def record_of(folder=None, config=None, replicas=1, training=ONE):
+TEN = CaptionDataset([*range(10)], [f"{n}.png" for n in range(10)], [["a dog"]] * 10)
+
+
+def record_of(folder=None, config=None, replicas=1, training=ONE, validation=TEN):
     config = config or TrainConfig(data="dogs")
     stages = [stage for stage in STAGES if stage.epochs_in(config)]
     devices = OneDevice()
     devices.replicas = replicas
-    record = Record(config, folder or Folder(), devices, stages, training, ONE)
+    record = Record(config, folder or Folder(), devices, stages, training, validation)
     if not folder:
         record.start_from(SimpleNamespace(about={}), devices)
     return record
@@ -211,11 +214,31 @@ def test_where_no_caption_scores_the_loss_chooses_the_best():
     assert record.best["epoch"] == 5
 
 
+def test_of_few_pictures_the_loss_chooses_whatever_they_score():
+    """The CIDEr of three pictures is chance."""
+    captioner = SimpleNamespace(about={})
+    rows = [
+        (row_of(1, FeatureStage, 0.4, loss=3.08), FeatureStage),
+        (row_of(2, FeatureStage, 0.5, loss=3.13), FeatureStage),
+        (row_of(3, FeatureStage, 0.1, loss=3.04), FeatureStage),
+        (row_of(4, RewardStage, 0.7, loss=3.2), RewardStage),
+    ]
+    record = record_of(validation=TEN.subset(range(3)))
+    assert kept_as(record, captioner, rows) == [
+        ("best-features", "best"), (), ("best-features", "best"), ("best-rewards",),
+    ]  # fmt: skip
+    assert record.best_line() == (
+        "best validation loss 3.040, of epoch 3 with CIDEr 0.1000 (too few pictures to choose by "
+        "CIDEr: 3)"
+    )
+    assert captioner.about["validation_pictures"] == 3
+
+
 def facts_of(stage="features", training=ONE, **changed):
     config = TrainConfig(data="dogs")
     rows = [row_of(1, FeatureStage, 0.4)]
     facts = {"stage": stage, "history": rows, "best_epoch": 1, "replicas": 1,
-             "data": fingerprints(config, training, ONE)}  # fmt: skip
+             "data": fingerprints(config, training, TEN)}  # fmt: skip
     return {**facts, **changed}
 
 

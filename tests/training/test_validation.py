@@ -1,6 +1,7 @@
 """The choice of the rules about repeats, the validation loss, what is captioned."""
 
 import itertools
+import json
 from types import SimpleNamespace
 
 import numpy as np
@@ -154,8 +155,8 @@ class OneOfTwo(OneDevice):
         self.all_captions = [(number, red) for number in range(count)]
 
     def gather(self, value):
-        self.gave.append(value)
-        return [value] if len(self.gave) == 1 else [self.all_captions]
+        self.gave.append(json.loads(json.dumps(value)))  # as it comes to the other worker
+        return [value] if len(self.gave) == 1 else [json.loads(json.dumps(self.all_captions))]
 
 
 @pytest.mark.parametrize("count", [70, 200])
@@ -168,7 +169,8 @@ def test_workers_share_batches_and_pictures(count):
         (_, counted), captions, *_ = worker.gave
         words += counted
         numbers += [number for number, _ in captions]
-        assert all(each.text == Talker.sayings[number % 2] for number, each in captions)
+        texts = {number: Caption(*fields).text for number, fields in captions}
+        assert all(text == Talker.sayings[number % 2] for number, text in texts.items())
     assert sorted(numbers) == list(range(count))
     assert words == count / 2 * (4 + 3)
 
