@@ -12,7 +12,7 @@ from captioner.finding import find_images
 from captioner.images import read_image
 from tests import colour_profiles as icc
 from tests.colour_profiles import DISPLAY_P3, SRGB, as_srgb, cmyk_profile, grey_profile
-from tests.hostile import encoded, photo
+from tests.hostile import encoded, mutated_bytes, photo
 
 SAMPLES, _ = find_images(["data/samples"])
 SIZE = (24, 24)
@@ -105,6 +105,16 @@ def test_a_broken_profile_is_ignored_without_a_word(profile, recwarn, capfd):
     np.testing.assert_array_equal(read_image(changed, SIZE), plain)
     assert not recwarn.list
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("profile", "mode"), [(DISPLAY_P3, "RGB"), (grey_profile(1.8), "L"), (cmyk_profile(), "CMYK")]
+)
+def test_damaged_profiles_give_a_picture(profile, mode):
+    rng, image = np.random.default_rng(0), WIDE.convert(mode)
+    for _ in range(150):
+        image.info["icc_profile"] = mutated_bytes(profile, rng)
+        assert read_image(image, SIZE).shape == (*SIZE, 3)
 
 
 def test_a_profile_too_large_is_ignored(monkeypatch):

@@ -49,8 +49,6 @@ class CaptionOptions:
             description too; an existing description is not replaced. Defaults to `False`.
         overwrite: bool. Whether to replace an existing output file, caption files and descriptions.
             Defaults to `False`.
-        null: bool. Whether the names on standard input and in `.txt` manifests end in zero bytes.
-            Defaults to `False`.
         attention_maps: str or None. A folder for pictures of where each word looked. Defaults to
             `None`.
         min_score: float or None. Of a picture nothing is written whose best caption has a lower
@@ -59,6 +57,8 @@ class CaptionOptions:
             it as they are. Defaults to `""`.
         batch_size: int. Pictures captioned at a time. Defaults to `32`.
         search: dict. Settings of the search, see `Generation.generate`. Defaults to `{}`.
+        null: bool. Whether the names on standard input and in `.txt` manifests end in zero bytes.
+            Defaults to `False`.
 
     Raises:
         CaptionerError: A value makes no sense, or a package is missing.
@@ -70,7 +70,6 @@ class CaptionOptions:
     sidecar: bool = False
     write_metadata: bool = False
     overwrite: bool = False
-    null: bool = False
     caption_extension: str = ENDING
     attention_maps: str | None = None
     min_score: float | None = None
@@ -78,6 +77,7 @@ class CaptionOptions:
     suffix: str = ""
     batch_size: int = 32
     search: dict = field(default_factory=dict)
+    null: bool = False
 
     def __post_init__(self):
         require(

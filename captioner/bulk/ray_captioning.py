@@ -27,14 +27,14 @@ class RayOptions:
         format: `"jsonl"` or `"parquet"`. Defaults to `"jsonl"`.
         scores: bool. Whether to add the scores; Parquet always has them. Defaults to `False`.
         resume: bool. Whether to continue a run that was stopped. Defaults to `False`.
-        null: bool. Whether the names on standard input and in `.txt` manifests end in zero bytes.
-            Defaults to `False`.
         batch_size: int. Pictures captioned at a time by each process. Defaults to `32`.
         search: dict. Settings of the search, see `Generation.generate`. Defaults to `{}`.
         actors: int or None. Processes. Defaults to `None`, one per core.
         actor_gpus: float. GPUs per process, 0.5 if two share one. Defaults to `0`.
         part_size: int or None. Pictures per file of captions. Defaults to `None`: 1000, fewer if
             there are few pictures.
+        null: bool. Whether the names on standard input and in `.txt` manifests end in zero bytes.
+            Defaults to `False`.
 
     Raises:
         CaptionerError: A value makes no sense.
@@ -43,12 +43,12 @@ class RayOptions:
     format: str = "jsonl"
     scores: bool = False
     resume: bool = False
-    null: bool = False
     batch_size: int = 32
     search: dict = dataclasses.field(default_factory=dict)
     actors: int | None = None
     actor_gpus: float = 0
     part_size: int | None = None
+    null: bool = False
 
     def __post_init__(self):
         require(
