@@ -300,9 +300,12 @@ def _glob(pattern):
         pattern = pattern.replace("\\", "/")
         found = glob.glob(pattern, recursive=True)
     named = set(pattern.split(os.sep))
-    return sorted(
-        path for path in found if not any(map(is_passed_over, set(path.split(os.sep)) - named))
-    )
+
+    def is_meant(path):  # hidden names match only where the pattern has their dot
+        others = set(path.split(os.sep)) - named
+        return not any(is_passed_over(each) and not each.startswith(".") for each in others)
+
+    return sorted(filter(is_meant, found))
 
 
 def _in_folder(folder, problems):

@@ -73,6 +73,14 @@ def test_folders_of_thumbnails_and_deleted_files(tmp_path, name):
     assert find_images([f"{tmp_path}/*/{name}/**/*.jpg"])[0] == [thumbnail]
 
 
+def test_a_glob_of_hidden_folders(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    touch(tmp_path, ".album/a.jpg", ".album/@eaDir/b.jpg", "c.jpg")
+    assert find_images([".*/*.jpg"]) == ([".album/a.jpg"], [])
+    assert find_images(["./**/*.jpg"]) == (["./c.jpg"], [])
+    assert find_images([f"{tmp_path}/.album/**/*.jpg"]) == ([f"{tmp_path}/.album/a.jpg"], [])
+
+
 def test_kinds_that_cannot_be_read_are_counted(tmp_path, without_heif):
     [photo] = touch(tmp_path, "a.jpg")
     touch(tmp_path, "b.CR2", "c.nef", "below/d.nef", "e.dng", "f.arw", "g.jxl", "h.mp4", ".i.heic")
