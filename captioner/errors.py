@@ -126,7 +126,17 @@ def needs_extra(what, extra, error):
     >>> needs_extra("tune needs Optuna", "tune", ImportError("No module named 'optuna'"))[:50]
     "tune needs Optuna (No module named 'optuna'); pip "
     """
-    return f"{what} ({error}); pip install 'captioner[{extra}]', or here: pip install '.[{extra}]'"
+    return f"{what} ({error}); {how_to_install(extra)}"
+
+
+def how_to_install(extra):
+    """How to install a group of optional packages.
+
+    Example:
+    >>> how_to_install("tune")
+    "pip install 'captioner[tune]', or here: pip install '.[tune]'"
+    """
+    return f"pip install 'captioner[{extra}]', or here: pip install '.[{extra}]'"
 
 
 def differences(was, now):

@@ -6,6 +6,7 @@ name of its own.
 """
 
 import contextlib
+import errno
 import os
 import shutil
 import stat
@@ -65,6 +66,45 @@ def replace_bytes(path, content):
     """
     with replacing(path) as unfinished, open(unfinished, "wb") as file:
         file.write(content)
+
+
+def rewrite_bytes(path, content):
+    """Gives a file new bytes; everything else that belongs to it stays.
+
+    That is its owner, mode, times, extended attributes and further names (hard links). A link is
+    followed. A file of one name is replaced as a whole. One of several names, or of a group that
+    the new file cannot have, is written in place, while the new bytes lie complete beside it.
+
+    Args:
+        path: str or path-like. The file.
+        content: bytes.
+
+    Raises:
+        OSError: It cannot be written, is marked as read-only, or belongs to someone else; it is as
+            it was.
+
+    Example:
+    >>> rewrite_bytes("notes.txt", b"two dogs on a beach")
+    """
+    target = os.path.realpath(path)
+    status = os.stat(target)
+    if not (status.st_mode & 0o222 and os.access(target, os.W_OK)):  # the mark holds for root, too
+        raise PermissionError(errno.EACCES, "it is read-only")
+    if _user() not in (0, status.st_uid):  # only they may set its owner and times
+        raise PermissionError(errno.EPERM, "it belongs to someone else")
+    unfinished = _beside(target)
+    try:
+        with open(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
+            file.write(content)
+        if status.st_nlink == 1 and _give_owner(unfinished, status):
+            shutil.copystat(target, unfinished)
+            put_in_place(unfinished, target)
+        else:
+            _sync_file(unfinished)
+            _write_in_place(target, content, status)
+    finally:
+        with contextlib.suppress(OSError):
+            os.remove(unfinished)
 
 
 def put_in_place(unfinished, path):
@@ -176,6 +216,43 @@ def _exchange(unfinished, target):
         os.replace(older, target)
         raise
     os.replace(older, unfinished)
+
+
+def _user():
+    """The number of this process's user; 0, who may do everything, where there are no numbers."""
+    return os.geteuid() if hasattr(os, "geteuid") else 0
+
+
+def _give_owner(path, status):
+    """Whether a new file has the owner and group of another one, or could be given them."""
+    new = os.stat(path)
+    if (new.st_uid, new.st_gid) == (status.st_uid, status.st_gid):
+        return True
+    try:
+        os.chown(path, status.st_uid, status.st_gid)
+    except OSError:
+        return False
+    return True
+
+
+def _write_in_place(path, content, status):
+    with open(path, "rb+") as file:
+        older = file.read()
+        try:
+            _write_all(file, content)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                _write_all(file, older)
+            raise
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def _write_all(file, content):
+    file.seek(0)
+    file.write(content)
+    file.truncate()
+    file.flush()
+    os.fsync(file.fileno())
 
 
 def _give_mode(path, mode):

@@ -2,12 +2,9 @@
 
 import contextlib
 import functools
-import glob
 import io
-import itertools
 import os
 import stat
-import sys
 import time
 import warnings
 from collections import deque
@@ -16,12 +13,10 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
+from captioner import heif
+from captioner.colours import prepared
 from captioner.errors import CaptionerError, cannot_be, reason_of
 
-ENDINGS = {
-    ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".gif", ".webp", ".avif", ".bmp",
-    ".dib", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".jp2", ".j2k", ".qoi",
-}  # fmt: skip
 TURNS = {  # EXIF's orientation -> what turns the picture upright
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -55,8 +50,10 @@ def read_image(source, size):
 
     The whole picture is resized to the shape, not cropped. It is turned upright as its EXIF data
     say. Of an animation the first frame is taken, and of several pages the first. Transparent areas
-    become white, and 16-bit values are scaled to 8 bits. Every format is read that Pillow decodes
-    itself; PostScript (.eps) is refused, because Pillow would start another program for it.
+    become white, 16-bit values are scaled to 8 bits, and colours are converted to sRGB as the
+    picture's colour profile says. Every format is read that Pillow decodes itself, and HEIC with
+    the package pillow-heif; PostScript (.eps) is refused, because Pillow would start another
+    program for it.
 
     Args:
         source: a path; the bytes of a picture file; an object whose `read()` returns them, and
@@ -125,47 +122,6 @@ def read_images(sources, size, change=None):
                 future.cancel()
 
 
-def find_images(arguments):
-    """The picture files that paths, folders and globs name.
-
-    Args:
-        arguments: iterable of str. A file is taken whatever its ending. A folder gives all files
-            below it with a picture's ending, except hidden ones, in the order of their names. A
-            glob may contain `**`. `-` reads paths from standard input, one a line.
-
-    Returns:
-        (list of paths, list of str): the pictures, and one line for each argument that gave none.
-
-    Example:
-    >>> paths, problems = find_images(["data/samples", "nowhere"])
-    >>> len(paths), problems
-    (8, ['nowhere: no such file or folder'])
-    """
-    paths, problems = [], []
-    for argument in _with_standard_input(arguments):
-        if os.path.isdir(argument):
-            found = _in_folder(argument, problems)
-            problem = "folder holds no pictures"
-        elif os.path.lexists(argument):
-            found = [argument]
-        else:
-            matches = sorted(glob.glob(argument, recursive=True))
-            parts = [
-                _in_folder(each, problems) if os.path.isdir(each) else [each] for each in matches
-            ]
-            found = list(dict.fromkeys(itertools.chain(*parts)))  # ** finds folders and their files
-            problem = "no file matches" if glob.has_magic(argument) else "no such file or folder"
-        if not found:
-            problems.append(f"{describe(argument)}: {problem}")
-        paths += found
-    return paths, problems
-
-
-def is_picture(name):
-    """Whether a file's name has the ending of a picture's."""
-    return os.path.splitext(name)[1].lower() in ENDINGS
-
-
 def describe(source):
     """The name of a picture in messages: its path in one printable line, or what it is."""
     if isinstance(source, (str, os.PathLike)):
@@ -178,30 +134,6 @@ def describe(source):
     if hasattr(source, "read"):
         return describe(str(getattr(source, "name", "file without a name")))
     return f"array of shape {getattr(source, 'shape', '?')}"
-
-
-def _with_standard_input(arguments):
-    for argument in arguments:
-        if argument == "-":
-            lines = sys.stdin.buffer.read().splitlines()
-            yield from (os.fsdecode(line) for line in lines if line.strip())
-        else:
-            yield argument
-
-
-def _in_folder(folder, problems):
-    def tell(error):
-        problems.append(cannot_be("read", describe(error.filename), error))
-
-    found = []
-    for parent, folders, names in os.walk(folder, onerror=tell):
-        folders[:] = sorted(each for each in folders if not each.startswith("."))
-        found += [
-            os.path.join(parent, name)
-            for name in sorted(names)
-            if not name.startswith(".") and is_picture(name)
-        ]
-    return found
 
 
 def _finished(job):
@@ -255,7 +187,7 @@ def _decode_bytes(content, name, size):
 def _decoded(file, size):
     if not file.length:
         raise ImageError(f"{file.name_shown}: file is empty")
-    with Image.open(file, formats=_formats()) as image:
+    with _opened(file) as image:
         # A JPEG is decoded at a half, a quarter or an eighth where that is still twice the size
         # wanted: large photos cost a fraction of the time and memory, and look the same.
         height, width = (size, size) if isinstance(size, int) else size
@@ -265,6 +197,20 @@ def _decoded(file, size):
         if not is_large:
             return _pixels(image, size)
         return _large_pictures.submit(_large_pixels, file, image, size).result()
+
+
+def _opened(file):
+    try:
+        return Image.open(file, formats=_formats())
+    except UnidentifiedImageError:
+        file.seek(0)
+        if not heif.is_heif(file.read(heif.HEAD)):
+            raise
+    if not heif.is_installed():
+        raise ImageError(f"{file.name_shown}: a HEIC picture needs pillow-heif; {heif.INSTALL}")
+    heif.register()
+    file.seek(0)
+    return Image.open(file, formats=["HEIF"])
 
 
 def _large_pixels(file, image, size):
@@ -315,12 +261,14 @@ def _formats():
 
 
 def _pixels(image, size):
-    image = _rgb(_upright(image))
+    image, to_srgb = prepared(_upright(image))
     if isinstance(size, int):
         share = min(1, size / max(image.size))
         size = [max(1, round(share * side)) for side in (image.height, image.width)]
     if image.size != (size[1], size[0]):
         image = image.resize((size[1], size[0]), Image.Resampling.BICUBIC)
+    if to_srgb is not None:
+        image = to_srgb(image)
     return np.asarray(image)  # (height, width, 3)
 
 
@@ -328,33 +276,6 @@ def _upright(image):
     """The picture turned upright as EXIF says; itself, not a copy, where it is upright already."""
     turn = TURNS.get(image.getexif().get(ExifTags.Base.Orientation))
     return image if turn is None else image.transpose(turn)
-
-
-def _rgb(image):
-    if image.mode == "RGB":
-        return image
-    if image.mode.startswith("I") or image.mode == "F":
-        image = _eight_bits(image)
-    if image.has_transparency_data:
-        image = image if image.mode == "RGBA" else image.convert("RGBA")
-        page = Image.new("RGB", image.size, "white")
-        page.paste(image, mask=image)
-        return page
-    return image.convert("RGB")
-
-
-def _eight_bits(image):
-    """A grey picture of 16-bit, 32-bit or float values, scaled to 0..255."""
-    values = np.asarray(image).astype(np.float32)
-    if not np.isfinite(values).all():
-        raise OSError("it holds values that are not numbers")
-    if image.mode.startswith("I;16"):
-        most = 65535
-    elif image.mode == "F" and values.max() <= 1:
-        most = 1
-    else:
-        most = 255 if values.max() <= 255 else max(65535, values.max())
-    return Image.fromarray(np.clip(values * (255 / most) + 0.5, 0, 255).astype(np.uint8))
 
 
 def _from_array(array):

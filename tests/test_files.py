@@ -12,6 +12,7 @@ from captioner.files import (
     replace_bytes,
     replacing,
     replacing_folder,
+    rewrite_bytes,
     size_of,
     sweep,
 )
@@ -215,6 +216,101 @@ def test_a_captioner_is_saved_on_disk_or_not_at_all(tmp_path, tiny_captioner, mo
             tiny_captioner.save(path, storage="float16")
     assert path.read_bytes() == before
     assert os.listdir(tmp_path) == ["model.keras"]
+
+
+def belongings(path):
+    """What belongs to a file besides its bytes."""
+    status = os.stat(path)
+    attributes = {}
+    if hasattr(os, "listxattr"):
+        attributes = {name: os.getxattr(path, name) for name in os.listxattr(path)}
+    return mode_of(path), status.st_uid, status.st_gid, status.st_mtime_ns, attributes
+
+
+def with_attribute(path):
+    """Gives a file an extended attribute, where the disk has such."""
+    try:
+        os.setxattr(path, "user.rating", b"5")
+    except (AttributeError, OSError):
+        pytest.skip("no extended attributes on this disk")
+
+
+@pytest.mark.parametrize("names", [1, 2])
+def test_rewriting_keeps_what_belongs_to_a_file(older, names):
+    other = older.with_name("b.txt")
+    if names == 2:
+        os.link(older, other)
+    older.chmod(0o640)
+    with_attribute(older)
+    os.utime(older, ns=(1_000_000_123, 2_000_000_456))
+    if os.getuid() == 0:
+        os.chown(older, 12345, 54321)
+    before = belongings(older)
+    rewrite_bytes(older, b"a newer and longer text")
+    assert belongings(older) == before
+    assert older.read_bytes() == b"a newer and longer text"
+    if names == 2:
+        assert os.path.samefile(older, other)
+    rewrite_bytes(older, b"short")
+    assert older.read_bytes() == b"short"
+    assert sorted(os.listdir(older.parent)) == ["a.txt", "b.txt"][:names]
+
+
+def test_rewriting_follows_a_link(older):
+    link = older.with_name("link.txt")
+    link.symlink_to("a.txt")
+    rewrite_bytes(link, b"new")
+    assert link.is_symlink()
+    assert older.read_bytes() == b"new"
+
+
+def test_rewriting_a_file_of_a_group_that_cannot_be_given(older, monkeypatch):
+    """It is written in place, and so keeps its group."""
+    monkeypatch.setattr(files, "_give_owner", lambda path, status: False)
+    number = os.stat(older).st_ino
+    rewrite_bytes(older, b"new")
+    assert older.read_bytes() == b"new"
+    assert os.stat(older).st_ino == number
+    assert os.listdir(older.parent) == ["a.txt"]
+
+
+def test_rewriting_in_place_that_fails_puts_the_older_bytes_back(older, monkeypatch):
+    os.link(older, older.with_name("b.txt"))
+    calls = []
+    write_all = files._write_all
+
+    def fail_once(file, content):
+        calls.append(content)
+        write_all(file, content[: len(content) // 2] if len(calls) == 1 else content)
+        if len(calls) == 1:
+            refuse()
+
+    monkeypatch.setattr(files, "_write_all", fail_once)
+    with pytest.raises(OSError, match="Input/output"):
+        rewrite_bytes(older, b"a newer and longer text")
+    assert older.read_bytes() == b"older"
+    assert sorted(os.listdir(older.parent)) == ["a.txt", "b.txt"]
+
+
+def test_a_file_marked_as_read_only_is_not_rewritten(older):
+    older.chmod(0o444)
+    with pytest.raises(PermissionError, match="read-only"):
+        rewrite_bytes(older, b"new")
+    assert older.read_bytes() == b"older"
+
+
+def test_the_file_of_someone_else_is_not_rewritten(older, monkeypatch):
+    monkeypatch.setattr(files, "_user", lambda: os.stat(older).st_uid + 1)
+    with pytest.raises(PermissionError, match="belongs to someone else"):
+        rewrite_bytes(older, b"new")
+    assert older.read_bytes() == b"older"
+
+
+def test_rewriting_without_room_changes_nothing(older):
+    with pytest.raises(OSError), SmallDisk(100):  # noqa: PT011
+        rewrite_bytes(older, bytes(1000))
+    assert older.read_bytes() == b"older"
+    assert os.listdir(older.parent) == ["a.txt"]
 
 
 def test_the_size_of_a_folder_is_that_of_all_files_below_it(tmp_path):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from captioner.images import ImageError, find_images, read_image, read_images
+from captioner.images import ImageError, read_image, read_images
 
 SIZE = (8, 8)
 RED = (255, 0, 0)
@@ -158,31 +158,3 @@ def test_many_in_order_and_past_a_broken_one(photos):
     assert [path for _, path, _ in results] == paths
     assert [index for index, _, _ in results] == list(range(160))
     assert [isinstance(r, ImageError) for _, _, r in results] == [False, False, True, False] * 40
-
-
-def test_find_images(photos, monkeypatch):
-    (photos / "notes.txt").touch()
-    (photos / ".hidden.jpg").touch()
-    below = photos / "below"
-    below.mkdir()
-    (below / "D.JPG").touch()
-    everything = [str(photos / name) for name in ("a.png", "b.jpg", "c.webp", "below/D.JPG")]
-    assert find_images([str(photos)]) == (everything, [])
-    assert find_images([str(photos / "*.jpg")]) == ([everything[1]], [])
-    assert find_images([str(photos / "notes.txt")]) == ([str(photos / "notes.txt")], [])
-    stdin = io.TextIOWrapper(io.BytesIO(os.fsencode("\n".join(everything[:2])) + b"\n\n"))
-    monkeypatch.setattr("sys.stdin", stdin)
-    assert find_images(["-"]) == (everything[:2], [])
-
-
-def test_find_images_tells_what_gave_none(tmp_path):
-    (tmp_path / "empty").mkdir()
-    missing, empty, pattern = (str(tmp_path / name) for name in ("missing", "empty", "*.jpg"))
-    assert find_images([missing, empty, pattern]) == (
-        [],
-        [
-            f"{missing}: no such file or folder",
-            f"{empty}: folder holds no pictures",
-            f"{pattern}: no file matches",
-        ],
-    )

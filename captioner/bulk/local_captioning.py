@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from captioner.bulk.journal import Journal, is_unfinished
-from captioner.bulk.object_stores import ObjectStores, is_uri
+from captioner.bulk.object_stores import ObjectStores, local_path
 from captioner.bulk.picture_lists import read_manifest
 from captioner.bulk.progress import Listener, Outcome
 from captioner.errors import CaptionerError, require, require_downloaded
-from captioner.images import ImageError, describe, find_images
+from captioner.finding import find_images
+from captioner.images import ImageError, describe
 from captioner.models import ModelChoice, opened
 from captioner.output.attention_maps import AttentionMaps
 from captioner.output.picture_metadata import MetadataError, require_exiv2, write_description
@@ -56,6 +57,8 @@ class CaptionOptions:
             it as they are. Defaults to `""`.
         batch_size: int. Pictures captioned at a time. Defaults to `32`.
         search: dict. Settings of the search, see `Generation.generate`. Defaults to `{}`.
+        null: bool. Whether the names on standard input and in `.txt` manifests end in zero bytes.
+            Defaults to `False`.
 
     Raises:
         CaptionerError: A value makes no sense, or a package is missing.
@@ -74,6 +77,7 @@ class CaptionOptions:
     suffix: str = ""
     batch_size: int = 32
     search: dict = field(default_factory=dict)
+    null: bool = False
 
     def __post_init__(self):
         require(
@@ -131,7 +135,7 @@ def caption_files(model, paths, output, options=None, manifests=(), listener=Non
     )
     if is_file:
         _require_writable(output, options)
-    pictures, problems = _find(paths, manifests)
+    pictures, problems = _find(paths, manifests, options.null)
     _report(problems, listener)
     require(pictures, "no pictures to caption")
     if options.sidecar:
@@ -154,15 +158,21 @@ def _require_writable(output, options):
         require_free(output, options.overwrite)
 
 
-def _find(paths, manifests):
+def _find(paths, manifests, null):
     """The pictures, and one line for each argument that gave none."""
-    pictures, problems = find_images(paths)
+    for name in (*paths, *manifests):
+        _local(name)
+    pictures, problems = find_images(paths, null)
     for manifest in manifests:
-        pictures += read_manifest(manifest, ObjectStores())
-    for name in (*paths, *manifests, *pictures):
-        require_downloaded(name)
-        require(not is_uri(name), f"{describe(name)}: URIs are for --engine ray")
+        pictures += map(_local, read_manifest(manifest, ObjectStores(), null))
     return pictures, problems
+
+
+def _local(name):
+    require_downloaded(name)
+    path = local_path(name)
+    require(path is not None, f"{describe(name)}: URIs are for --engine ray")
+    return path
 
 
 def _existing_sidecars(options, is_file):

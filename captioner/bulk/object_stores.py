@@ -11,7 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import parse_qsl
 
 from captioner.errors import CaptionerError, cannot_be, needs_extra, require
-from captioner.images import MOST_AT_ONCE, ImageError, describe, is_picture
+from captioner.finding import is_passed_over, is_picture, local_spelling
+from captioner.images import MOST_AT_ONCE, ImageError, describe
 
 FILE = "file://"
 READERS = 16  # requests at a time: what a store answers slowly is under way before it is needed
@@ -27,9 +28,8 @@ def is_uri(text):
 
 def local_path(name):
     """The path of a `file://` URI, or of a path; None for what is in an object store."""
-    if name.startswith(FILE):
-        return name[len(FILE) :]
-    return None if is_uri(name) else name
+    is_local = name.startswith(FILE) or not is_uri(name)
+    return local_spelling(name) if is_local else None
 
 
 class ObjectStores:
@@ -75,10 +75,7 @@ class ObjectStores:
             f"{_split(uri)[0]}: a password in a URI would be written down with the results; give "
             "it in the environment, as AWS_SECRET_ACCESS_KEY for example",
         )
-        require(
-            not uri.startswith(FILE) or uri.startswith(FILE + "/"),
-            f"{uri}: not a URI of this machine; it has the form file:///folder/photo.jpg",
-        )
+        local_path(uri)  # refuses a file:// URI of another machine
         if options:
             known = self.options.setdefault(bucket, options)
             require(known == options, f"{uri}: for {bucket} there was ?{known}; give one of them")
@@ -107,13 +104,14 @@ class ObjectStores:
             raise CaptionerError(cannot_be("opened", bucket, reason_of(error))) from error
         return system, base.rstrip("/")
 
-    def pictures_below(self, uri):
+    def pictures_below(self, uri, left_out):
         """The picture of a URI: itself, or all below it with a picture's ending.
 
-        Hidden ones are left out, as `find_images` does; one folder's names are in memory at a time.
+        What `find_images` passes over is left out, too; one folder's names are in memory at a time.
 
         Args:
             uri: str.
+            left_out: LeftOut. Takes the pictures that cannot be read.
 
         Yields:
             str: their URIs, those of a folder in the order of their names; a `CaptionerError` in
@@ -134,12 +132,14 @@ class ObjectStores:
         while folders:
             selector = pyarrow_fs.FileSelector(folders.pop(), allow_not_found=True)
             found = _information(system, bucket, selector)
-            shown = [each for each in found if not each.base_name.startswith(".")]
+            shown = [each for each in found if not is_passed_over(each.base_name)]
             shown.sort(key=lambda each: each.base_name)
             for each in shown:
                 if each.type == pyarrow_fs.FileType.File and is_picture(each.base_name):
                     count += 1
                     yield bucket + each.path[base:]
+                elif each.type == pyarrow_fs.FileType.File:
+                    left_out.add(bucket + each.path[base:], each.base_name)
             below = [each.path for each in shown if each.type == pyarrow_fs.FileType.Directory]
             folders += reversed(below)
         if not count:

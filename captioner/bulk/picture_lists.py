@@ -11,20 +11,22 @@ from array import array
 
 from captioner.bulk.object_stores import FILE, is_uri, local_path, reason_of, require_pyarrow
 from captioner.errors import CaptionerError, cannot_be, require
-from captioner.images import find_images
+from captioner.finding import UTF16, Search, names_in, with_standard_input
 
 COLUMNS = ("image", "path")  # where a manifest has its pictures; the first that is there
 ENDINGS = (".txt", ".csv", ".jsonl", ".parquet")
 BUFFER = 2**20  # bytes that are read at once
 
 
-def pictures_of(paths, manifests, stores):
+def pictures_of(paths, manifests, stores, null=False):
     """The pictures that the arguments of a command name, one after the other.
 
     Args:
         paths: list of str. As `find_images` takes them, and URIs of pictures or folders.
         manifests: list of str. Files that name pictures, see `read_manifest`.
         stores: ObjectStores, which has the URIs' options.
+        null: bool. Whether the names on standard input and in `.txt` manifests end in zero bytes.
+            Defaults to `False`.
 
     Yields:
         str: paths and URIs; a `CaptionerError` for each argument that named no picture. A local
@@ -37,30 +39,28 @@ def pictures_of(paths, manifests, stores):
     >>> list(pictures_of(["data/samples/cat.jpg", "nothing.jpg"], [], ObjectStores()))
     ['data/samples/cat.jpg', CaptionerError('nothing.jpg: no such file or folder')]
     """
-    given = set()
-    for argument in paths:
-        path = local_path(argument)
-        if path is None:
-            yield from stores.pictures_below(argument)
+    search = Search()
+    for argument in with_standard_input(paths, null):
+        if is_uri(argument) and not argument.startswith(FILE):
+            yield from stores.pictures_below(argument, search.left_out)
             continue
-        found, missing = find_images([path])
-        yield from map(CaptionerError, missing)
+        found, problems = search.find(argument)
+        yield from map(CaptionerError, problems)
         scheme = FILE if argument.startswith(FILE) else ""
-        for each in dict.fromkeys(found):
-            if each not in given:
-                given.add(each)
-                yield scheme + each
+        yield from (scheme + each for each in found)
+    yield from map(CaptionerError, search.left_out.lines())
     for manifest in manifests:
-        yield from read_manifest(manifest, stores)
+        yield from read_manifest(manifest, stores, null)
 
 
-def read_manifest(name, stores):
+def read_manifest(name, stores, null=False):
     """The pictures that a file names.
 
     Args:
-        name: str. A path or URI. `.txt` has a path or URI a line; `.csv` a column `image` or
-            `path`; `.jsonl` objects with one of these keys; `.parquet` such a column.
+        name: str. A path or URI. `.txt` has a path or URI a line, see `names_in`; `.csv` a column
+            `image` or `path`; `.jsonl` objects with one of these keys; `.parquet` such a column.
         stores: ObjectStores.
+        null: bool. Whether the names in a `.txt` end in zero bytes. Defaults to `False`.
 
     Yields:
         str: paths and URIs as they are there.
@@ -70,15 +70,19 @@ def read_manifest(name, stores):
     """
     ending = os.path.splitext(name)[1].lower()
     require(ending in ENDINGS, f"{name}: a manifest's name ends in {', '.join(ENDINGS)}")
-    readers = {".txt": _in_text, ".csv": _in_table, ".jsonl": _in_json_lines}
+    readers = {".csv": _in_table, ".jsonl": _in_json_lines}
     try:
         with _open(name, stores) as file:
             if ending == ".parquet":
                 yield from _in_parquet(name, file)
                 return
+            if ending == ".txt":
+                yield from names_in(file, null)
+                return
             newline = "" if ending == ".csv" else "\n"
             # An undecodable byte of a file name survives, as it does on the command line.
-            lines = io.TextIOWrapper(file, "utf-8-sig", "surrogateescape", newline)
+            encoding = "utf-16" if file.peek(2).startswith(UTF16) else "utf-8-sig"
+            lines = io.TextIOWrapper(file, encoding, "surrogateescape", newline)
             yield from readers[ending](name, lines)
     except OSError as error:
         raise CaptionerError(cannot_be("read", name, error.strerror or reason_of(error))) from error
@@ -90,12 +94,6 @@ def _open(name, stores):
         return open(path, "rb", buffering=BUFFER)
     system, path = stores.open(name)
     return io.BufferedReader(system.open_input_file(path), BUFFER)
-
-
-def _in_text(name, lines):
-    for line in lines:
-        if path := line.rstrip("\r\n"):
-            yield path
 
 
 def _in_table(name, lines):

@@ -33,6 +33,8 @@ class RayOptions:
         actor_gpus: float. GPUs per process, 0.5 if two share one. Defaults to `0`.
         part_size: int or None. Pictures per file of captions. Defaults to `None`: 1000, fewer if
             there are few pictures.
+        null: bool. Whether the names on standard input and in `.txt` manifests end in zero bytes.
+            Defaults to `False`.
 
     Raises:
         CaptionerError: A value makes no sense.
@@ -46,6 +48,7 @@ class RayOptions:
     actors: int | None = None
     actor_gpus: float = 0
     part_size: int | None = None
+    null: bool = False
 
     def __post_init__(self):
         require(
@@ -102,9 +105,8 @@ def caption_with_ray(model, paths, output, options=None, manifests=(), listener=
     with folder.held():
         plan = folder.open(settings, options.resume)
         if plan is None:
-            plan = _caption_anew(
-                folder, job, settings, pictures_of(paths, manifests, stores), options, listener
-            )
+            found = pictures_of(paths, manifests, stores, options.null)
+            plan = _caption_anew(folder, job, settings, found, options, listener)
         elif all(folder.done(plan.parts)):
             return _outcome(folder, plan)._replace(was_complete=True)
         else:

@@ -12,6 +12,7 @@ import threading
 import warnings
 
 from captioner.cli.parsing import CommandParser
+from captioner.cli.streams import open_closed_streams
 from captioner.errors import CaptionerError, CaptionerWarning
 
 COMMANDS = {
@@ -45,6 +46,7 @@ def main(arguments=None, program="captioner", command=None):
         Exit status: 0 done, 1 some pictures failed, 2 wrong usage or data, 130 interrupted, 143
         ended by SIGTERM.
     """
+    open_closed_streams()
     parser = _command_parser(command, prog=program) if command else _parser(program)
     arguments = sys.argv[1:] if arguments is None else arguments
     options = None

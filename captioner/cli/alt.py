@@ -17,7 +17,8 @@ from captioner.cli.messages import complain, say
 from captioner.cli.model_arguments import add_model_arguments, chosen_model
 from captioner.cli.search_arguments import add_search_arguments, search_settings
 from captioner.errors import require, require_downloaded
-from captioner.images import describe, is_picture
+from captioner.finding import is_picture
+from captioner.images import describe
 from captioner.output.alt_text import alternative_texts, read_page, require_template, write_page
 from captioner.text_files import require_free
 

@@ -2,7 +2,7 @@
 
   python caption.py photo.jpg
   python caption.py photos/ --format csv --output captions.csv
-  find . -name '*.jpg' | python caption.py -
+  find . -name '*.jpg' -print0 | python caption.py --null -
   python caption.py archive/ --output captions.jsonl --format jsonl --resume
   python caption.py s3://bucket/photos/ --engine ray --output s3://bucket/captions --format parquet
 
@@ -28,7 +28,7 @@ from captioner.output.sidecars import ENDING
 from captioner.output.writers import WRITERS
 from captioner.presets import DEFAULT_PRESET
 
-SHARED = ("scores", "resume", "batch_size")  # flags of both engines
+SHARED = ("scores", "resume", "batch_size", "null")  # flags of both engines
 ONLY_LOCAL = (
     "sidecar", "caption_extension", "write_metadata", "overwrite", "attention_maps", "min_score",
     "prefix", "suffix",
@@ -52,6 +52,15 @@ def add_arguments(parser):
         help="file that lists pictures: .txt, one path per line; .csv, .jsonl or .parquet with "
         "image or path; may be given more than once",
     )
+    parser.add_argument(
+        "-0",
+        "--null",
+        action="store_true",
+        help="the paths on stdin, and in .txt manifests, end in zero bytes, as find -print0 writes "
+        "them",
+    )
+    # Else argparse would take the -1 of --length-penalty -1 for a flag like -0.
+    parser._has_negative_number_optionals.clear()
     add_model_arguments(
         parser,
         f"captioner (default: {DEFAULT_PRESET}); given more than once: their average at every word",
@@ -189,7 +198,9 @@ def _caption_here(options, progress):
         search=search_settings(options),
         **{name: value for name, value in given.items() if value is not None},
     )
-    sink = contextlib.nullcontext(options.output) if options.output else standard_output()
+    writes_elsewhere = options.sidecar or options.write_metadata or options.attention_maps
+    to_screen = standard_output(may_be_closed=writes_elsewhere)
+    sink = contextlib.nullcontext(options.output) if options.output else to_screen
     with sink as output:
         outcome = caption_files(
             chosen_model(options), options.paths, output, chosen, options.manifest, progress

@@ -1,19 +1,27 @@
 """What the commands print while pictures are captioned; standard output set up for captions."""
 
 import contextlib
+import os
 import sys
 
 from tqdm import tqdm
 
 from captioner.bulk.progress import Listener
-from captioner.errors import CaptionerError, cannot_be
+from captioner.cli.streams import ClosedStream
+from captioner.errors import CaptionerError, cannot_be, require
 from captioner.progress import ProgressBar
 
 
 def say(line):
-    """Prints a line on standard error, above a progress bar if there is one."""
-    tqdm.write(line, file=sys.stderr)
-    sys.stderr.flush()
+    """Prints a line on standard error, above a progress bar if there is one.
+
+    Where it cannot be printed, because the reader has gone or the disk is full, the work continues.
+    """
+    try:
+        tqdm.write(line, file=sys.stderr)
+        sys.stderr.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 
 def complain(problem):
@@ -62,12 +70,20 @@ class Progress(Listener):
 
 
 @contextlib.contextmanager
-def standard_output():
+def standard_output(may_be_closed=False):
     """Standard output, for names of any bytes.
+
+    Args:
+        may_be_closed: bool. Whether a closed one is no problem, because what is written to it is
+            written elsewhere, too. Defaults to `False`.
 
     Raises:
         CaptionerError: It cannot be written.
     """
+    require(
+        may_be_closed or not isinstance(sys.stdout, ClosedStream),
+        "standard output: is closed; give --output FILE",
+    )
     sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape", newline="\n")
     try:
         yield sys.stdout

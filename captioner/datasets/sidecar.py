@@ -12,9 +12,8 @@ from captioner.datasets.annotations import (
 )
 from captioner.datasets.pictures import TOLERATED
 from captioner.errors import CaptionerError
+from captioner.finding import is_passed_over, is_picture
 from captioner.text_files import read_text
-
-PICTURE_ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 
 
 def is_sidecar(folder):
@@ -46,12 +45,12 @@ def _files(folder):
     """The pictures and the texts, each as lists by the name without its ending."""
     pictures, texts = {}, {}
     for parent, folders, names in os.walk(folder):
-        folders[:] = sorted(each for each in folders if not each.startswith("."))
+        folders[:] = sorted(each for each in folders if not is_passed_over(each))
         inside = os.path.relpath(parent, folder).replace(os.sep, "/")
         for name in sorted(each for each in names if not each.startswith(".")):
             file = name if inside == "." else f"{inside}/{name}"
             stem, ending = os.path.splitext(file)
-            if ending.lower() in PICTURE_ENDINGS:
+            if is_picture(name):
                 pictures.setdefault(stem, []).append(file)
             elif ending.lower() == ".txt":
                 texts.setdefault(stem, []).append(file)

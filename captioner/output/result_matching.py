@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from captioner.datasets.pictures import TOLERATED
 from captioner.errors import CaptionerError
-from captioner.images import ENDINGS
+from captioner.finding import ENDINGS
 from captioner.output.writers import image_id
 
 IMAGE_ID = "image id"

@@ -4,7 +4,8 @@ import os
 import re
 
 from captioner.errors import CaptionerError, require
-from captioner.images import describe, is_picture
+from captioner.finding import is_picture
+from captioner.images import describe
 from captioner.text_files import replacing_text
 
 ENDING = ".txt"

@@ -16,7 +16,8 @@ from starlette.exceptions import HTTPException
 
 from captioner import __version__
 from captioner.errors import CaptionerError
-from captioner.images import ENDINGS, read_image
+from captioner.finding import ENDINGS
+from captioner.images import read_image
 from captioner.output.gallery import as_bytes
 from captioner.web.access import LOCAL_NAMES, Access, require_key, require_own_page
 from captioner.web.batches import BATCH_SIZE, MOST_WAITING, Batches, BusyError

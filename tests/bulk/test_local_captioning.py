@@ -15,7 +15,7 @@ from PIL import Image
 from captioner.bulk import CaptionOptions, Listener, Outcome, caption_files
 from captioner.cli import main
 from captioner.errors import CaptionerError
-from captioner.images import find_images
+from captioner.finding import find_images
 from captioner.models import ModelChoice
 from tests.bulk.conftest import stopped_after
 from tests.bulk.test_picture_lists import manifest_of
@@ -309,6 +309,37 @@ def test_a_manifest_for_one_process(photos, tmp_path, capsys, monkeypatch):
     assert main(["caption", "--manifest", manifest]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split("\t")[0] for line in lines] == ["photos/a.png", "photos/b.jpg"]
+
+
+def test_a_manifest_of_uris_and_windows_paths(photos, tmp_path, capsys, monkeypatch):
+    (photos / "b.jpg").rename(photos / "b c.jpg")
+    names = ["photos\\a.png", f"file://{photos}/b%20c.jpg", "photos/c.webp"]
+    manifest = manifest_of(tmp_path, "txt", names)
+    monkeypatch.chdir(tmp_path)
+    assert main(["caption", "--manifest", f"file://{manifest}"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    found = [line.split("\t")[0] for line in lines]
+    assert found == ["photos/a.png", f"{photos}/b c.jpg", "photos/c.webp"]
+
+
+def test_names_that_end_in_zero_bytes(photos, capsys, monkeypatch):
+    odd = photos / "two\nlines.png"
+    (photos / "a.png").rename(odd)
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(os.fsencode(odd))))
+    # A number below zero is no flag, though -0 is one.
+    assert main(["caption", "-0", "-", "--length-penalty", "-1", "--format", "json"]) == 0
+    [entry] = json.loads(capsys.readouterr().out)
+    assert entry["image"] == str(odd)
+
+
+def test_kinds_that_cannot_be_read_are_told_in_one_line(photos, capsys):
+    for number in range(3):
+        (photos / f"{number}.nef").touch()
+    assert main(["caption", str(photos)]) == 1
+    printed = capsys.readouterr()
+    assert len(printed.out.splitlines()) == 3
+    [line] = printed.err.splitlines()
+    assert "3 .nef pictures were left out" in line
 
 
 class Heard(Listener):

@@ -34,6 +34,9 @@ def test_pictures_in_a_store(store, monkeypatch):
         path.parent.mkdir(parents=True, exist_ok=True)
         photo().save(path)
     (store / "photos/notes.txt").write_text("no picture")
+    (store / "photos/raw.nef").write_bytes(b"raw")
+    (store / "photos/@eaDir").mkdir()
+    photo().save(store / "photos/@eaDir/thumbnail.png")
     (store / "photos/broken.jpg").write_bytes(b"broken")
     (store / "empty").mkdir()
     stores = ObjectStores()
@@ -49,6 +52,7 @@ def test_pictures_in_a_store(store, monkeypatch):
     assert problems == [
         "mem://bucket/empty: folder holds no pictures",
         "mem://bucket/nothing: no such file or folder",
+        "1 .nef picture was left out; raw files are not read; export them as JPEG",
     ]
     found.append("mem://bucket/photos/gone.jpg")
     for most in (object_stores.MOST_AHEAD, 100):  # larger ones are read when needed

@@ -1,5 +1,6 @@
 """Lists of pictures: manifests of all kinds, what arguments name, and the cutting into parts."""
 
+import io
 import itertools
 import json
 import os
@@ -10,7 +11,7 @@ import pytest
 
 from captioner.bulk.object_stores import ObjectStores
 from captioner.bulk.parts_folder import Plan
-from captioner.bulk.picture_lists import ListIndex, read_lines, read_manifest
+from captioner.bulk.picture_lists import ListIndex, pictures_of, read_lines, read_manifest
 from captioner.errors import CaptionerError
 
 NAMES = ["a.jpg", "s3://bucket/b c%20d.jpg", "été/猫.png", os.fsdecode(b"\xff.jpg")]
@@ -41,6 +42,39 @@ def test_manifests(tmp_path, ending, key):
     manifest = manifest_of(tmp_path, ending, names, key)
     assert list(read_manifest(manifest, ObjectStores())) == names
     assert list(read_manifest(f"file://{manifest}", ObjectStores())) == names
+
+
+@pytest.mark.parametrize("null", [True, False])
+def test_a_manifest_of_names_that_end_in_zero_bytes(tmp_path, null):
+    names = [*NAMES, "two\nlines.png"]
+    path = tmp_path / "list.txt"
+    path.write_bytes(b"".join(os.fsencode(name) + b"\0" for name in names))
+    assert list(read_manifest(str(path), ObjectStores(), null)) == names
+
+
+@pytest.mark.parametrize("ending", ["txt", "csv", "jsonl"])
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_manifests_as_windows_writes_them(tmp_path, ending, encoding):
+    names = NAMES[:3]
+    manifest = manifest_of(tmp_path, ending, names)
+    with open(manifest, encoding="utf-8", newline="") as file:
+        text = file.read()
+    with open(manifest, "w", encoding=encoding, newline="") as file:
+        file.write(text)
+    assert list(read_manifest(manifest, ObjectStores())) == names
+
+
+def test_arguments_of_all_kinds_name_each_picture_once(photos, monkeypatch):
+    a, b, c = (str(photos / name) for name in ("a.png", "b.jpg", "c.webp"))
+    (photos / "raw.nef").touch()
+    content = "\0".join([f"file://{b}", a, "two\nlines.jpg"]).encode()
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
+    found = list(pictures_of([a, "-", str(photos)], [], ObjectStores(), null=True))
+    assert found[:2] == [a, f"file://{b}"]
+    missing, last, left_out = found[2:]
+    assert str(missing) == "two\\nlines.jpg: no such file or folder"
+    assert last == c
+    assert str(left_out).startswith("1 .nef picture was left out")
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,13 @@ def test_lines_go_to_standard_error(capsys):
     assert printed.err == "a note\ncaptioner: a.jpg: broken\n"
 
 
+def test_a_line_that_cannot_be_printed_stops_nothing():
+    program = "from captioner.cli.messages import say; say('a'); say('b'); print('done')"
+    command = 'exec "$0" -c "$1" 2>/dev/full'
+    done = subprocess.run(["sh", "-c", command, sys.executable, program], capture_output=True)
+    assert (done.returncode, done.stdout) == (0, b"done\n")
+
+
 def test_progress_prints_problems_and_where_it_continues(capsys):
     with Progress() as progress:
         progress.problem("gone.jpg: no such file or folder")

@@ -16,7 +16,8 @@ from captioner.bulk.model_files import ModelFiles
 from captioner.cli import main
 from captioner.errors import ReplacedModelWarning
 from captioner.exporting.formats import export
-from captioner.images import find_images, read_image
+from captioner.finding import find_images
+from captioner.images import read_image
 from captioner.lite_captioner import LiteCaptioner
 from captioner.models import load_models
 from captioner.presets import (
