@@ -6,8 +6,8 @@ are computed once and the decoder learns from them, and from captions without pi
 `captioner.training.imagined`. In the third, with `fine_tune_from`, CNN and decoder learn together
 from pixels. In the last, with `self_critical`, the decoder learns from the scores of its own
 captions. After every epoch the validation pictures are captioned, and the model with the best CIDEr
-is kept; where that is equal, as it is in the text stage, the one with the lowest validation loss
-(see `captioner.training.choosing`). On several devices or machines (`distribute`) the same is done
+is kept; where that says nothing, as in the text stage, the one with the lowest validation loss (see
+`captioner.training.choosing`). On several devices or machines (`distribute`) the same is done
 by workers that share every batch, see `captioner.training.distribution`.
 """
 

@@ -9,6 +9,7 @@ from captioner import Captioner, TrainConfig, train
 from captioner.confidence import Confidence
 from captioner.errors import CaptionerError
 from captioner.generation import Caption
+from captioner.training import choosing
 from tests.datasets import SMALL, make_colours
 
 
@@ -16,6 +17,9 @@ from tests.datasets import SMALL, make_colours
 def test_the_rule_and_the_confidence_of_the_best_epoch_are_kept(tmp_path, monkeypatch, out):
     """The first epoch is best, by one rule; in the second, worse one the other rule wins."""
     make_colours(tmp_path)
+    monkeypatch.setattr(
+        choosing, "FEWEST_PICTURES", 4
+    )  # those that make_colours gives to choose by
     calls = []
 
     def decode(self, image, no_repeat_ngram=0, no_repeat_word=False, **search):

@@ -17,7 +17,7 @@ from captioner.datasets import CaptionDataset
 from captioner.errors import CaptionerError
 from captioner.generation import Caption
 from captioner.output.reports import learning_curves
-from captioner.training import stages
+from captioner.training import choosing, stages
 from captioner.training.run_folder import RunFolder
 from captioner.training.self_critical import SAMPLES, Reward
 from captioner.training.set_scores import score_names, set_scores
@@ -122,7 +122,11 @@ def test_a_resumed_run_ends_with_the_same_bits(all_stages, whole, tmp_path):
 
 @pytest.fixture
 def spoken(monkeypatch):
-    """Captions written in place of the model's, in turn; a set of validation pictures has four."""
+    """Captions written in place of the model's, in turn; a set of validation pictures has four.
+
+    So few are to be enough for CIDEr to choose the epoch.
+    """
+    monkeypatch.setattr(choosing, "FEWEST_PICTURES", 4)
     texts = []
 
     def decode(self, image, **search):
