@@ -62,7 +62,7 @@ def test_keras_bars_are_for_terminals(monkeypatch, on_terminal, wanted):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: on_terminal)
     keras.config.enable_interactive_logging()
     try:
-        start_keras(bars=wanted)
+        start_keras("test", bars=wanted)
         assert keras.config.is_interactive_logging_enabled() is (on_terminal and wanted)
     finally:
         keras.config.enable_interactive_logging()

@@ -25,9 +25,9 @@ WORKS = {
     "caption --output": ["caption", PHOTO, "--format", "html", "--output", "{}/page.html"],
     "alt": ["alt", "{}/alt.html", "--dry-run"],
     "evaluate --results": ["evaluate", "--results", "{}/results.json", "--data", "{}/captions.csv",
-                           "--images", "data/samples", "--report", "{}/report"],
+                           "--images", "data/samples", "--report", "{}/report", "--quiet"],
     "evaluate --model": ["evaluate", "--model", DEFAULT_PRESET, "--data", "{}/captions.csv",
-                         "--images", "data/samples"],
+                         "--images", "data/samples", "--quiet"],
     "load": f"print(captioner.load('{DEFAULT_PRESET}').generate('{PHOTO}'))",
     "Ensemble": f"model = captioner.load('everyday')\nprint(captioner.Ensemble([model] * 2)"
                 f".generate('{PHOTO}'))",
@@ -109,7 +109,8 @@ warnings.simplefilter("ignore")  # Starlette's, of what its tests need
 from fastapi.testclient import TestClient
 from captioner.web.server import make_app
 
-with TestClient(make_app(captioner.load("everyday"))) as client, open({PHOTO!r}, "rb") as photo:
+app = make_app(captioner.load("everyday"))
+with TestClient(app, "http://localhost") as client, open({PHOTO!r}, "rb") as photo:
     print(client.post("/caption", content=photo.read()).json()["caption"])
 """
     assert run_without(KERAS, [program]) == [(0, f"{CAPTION}\n", "")]

@@ -72,9 +72,10 @@ def _candidates(source, place):
         return _spellings(place.folder, path, address), "no such file"
     if place.root is None and base.netloc:
         return [], "is on the web by <base href>; say with --root FOLDER where the site is"
-    if place.root is None:
-        return [], "starts at the root of the site; say with --root FOLDER where that is"
     inside = posixpath.normpath(path).lstrip("/")
+    if place.root is None:  # a page that is opened as a file means the root of the disk
+        reason = "starts at the root of the site; say with --root FOLDER where that is"
+        return _spellings("/", inside), reason
     return _spellings(place.root, inside), f"no such file in {place.root}"
 
 

@@ -100,6 +100,14 @@ def test_what_is_not_here(site, source, reason):
     assert reason in found
 
 
+def test_without_the_root_of_the_site_the_root_of_the_disk_counts(site):
+    """As in a browser that opens the page as a file."""
+    address = str(site / "img" / "d.jpg")
+    assert find_file([address], Place(str(site / "docs"))) == (address, address, None)
+    _, path, reason = find_file([address], Place(".", root=str(site)))
+    assert (path, reason) == (None, f"no such file in {site}")
+
+
 def test_a_base_on_the_web(site):
     place = Place(str(site / "docs"), base="https://x.org/")
     assert "is on the web by <base href>" in find_file(["a.jpg"], place)[2]

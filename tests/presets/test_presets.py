@@ -197,7 +197,7 @@ def test_captions_begun_by_another_default_are_not_continued(
         "captioner.bulk.local_captioning.Journal",
         lambda output, settings, resume: kept.append(settings) or Journal(output, settings, resume),
     )
-    command = ["caption", str(photos), "--output", str(tmp_path / "captions")]
+    command = ["caption", str(photos), "--output", str(tmp_path / "captions"), "--overwrite"]
     for model in ([], ["--model", DEFAULT_PRESET], ["--model", next(iter(REPLACED))]):
         assert main([*command, *model]) == 0
     assert kept[0]["model"] == [DEFAULT_PRESET]
