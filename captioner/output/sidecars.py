@@ -3,11 +3,12 @@
 import os
 import re
 
+from captioner.datasets.sidecar import ENDINGS
 from captioner.errors import CaptionerError, require
 from captioner.images import describe, is_picture
 from captioner.text_files import replacing_text
 
-ENDING = ".txt"
+ENDING = ENDINGS[0]
 
 
 class SidecarError(CaptionerError):

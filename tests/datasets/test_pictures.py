@@ -58,10 +58,11 @@ def test_usual_folders(tmp_path, place):
     assert found == [str(tmp_path / place / "a.jpg"), str(tmp_path / place / "sub/b.jpg")]
 
 
-def test_the_folder_with_most_of_the_pictures_is_taken(tmp_path):
-    touch(tmp_path, "00.jpg", *(f"images/{n:02d}.jpg" for n in range(1, 20)))
-    found = find_pictures(records(*(f"{n:02d}.jpg" for n in range(20))), [str(tmp_path)], "x")
-    assert found == [None] + [str(tmp_path / "images" / f"{n:02d}.jpg") for n in range(1, 20)]
+def test_the_folder_with_most_of_the_pictures_comes_first(tmp_path):
+    names = [f"{n:02d}.jpg" for n in range(20)]
+    touch(tmp_path, *names[:2], *(f"images/{name}" for name in names[1:]))
+    found = find_pictures(records(*names), [str(tmp_path)], "x")
+    assert found == [str(tmp_path / names[0]), *(str(tmp_path / "images" / n) for n in names[1:])]
 
 
 def test_each_split_has_its_own_folder(tmp_path):

@@ -1,0 +1,77 @@
+"""What one JSON object says about a picture: its file, its captions and its split."""
+
+from captioner.datasets.annotations import member, picture_name
+from captioner.datasets.splits import canonical
+from captioner.errors import CaptionerError
+from captioner.text_files import KINDS
+
+PICTURE_KEYS = (
+    "file_name", "filename", "image", "image_name", "image_path", "image_file", "img", "img_path",
+    "filepath", "file_path", "file", "path", "source-ref", "image_url", "url",
+)  # fmt: skip
+CAPTION_KEYS = (
+    "captions", "caption", "text", "texts", "sentences", "sentence", "description", "alt_text",
+    "comment", "raw",
+)  # fmt: skip
+CONVERSATION = "conversations"  # of LLaVA: what the model answers first is the caption
+_ANSWERS = ("gpt", "assistant", "model")
+
+
+def picture_in(entry, path, place):
+    """The file name of an entry's picture, as `annotations.picture_name` gives it."""
+    key = next((key for key in PICTURE_KEYS if type(entry) is dict and entry.get(key)), None)
+    if key is None and type(entry) is dict:
+        raise CaptionerError(
+            f"{path}: {place}: names no picture; expected file_name or image, it has "
+            f"{', '.join(map(repr, list(entry)[:5])) or 'nothing'}"
+        )
+    value = member(entry, key, (str, dict), path, place)
+    if type(value) is dict:  # an image column of the library datasets
+        value = member(value, "path", (str,), path, f"{place}.{key}")
+    return picture_name(value, path, place)
+
+
+def split_in(entry, path, place):
+    """The split of an entry, or None."""
+    if entry.get("split") is None:
+        return None
+    return canonical(member(entry, "split", (str,), path, place))
+
+
+def captions_in(entry, path, place):
+    """The captions of an entry as written, a list of str; None where it has none.
+
+    Args:
+        entry: object. It should be a dict, with a text or a list of texts under one of
+            `CAPTION_KEYS`.
+        path: str. The file, for messages.
+        place: str. Where the entry is in it.
+    """
+    if type(entry) is not dict:
+        raise CaptionerError(f"{path}: {place}: expected an object, got {KINDS[type(entry)]}")
+    if type(entry.get(CONVERSATION)) is list:
+        return _first_answer(entry[CONVERSATION], path, place)
+    key = next((key for key in CAPTION_KEYS if entry.get(key) is not None), None)
+    if key is None:
+        return None
+    value = entry[key]
+    values = value if type(value) is list else [value]
+    return [_text(each, path, f"{place}.{key}") for each in values]
+
+
+def _text(value, path, place):
+    if type(value) is dict:  # Karpathy's sentences, and what VizWiz and others make of them
+        value = next((value[key] for key in CAPTION_KEYS if type(value.get(key)) is str), None)
+    if type(value) in (int, float):
+        return str(value)
+    if type(value) not in (str, type(None)):
+        raise CaptionerError(f"{path}: {place}: expected a string, got {KINDS[type(value)]}")
+    return value or ""
+
+
+def _first_answer(turns, path, place):
+    for turn in turns:
+        if type(turn) is dict and turn.get("from", turn.get("role")) in _ANSWERS:
+            value = turn.get("value", turn.get("content"))
+            return [_text(value, path, f"{place}.{CONVERSATION}")]
+    return None
