@@ -16,6 +16,7 @@ from captioner.datasets.parts import files_of_splits, read_parts, split_folders,
 from captioner.datasets.pictures import beside, find_pictures
 from captioner.datasets.splits import choose, require_split, select, wanted
 from captioner.errors import CaptionerError, require_choice, require_downloaded
+from captioner.images import is_picture
 from captioner.text_files import read_bytes, read_json
 
 __all__ = ["FORMATS", "CaptionDataset", "load_dataset"]
@@ -204,15 +205,24 @@ def _annotation_files(folder):
     for folders in ([folder, os.path.join(folder, "annotations")], split_folders(folder)):
         files = [
             os.path.join(each, name)
-            for each in folders
-            if os.path.isdir(each)
-            for name in sorted(os.listdir(each))
-            if not name.startswith(".")
+            for each in filter(os.path.isdir, folders)
+            for name in _of_no_picture(sorted(os.listdir(each)))
         ]
         usual = [each for each in files if _ANNOTATION_FILE.fullmatch(os.path.basename(each))]
-        if usual or any(each.endswith(".json") for each in files):
-            return usual or [each for each in files if each.endswith(".json")]
+        found = usual or [each for each in files if each.endswith(".json")]
+        if found:
+            return found
     return []
+
+
+def _of_no_picture(names):
+    """The names that are neither hidden nor those of files about a picture beside them."""
+    stems = {os.path.splitext(name)[0] for name in names if is_picture(name)}
+    return [
+        name
+        for name in names
+        if not name.startswith(".") and os.path.splitext(name)[0] not in stems
+    ]
 
 
 def _format_of_file(path):
