@@ -200,9 +200,11 @@ def _source_without_annotations(path, candidates):
 def _annotation_files(folder):
     """The files of a folder that should be captions, judged by their names.
 
-    They are in the folder itself or its annotations/, or else in its folders of splits.
+    They are in the folder itself or its annotations/, or else in its folders of splits, which may
+    be in data/.
     """
-    for folders in ([folder, os.path.join(folder, "annotations")], split_folders(folder)):
+    annotations, data = (os.path.join(folder, name) for name in ("annotations", "data"))
+    for folders in ([folder, annotations], split_folders(folder), split_folders(data)):
         files = [
             os.path.join(each, name)
             for each in filter(os.path.isdir, folders)
@@ -272,8 +274,9 @@ def _sniff_json(path):
     data = read_bytes(path)
     is_object = data[:64].decode("utf-8-sig", "replace").lstrip().startswith("{")
     if is_object and b'"annotations"' in data:
-        has_captions = any(f'"{key}"'.encode() in data for key in CAPTION_KEYS)
-        return "coco" if has_captions else None
+        is_named = os.path.basename(path).lower().startswith("captions")
+        has_captions = is_named or any(f'"{key}"'.encode() in data for key in CAPTION_KEYS)
+        return "coco" if has_captions else None  # boxes, as in instances_val2017.json
     if is_object and b'"sentences"' in data:
         return "karpathy"
     if jsonl.is_entries(data[:65536].decode("utf-8-sig", "replace")):

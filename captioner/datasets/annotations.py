@@ -38,9 +38,6 @@ class Tally:
         count, first = self._faults.get(fault, (0, place))
         self._faults[fault] = count + 1, first
 
-    def total(self):
-        return sum(count for count, _ in self._faults.values())
-
     def warnings(self):
         return [
             f"{self._path}: {fault}: {count} (first: {place})"
@@ -52,6 +49,7 @@ EMPTY_CAPTION = "empty captions dropped"
 MISSING_VALUE = "captions such as nan or NULL dropped"
 NUMBER = "captions that are only a number"
 PICTURE_NAME = "captions that are the name of a picture file"
+OWN_NAME = "captions that only repeat the name of their picture"
 NO_CAPTION = "pictures without captions dropped"
 DUPLICATE = "entries given twice, read once"
 
@@ -100,24 +98,25 @@ def doubtful_captions(records, path):
     Raises:
         CaptionerError: No caption has a word.
     """
-    tally, count = Tally(path), 0
+    tally, wordless = Tally(path), 0
     for record in records:
         for text in record.captions:
-            fault = _doubt(text)
-            count += 1
+            fault = _doubt(text, record.file)
+            wordless += fault in (NUMBER, PICTURE_NAME)
             if fault:
                 tally.add(fault, f"{text[:40]!r} of {record.file}")
-    if tally.total() == count:
+    if wordless == sum(len(record.captions) for record in records):
         raise CaptionerError(f"{'; '.join(tally.warnings())}: is that the column of the captions?")
     return tally.warnings()
 
 
-def _doubt(caption):
-    if " " in caption:
-        return None
-    if _NUMBER.fullmatch(caption):
+def _doubt(caption, file):
+    if " " not in caption and _NUMBER.fullmatch(caption):
         return NUMBER
-    return PICTURE_NAME if is_picture(caption) else None
+    if " " not in caption and is_picture(caption):
+        return PICTURE_NAME
+    name = file.rpartition("/")[2]
+    return OWN_NAME if caption in (name, name.rpartition(".")[0]) else None
 
 
 def picture_name(name, path, place):

@@ -27,11 +27,12 @@ CAPTION_COLUMNS = (
     "caption", "captions", "text", "comment", "sentence", "sentences", "description", "alt_text",
     "raw",
 )  # fmt: skip
-SPLIT_COLUMNS = ("split", "subset", "partition")
+SPLIT_COLUMNS = ("split", "subset")
 EMPTY_ROW = "empty rows skipped"
 
 _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)  # of Excel
 _NUMBERED = re.compile(r"[_ ]?\d+$")
+_LIST = re.compile(r"""\s*(\[\s*["'].*\]|\{\s*["']text["'].*\})\s*""", re.DOTALL)
 _SCORE = re.compile(r"-?\d+\.\d{4}")  # as caption.py --format text --scores writes it
 
 
@@ -53,11 +54,11 @@ def columns(header):
 
 def is_table(text):
     """Whether a file that begins with this text is a table of captions."""
-    lines = text.lstrip("\ufeff").split("\n")
-    if _SEPARATOR_LINE.fullmatch(lines[0]):
+    first = text.lstrip("\ufeff\n").partition("\n")[0]
+    if _SEPARATOR_LINE.fullmatch(first):
         return True
-    picture, captions, _ = columns(_cells(lines[0], delimiter(lines[0])))
-    return (picture is not None and bool(captions)) or _is_row_of_text(lines[0])
+    picture, captions, _ = columns(_cells(first, delimiter(first)))
+    return (picture is not None and bool(captions)) or _is_row_of_text(first)
 
 
 def delimiter(header):
@@ -98,13 +99,15 @@ def read(path):
 def _rows(path, tally):
     """(place, picture, list of captions, split or None) of each row."""
     text = read_saved_text(path, tally)
-    first, _, rest = text.partition("\n")
+    table = text.lstrip("\n")
+    skipped = len(text) - len(table)  # lines before the table
+    first, _, rest = table.partition("\n")
     if _is_row_of_text(first):
         yield from _rows_of_text(path, text)
         return
-    said = _SEPARATOR_LINE.fullmatch(first)
-    separator, table = (said[1], rest) if said else (delimiter(first), text)
-    skipped = 1 if said else 0  # lines before the table
+    separator = delimiter(first)
+    if said := _SEPARATOR_LINE.fullmatch(first):
+        separator, table, skipped = said[1], rest, skipped + 1
     rows = csv.reader(io.StringIO(table, newline=""), delimiter=separator, strict=True)
     start = 1 + skipped
     try:
@@ -155,14 +158,16 @@ def _texts(row, places):
 
 
 def _listed(cell):
-    """The captions of a cell, which may have a list as JSON or pandas write it."""
-    if not re.fullmatch(r"""\s*\[\s*(["']).*\1\s*\]\s*""", cell, re.DOTALL):
+    """The captions of a cell, which may have a list as pandas, JSON or Label Studio write it."""
+    if not _LIST.fullmatch(cell):
         return [cell]
     try:
-        texts = ast.literal_eval(cell.strip())
+        value = ast.literal_eval(cell.strip())
     except (ValueError, SyntaxError, RecursionError, MemoryError):
         return [cell]
-    return texts if all(isinstance(text, str) for text in texts) else [cell]
+    texts = value.get("text") if isinstance(value, dict) else value
+    is_list = isinstance(texts, list) and all(isinstance(text, str) for text in texts)
+    return texts if is_list else [cell]
 
 
 def _is_row_of_text(line):

@@ -17,6 +17,24 @@ CONVERSATION = "conversations"  # of LLaVA: what the model answers first is the 
 _ANSWERS = ("gpt", "assistant", "model")
 
 
+def plain_entry(entry):
+    """An entry as it is; of a task of Label Studio, its data with the texts of its annotations."""
+    if type(entry) is not dict or type(entry.get("data")) is not dict:
+        return entry
+    results = [
+        result.get("value")
+        for annotation in _dicts(entry.get("annotations"))
+        for result in _dicts(annotation.get("result"))
+    ]
+    texts = [value["text"] for value in _dicts(results) if value.get("text")]
+    texts = [text for each in texts for text in (each if type(each) is list else [each])]
+    return {**entry["data"], "captions": texts} if texts else entry["data"]
+
+
+def _dicts(values):
+    return [each for each in values if type(each) is dict] if type(values) is list else []
+
+
 def picture_in(entry, path, place):
     """The file name of an entry's picture, as `annotations.picture_name` gives it."""
     key = next((key for key in PICTURE_KEYS if type(entry) is dict and entry.get(key)), None)

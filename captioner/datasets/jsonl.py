@@ -1,7 +1,7 @@
 """An object for each picture: JSON Lines, a JSON list, or a JSON object with file names for keys.
 
 Hugging Face's metadata.jsonl, SageMaker's manifests, what caption.py writes as jsonl and json,
-BLIP's lists, LLaVA's conversations.
+BLIP's lists, LLaVA's conversations, Label Studio's tasks.
 """
 
 import json
@@ -20,6 +20,7 @@ from captioner.datasets.json_entries import (
     PICTURE_KEYS,
     captions_in,
     picture_in,
+    plain_entry,
     split_in,
 )
 from captioner.datasets.splits import by_folder
@@ -60,6 +61,7 @@ def read(path):
     tally = Tally(path)
     captions, splits = {}, {}
     for place, entry in _entries(path):
+        entry = plain_entry(entry)
         texts = captions_in(entry, path, place)
         if texts is None:
             tally.add(NO_TEXT, place)

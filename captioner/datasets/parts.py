@@ -75,7 +75,9 @@ def files_of_splits(path):
 
 
 def split_folders(folder):
-    """The subfolders that are named after splits, sorted."""
+    """The subfolders that are named after splits, sorted; none where there is no such folder."""
+    if not os.path.isdir(folder):
+        return []
     return [
         os.path.join(folder, name)
         for name in sorted(os.listdir(folder))
@@ -97,13 +99,13 @@ def _by_split(folder, files):
 def _split_below(folder, path):
     """The split of a file by its name or its subfolder's; that of the folder does not count."""
     inside, name = os.path.split(os.path.relpath(path, folder))
-    return split_in_file_name(name) or split_of_folder(inside)
+    return split_in_file_name(name) or split_of_folder(os.path.basename(inside))
 
 
 def _part(folder, path, read, split):
     """The annotations of a file, with the split of its name and files relative to the folder."""
     inside = os.path.relpath(os.path.dirname(path) or ".", folder).replace(os.sep, "/")
-    prefix = f"{inside}/" if split_of_folder(inside) else ""
+    prefix = f"{inside}/" if split_of_folder(os.path.basename(inside)) else ""
     part = read(path)
     records = [
         each._replace(

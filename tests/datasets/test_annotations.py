@@ -6,6 +6,7 @@ from captioner.datasets.annotations import (
     MISSING_VALUE,
     NO_CAPTION,
     NUMBER,
+    OWN_NAME,
     PICTURE_NAME,
     Record,
     Tally,
@@ -107,6 +108,7 @@ def test_captions_that_may_be_of_a_wrong_column():
         return doubtful_captions([Record(1, "a.jpg", list(texts), None)], "x.csv")
 
     assert doubtful("dogs", "7 dogs", "a dog on p.jpg") == []
+    assert doubtful("a") == [f"x.csv: {OWN_NAME}: 1 (first: 'a' of a.jpg)"]
     assert doubtful("a dog", "0.73", "12 %", "b.png") == [
         f"x.csv: {NUMBER}: 1 (first: '0.73' of a.jpg)",
         f"x.csv: {PICTURE_NAME}: 1 (first: 'b.png' of a.jpg)",

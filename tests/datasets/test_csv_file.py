@@ -106,6 +106,7 @@ TWO = [["one"], ["two"]]
     [
         "sep=;\nimage;caption\na.jpg;one\nb.jpg;two\n",
         '"sep=|"\r\nimage|caption\r\na.jpg|one\r\nb.jpg|two\r\n',
+        "\n\nimage,caption\na.jpg,one\nb.jpg,two\n",
         ",Caption,File\n0,one,a.jpg\n1,two,b.jpg\n",
         "image_id;Sentence\na.jpg;one\nb.jpg;two\n",
         "filename,Alt Text,width\na.jpg,one,8\nb.jpg,two,8\n",
@@ -132,6 +133,7 @@ def test_tables_of_spreadsheets(tmp_path, text, encoding):
         "image,caption,caption\na.jpg,one,two\nb.jpg,three,\n",
         "image,Caption 1,number,Caption 2\na.jpg,one,1,two\nb.jpg,three,2,nan\n",
         "image,captions\na.jpg,\"['one', 'two']\"\nb.jpg,\"['three']\"\n",
+        'image,caption\na.jpg,"{""text"":[""one"",""two""]}"\nb.jpg,three\n',
         'image,raw\na.jpg,"[""one"", ""two""]"\nb.jpg,"[""three""]"\n',
     ],
 )

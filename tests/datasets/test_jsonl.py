@@ -44,6 +44,10 @@ def test_lines(tmp_path, name):
         [{"id": name, "image": name, "conversations": [{"from": "human", "value": "<image>"},
                                                        {"from": "gpt", "value": text}]}
          for name, text in (("a.jpg", "a dog"), ("b.jpg", "a cat"))],
+        [{"id": 1, "data": {"image": name}, "annotations": [{"result": [
+            {"type": "textarea", "value": {"text": [text]}},
+            {"type": "choices", "value": {"choices": ["good"]}}]}]}
+         for name, text in (("a.jpg", "a dog"), ("b.jpg", "a cat"))],
     ],
 )  # fmt: skip
 def test_documents(tmp_path, document):
@@ -73,18 +77,19 @@ def test_what_caption_py_writes_is_a_data_set(tmp_path, format, with_scores):
     assert dataset.captions == list(found.values())
 
 
-def test_a_file_in_the_folder_of_each_split(tmp_path):
+@pytest.mark.parametrize("inside", ["", "data/"])
+def test_a_file_in_the_folder_of_each_split(tmp_path, inside):
     for split, name in (("train", "a.jpg"), ("validation", "a.jpg"), ("test", "c.jpg")):
-        touch(tmp_path, f"{split}/{name}")
+        touch(tmp_path, f"{inside}{split}/{name}")
         entry = {"file_name": name, "text": f"of {split}"}
-        write_lines(tmp_path / split / "metadata.jsonl", [entry])
-    one = tmp_path / "train/metadata.jsonl"
+        write_lines(tmp_path / inside / split / "metadata.jsonl", [entry])
+    one = tmp_path / inside / "train/metadata.jsonl"
     for split, folder in (("train", "train"), ("val", "validation"), ("test", "test")):
         for source in (tmp_path, one):
             dataset = load_dataset(source, split=split)
             assert dataset.captions == [[f"of {folder}"]]
-            assert dataset.image_paths[0].startswith(str(tmp_path / folder))
-    ids = ["test/c.jpg", "train/a.jpg", "validation/a.jpg"]
+            assert dataset.image_paths[0].startswith(str(tmp_path / inside / folder))
+    ids = [f"{inside}{name}" for name in ("test/c.jpg", "train/a.jpg", "validation/a.jpg")]
     assert sorted(load_dataset(tmp_path).image_ids) == ids
 
 
