@@ -56,12 +56,13 @@ DUPLICATE = "entries given twice, read once"
 # What pandas, databases and spreadsheets write where there is no value.
 _MISSING_VALUES = {"nan", "null", "none", "na", "n/a", "#n/a", "<na>", "nat", "undefined"}
 _NUMBER = re.compile(r"[-+]?[\d.,]*\d(e[-+]?\d+)?%?", re.IGNORECASE)
+_WHOLE = re.compile(r"(-?(?:0|[1-9]\d*))\.0+")
 _ENTITY = re.compile(r"&(#\d{1,7}|#x[0-9a-f]{1,6}|\w{2,31});", re.IGNORECASE)
 
 
 def clean_caption(text):
     """The caption in one line: every run of white space is one space, HTML entities are decoded."""
-    for _ in range(2):  # web pages may be escaped twice: &amp;#39;
+    for _ in range(2 if "&" in text else 0):  # web pages may be escaped twice: &amp;#39;
         text = _ENTITY.sub(lambda found: html.unescape(found[0]), text)
     text = " ".join(text.split())
     if not text.isascii():
@@ -82,7 +83,7 @@ def add_caption(captions, text, tally, place):
     text = clean_caption(text or "")
     if not text:
         tally.add(EMPTY_CAPTION, place)
-    elif text.casefold() in _MISSING_VALUES:
+    elif " " not in text and text.casefold() in _MISSING_VALUES:
         tally.add(MISSING_VALUE, f"{place}, {text!r}")
     else:
         captions.append(text)
@@ -100,23 +101,25 @@ def doubtful_captions(records, path):
     """
     tally, wordless = Tally(path), 0
     for record in records:
+        name = record.file.rpartition("/")[2]
         for text in record.captions:
-            fault = _doubt(text, record.file)
-            wordless += fault in (NUMBER, PICTURE_NAME)
+            fault = _fault(text, name)
             if fault:
+                wordless += fault != OWN_NAME
                 tally.add(fault, f"{text[:40]!r} of {record.file}")
     if wordless == sum(len(record.captions) for record in records):
         raise CaptionerError(f"{'; '.join(tally.warnings())}: is that the column of the captions?")
     return tally.warnings()
 
 
-def _doubt(caption, file):
-    if " " not in caption and _NUMBER.fullmatch(caption):
+def _fault(caption, name):
+    if caption == name.rpartition(".")[0]:
+        return OWN_NAME
+    if " " in caption and caption != name:
+        return None
+    if _NUMBER.fullmatch(caption):
         return NUMBER
-    if " " not in caption and is_picture(caption):
-        return PICTURE_NAME
-    name = file.rpartition("/")[2]
-    return OWN_NAME if caption in (name, name.rpartition(".")[0]) else None
+    return PICTURE_NAME if is_picture(caption) else None
 
 
 def picture_name(name, path, place):
@@ -151,8 +154,9 @@ def plain_id(value):
     >>> plain_id(7.0), plain_id("7"), plain_id("a.jpg")
     ('7', '7', 'a.jpg')
     """
-    whole = re.fullmatch(r"(-?(?:0|[1-9]\d*))\.0+", str(value))
-    return whole[1] if whole else str(value)
+    text = str(value)
+    whole = _WHOLE.fullmatch(text) if type(value) is not int else None
+    return whole[1] if whole else text
 
 
 def keep_captioned(records, tally):

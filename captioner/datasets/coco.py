@@ -52,10 +52,11 @@ def _images(images, path, tally):
         image_id = member(image, "id", IDS, path, place)
         key = next((key for key in FILE_KEYS if image.get(key)), FILE_KEYS[0])
         file = picture_name(member(image, key, (str,), path, place), path, place)
-        if plain_id(image_id) not in known:
-            known[plain_id(image_id)] = _whole(image_id), file
+        plain = plain_id(image_id)
+        if plain not in known:
+            known[plain] = _whole(image_id), file
             continue
-        _, first = known[plain_id(image_id)]
+        _, first = known[plain]
         if first != file:
             raise CaptionerError(
                 f"{path}: {place}: image id {image_id!r} was given to {first} before, now to {file}"
@@ -79,34 +80,42 @@ def _captions(annotations, images, path, tally):
             tally.add(NO_TEXT, place)
             continue
         image_id = member(annotation, "image_id", IDS, path, place)
-        if plain_id(image_id) not in captions:
+        key = plain_id(image_id)
+        if key not in captions:
             raise CaptionerError(
                 f"{path}: {place}.image_id: no entry of images has id {image_id!r}"
             )
-        if _is_given_twice(annotation, (plain_id(image_id), texts), seen, path, place):
+        if _is_given_twice(annotations, index, seen, path):
             tally.add(DUPLICATE, place)
             continue
         for text in texts:
-            add_caption(captions[plain_id(image_id)], text, tally, place)
+            add_caption(captions[key], text, tally, place)
     return captions
 
 
 def _texts(annotation, path, place):
     """The captions of an annotation, a list; None where it has none."""
-    owner = annotation
     if type(annotation) is dict and type(annotation.get("attributes")) is dict:
-        owner = {**annotation["attributes"], **annotation}
-    return captions_in(owner, path, place)
+        annotation = {**annotation["attributes"], **annotation}
+    return captions_in(annotation, path, place)
 
 
-def _is_given_twice(annotation, content, seen, path, place):
+def _is_given_twice(annotations, index, seen, path):
     """Whether an annotation of the same id says the same; an error where it says something else."""
+    annotation, place = annotations[index], f"annotations[{index}]"
     if annotation.get("id") is None:
         return False
     number = member(annotation, "id", IDS, path, place)
-    first_place, first = seen.setdefault(plain_id(number), (place, content))
-    if first != content:
+    first = seen.setdefault(plain_id(number), index)
+    if first == index:
+        return False
+    if _content(annotations[first], path) != _content(annotation, path):
         raise CaptionerError(
-            f"{path}: {place}: id {number!r} is that of {first_place}, which says something else"
+            f"{path}: {place}: id {number!r} is that of annotations[{first}], which says something "
+            "else"
         )
-    return first_place != place
+    return True
+
+
+def _content(annotation, path):
+    return plain_id(annotation["image_id"]), _texts(annotation, path, "")

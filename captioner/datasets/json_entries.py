@@ -67,14 +67,16 @@ def captions_in(entry, path, place):
     """
     if type(entry) is not dict:
         raise CaptionerError(f"{path}: {place}: expected an object, got {KINDS[type(entry)]}")
-    if type(entry.get(CONVERSATION)) is list:
+    if CONVERSATION in entry and type(entry[CONVERSATION]) is list:
         return _first_answer(entry[CONVERSATION], path, place)
-    key = next((key for key in CAPTION_KEYS if entry.get(key) is not None), None)
-    if key is None:
-        return None
-    value = entry[key]
-    values = value if type(value) is list else [value]
-    return [_text(each, path, f"{place}.{key}") for each in values]
+    for key in CAPTION_KEYS:
+        value = entry.get(key)
+        if type(value) is str:
+            return [value]
+        if value is not None:
+            values = value if type(value) is list else [value]
+            return [_text(each, path, f"{place}.{key}") for each in values]
+    return None
 
 
 def _text(value, path, place):
