@@ -9,9 +9,8 @@ import os
 import re
 
 from captioner.datasets import coco, csv_file, flickr8k, jsonl, karpathy, sidecar
-from captioner.datasets.annotations import doubtful_captions
+from captioner.datasets.annotations import CAPTION_FIELDS, doubtful_captions
 from captioner.datasets.caption_dataset import CaptionDataset
-from captioner.datasets.json_entries import CAPTION_KEYS
 from captioner.datasets.parts import files_of_splits, read_parts, split_folders, split_of_file
 from captioner.datasets.pictures import beside, find_pictures
 from captioner.datasets.splits import choose, require_split, select, wanted
@@ -275,7 +274,7 @@ def _sniff_json(path):
     is_object = data[:64].decode("utf-8-sig", "replace").lstrip().startswith("{")
     if is_object and b'"annotations"' in data:
         is_named = os.path.basename(path).lower().startswith("captions")
-        has_captions = is_named or any(f'"{key}"'.encode() in data for key in CAPTION_KEYS)
+        has_captions = is_named or any(f'"{key}"'.encode() in data for key in CAPTION_FIELDS)
         return "coco" if has_captions else None  # boxes, as in instances_val2017.json
     if is_object and b'"sentences"' in data:
         return "karpathy"

@@ -47,15 +47,25 @@ class Tally:
 
 EMPTY_CAPTION = "empty captions dropped"
 MISSING_VALUE = "captions such as nan or NULL dropped"
-NUMBER = "captions that are only a number"
+NO_LETTER = "captions without a letter"
 PICTURE_NAME = "captions that are the name of a picture file"
 OWN_NAME = "captions that only repeat the name of their picture"
 NO_CAPTION = "pictures without captions dropped"
 DUPLICATE = "entries given twice, read once"
 
+# What tools call the fields of a picture's file and of its captions, the likeliest first.
+PICTURE_FIELDS = (
+    "file_name", "filename", "image", "image_name", "image_path", "image_file", "img", "img_path",
+    "filepath", "file_path", "file", "path", "picture", "photo", "source-ref", "image_url", "url",
+)  # fmt: skip
+CAPTION_FIELDS = (
+    "captions", "caption", "text", "texts", "sentences", "sentence", "description", "alt_text",
+    "comment", "image_caption", "caption_text", "raw",
+)  # fmt: skip
+
 # What pandas, databases and spreadsheets write where there is no value.
 _MISSING_VALUES = {"nan", "null", "none", "na", "n/a", "#n/a", "<na>", "nat", "undefined"}
-_NUMBER = re.compile(r"[-+]?[\d.,]*\d(e[-+]?\d+)?%?", re.IGNORECASE)
+_LETTER = re.compile(r"[^\W\d_]")
 _WHOLE = re.compile(r"(-?(?:0|[1-9]\d*))\.0+")
 _ENTITY = re.compile(r"&(#\d{1,7}|#x[0-9a-f]{1,6}|\w{2,31});", re.IGNORECASE)
 
@@ -115,11 +125,10 @@ def doubtful_captions(records, path):
 def _fault(caption, name):
     if caption == name.rpartition(".")[0]:
         return OWN_NAME
-    if " " in caption and caption != name:
-        return None
-    if _NUMBER.fullmatch(caption):
-        return NUMBER
-    return PICTURE_NAME if is_picture(caption) else None
+    if not _LETTER.search(caption):
+        return NO_LETTER  # numbers, as of boxes or scores
+    is_name = caption == name or (" " not in caption and is_picture(caption))
+    return PICTURE_NAME if is_name else None
 
 
 def picture_name(name, path, place):

@@ -6,6 +6,8 @@ import io
 import re
 
 from captioner.datasets.annotations import (
+    CAPTION_FIELDS,
+    PICTURE_FIELDS,
     Annotations,
     Record,
     Tally,
@@ -18,15 +20,7 @@ from captioner.datasets.text_encodings import read_saved_text
 from captioner.errors import CaptionerError
 from captioner.images import is_picture
 
-PICTURE_COLUMNS = (
-    "image", "file_name", "filename", "path", "image_name", "image_path", "image_file", "file_path",
-    "filepath", "file", "img", "img_path", "picture", "photo", "image_url", "url", "image_id",
-    "img_id",
-)  # fmt: skip
-CAPTION_COLUMNS = (
-    "caption", "captions", "text", "comment", "sentence", "sentences", "description", "alt_text",
-    "raw",
-)  # fmt: skip
+PICTURE_COLUMNS = (*PICTURE_FIELDS, "image_id", "img_id")
 SPLIT_COLUMNS = ("split", "subset")
 EMPTY_ROW = "empty rows skipped"
 
@@ -48,7 +42,7 @@ def columns(header):
         next((names.index(each) for each in known if each in names), None)
         for known in (PICTURE_COLUMNS, SPLIT_COLUMNS)
     )
-    kind = next((each for each in CAPTION_COLUMNS if each in bases), None)
+    kind = next((each for each in CAPTION_FIELDS if each in bases), None)
     return picture, [n for n, each in enumerate(bases) if each == kind], split
 
 

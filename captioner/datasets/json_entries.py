@@ -1,18 +1,10 @@
 """What one JSON object says about a picture: its file, its captions and its split."""
 
-from captioner.datasets.annotations import member, picture_name
+from captioner.datasets.annotations import CAPTION_FIELDS, PICTURE_FIELDS, member, picture_name
 from captioner.datasets.splits import canonical
 from captioner.errors import CaptionerError
 from captioner.text_files import KINDS
 
-PICTURE_KEYS = (
-    "file_name", "filename", "image", "image_name", "image_path", "image_file", "img", "img_path",
-    "filepath", "file_path", "file", "path", "source-ref", "image_url", "url",
-)  # fmt: skip
-CAPTION_KEYS = (
-    "captions", "caption", "text", "texts", "sentences", "sentence", "description", "alt_text",
-    "comment", "raw",
-)  # fmt: skip
 CONVERSATION = "conversations"  # of LLaVA: what the model answers first is the caption
 _ANSWERS = ("gpt", "assistant", "model")
 
@@ -37,7 +29,7 @@ def _dicts(values):
 
 def picture_in(entry, path, place):
     """The file name of an entry's picture, as `annotations.picture_name` gives it."""
-    key = next((key for key in PICTURE_KEYS if type(entry) is dict and entry.get(key)), None)
+    key = next((key for key in PICTURE_FIELDS if type(entry) is dict and entry.get(key)), None)
     if key is None and type(entry) is dict:
         raise CaptionerError(
             f"{path}: {place}: names no picture; expected file_name or image, it has "
@@ -61,7 +53,7 @@ def captions_in(entry, path, place):
 
     Args:
         entry: object. It should be a dict, with a text or a list of texts under one of
-            `CAPTION_KEYS`.
+            `CAPTION_FIELDS`.
         path: str. The file, for messages.
         place: str. Where the entry is in it.
     """
@@ -69,7 +61,7 @@ def captions_in(entry, path, place):
         raise CaptionerError(f"{path}: {place}: expected an object, got {KINDS[type(entry)]}")
     if CONVERSATION in entry and type(entry[CONVERSATION]) is list:
         return _first_answer(entry[CONVERSATION], path, place)
-    for key in CAPTION_KEYS:
+    for key in CAPTION_FIELDS:
         value = entry.get(key)
         if type(value) is str:
             return [value]
@@ -81,7 +73,7 @@ def captions_in(entry, path, place):
 
 def _text(value, path, place):
     if type(value) is dict:  # Karpathy's sentences, and what VizWiz and others make of them
-        value = next((value[key] for key in CAPTION_KEYS if type(value.get(key)) is str), None)
+        value = next((value[key] for key in CAPTION_FIELDS if type(value.get(key)) is str), None)
     if type(value) in (int, float):
         return str(value)
     if type(value) not in (str, type(None)):

@@ -8,6 +8,8 @@ import json
 import re
 
 from captioner.datasets.annotations import (
+    CAPTION_FIELDS,
+    PICTURE_FIELDS,
     Annotations,
     Record,
     Tally,
@@ -15,9 +17,7 @@ from captioner.datasets.annotations import (
     keep_captioned,
 )
 from captioner.datasets.json_entries import (
-    CAPTION_KEYS,
     CONVERSATION,
-    PICTURE_KEYS,
     captions_in,
     picture_in,
     plain_entry,
@@ -31,8 +31,8 @@ from captioner.text_files import read_json, read_text
 ENDINGS = (".jsonl", ".ndjson", ".manifest")
 NO_TEXT = "entries without a caption skipped"
 
-_PICTURE_KEY = re.compile(rf'"({"|".join(PICTURE_KEYS)})"\s*:')
-_CAPTION_KEY = re.compile(rf'"({"|".join([*CAPTION_KEYS, CONVERSATION])})"\s*:')
+_PICTURE_KEY = re.compile(rf'"({"|".join(PICTURE_FIELDS)})"\s*:')
+_CAPTION_KEY = re.compile(rf'"({"|".join([*CAPTION_FIELDS, CONVERSATION])})"\s*:')
 _FILE_KEY = re.compile(r'\{\s*"([^"]+)"\s*:')
 
 
@@ -110,4 +110,4 @@ def _is_object(line):
         entry = json.loads(line)
     except (ValueError, RecursionError):
         return False
-    return type(entry) is dict and any(map(entry.get, PICTURE_KEYS))
+    return type(entry) is dict and any(map(entry.get, PICTURE_FIELDS))

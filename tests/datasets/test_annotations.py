@@ -5,7 +5,7 @@ import pytest
 from captioner.datasets.annotations import (
     MISSING_VALUE,
     NO_CAPTION,
-    NUMBER,
+    NO_LETTER,
     OWN_NAME,
     PICTURE_NAME,
     Record,
@@ -110,11 +110,11 @@ def test_captions_that_may_be_of_a_wrong_column():
     assert doubtful("dogs", "7 dogs", "a dog on p.jpg") == []
     assert doubtful("a") == [f"x.csv: {OWN_NAME}: 1 (first: 'a' of a.jpg)"]
     assert doubtful("a dog", "0.73", "12 %", "b.png") == [
-        f"x.csv: {NUMBER}: 1 (first: '0.73' of a.jpg)",
+        f"x.csv: {NO_LETTER}: 2 (first: '0.73' of a.jpg)",
         f"x.csv: {PICTURE_NAME}: 1 (first: 'b.png' of a.jpg)",
     ]
-    with pytest.raises(CaptionerError, match=r"only a number: 2 \(first: '1' of a.jpg\): is that"):
-        doubtful("1", "-2.5e3")
+    with pytest.raises(CaptionerError, match=r"without a letter: 3 .*: is that"):
+        doubtful("1", "...", "0 0.5 0.25")
 
 
 @pytest.mark.parametrize("value", [1, "1", 1.0, "1.0", "1.00"])

@@ -171,7 +171,7 @@ def test_a_table_saved_as_windows_1252(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("image,caption\na.jpg,3\nb.jpg,0.5\n", r"only a number: 2 \(first: '3' of a.jpg\): is"),
+        ("image,caption\na.jpg,3\nb.jpg,0.5\n", r"without a letter: 2 \(first: '3' of a.jpg\): is"),
         ("image,caption\na.jpg,a.jpg\nb.jpg,b.jpg\n", "the name of a picture file: 2 .*: is that"),
         ("a.jpg,one\nb.jpg,two\n", "first picture; put the line image,caption before it"),
         ("sep=;\na;b\n1;2\n", "x.csv: line 2: expected the header image,caption, got 'a,b'"),
