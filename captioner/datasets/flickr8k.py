@@ -5,11 +5,10 @@ import re
 
 from captioner.datasets.annotations import (
     DUPLICATE,
-    EMPTY_CAPTION,
     Annotations,
     Record,
     Tally,
-    clean_caption,
+    add_caption,
     keep_captioned,
     picture_name,
 )
@@ -65,7 +64,7 @@ def _captions(path, tally):
             wanted = "picture.jpg| 0| caption" if has_bars else "picture.jpg#0<TAB>caption"
             raise CaptionerError(f"{path}: {place}: expected {wanted}, got {line[:60]!r}")
         file = picture_name(parts["file"], path, place)
-        text = clean_caption(parts["caption"])
+        text = " ".join(parts["caption"].split())
         texts = captions.setdefault(file, [])
         first, first_text = seen.setdefault((file, int(parts["number"])), (number, text))
         if first_text != text:
@@ -75,10 +74,8 @@ def _captions(path, tally):
             )
         if first != number:
             tally.add(DUPLICATE, place)
-        elif text:
-            texts.append(text)
         else:
-            tally.add(EMPTY_CAPTION, place)
+            add_caption(texts, text, tally, place)
     return captions
 
 

@@ -2,11 +2,10 @@
 
 from captioner.datasets.annotations import (
     DUPLICATE,
-    EMPTY_CAPTION,
     Annotations,
     Record,
     Tally,
-    clean_caption,
+    add_caption,
     keep_captioned,
     member,
     picture_name,
@@ -65,11 +64,7 @@ def _captions(sentences, path, place, tally):
     captions = []
     for index, sentence in enumerate(sentences):
         where = f"{place}.sentences[{index}]"
-        text = clean_caption(member(sentence, "raw", (str,), path, where))
-        if text:
-            captions.append(text)
-        else:
-            tally.add(EMPTY_CAPTION, where)
+        add_caption(captions, member(sentence, "raw", (str,), path, where), tally, where)
     return captions
 
 

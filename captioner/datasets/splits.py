@@ -8,17 +8,28 @@ from captioner.errors import CaptionerError
 
 USUAL = ("train", "val", "test")
 ALL = "all"
-ALIASES = {"dev": "val", "validation": "val", "restval": "train"}
+ALIASES = {
+    "training": "train", "restval": "train", "valid": "val", "validation": "val", "dev": "val",
+    "eval": "val", "evaluation": "val", "testing": "test",
+}  # fmt: skip
 FEW = 100  # pictures; see divide()
 HELD_OUT = 3  # pictures of so few that are val, and as many test, unless that is over a fifth
 
-_IN_FILE_NAME = re.compile(r"(?<![a-z])(train|validation|val|dev|test)(?![a-z])", re.IGNORECASE)
+_NAMES = "|".join([*USUAL, *ALIASES])
+_IN_FILE_NAME = re.compile(rf"(?<![a-z])({_NAMES})(?![a-z])", re.IGNORECASE)
+_FOLDER = re.compile(
+    rf"(?:(?:images?|imgs?)[-_ ]?)?({_NAMES})[-_ ]?(?:\d{{4}})?(?:[-_ ]?(?:images?|imgs?|set))?",
+    re.IGNORECASE,
+)
+_YEAR = re.compile(r"[-_ ]?(19|20)\d\d")
 
 
 def canonical(name):
-    """The standard name of a split; None for an empty one."""
+    """The standard name of a split, `val2017` -> `val`; None for an empty one."""
     name = name.strip().lower()
-    return ALIASES.get(name, name) or None
+    usual = _YEAR.sub("", name)
+    usual = ALIASES.get(usual, usual)
+    return usual if usual in USUAL else name or None
 
 
 def wanted(split):
@@ -39,6 +50,34 @@ def around_split(name):
     """What is before and after the split in a file's name, or None where it tells none."""
     found = _IN_FILE_NAME.search(name)
     return (name[: found.start()], name[found.end() :]) if found else None
+
+
+def split_of_folder(name):
+    """The split that a folder is named after, or None: `val2017` and `Validation` -> val."""
+    found = _FOLDER.fullmatch(name)
+    return canonical(found[1]) if found else None
+
+
+def by_folder(records):
+    """The records with their splits, and the names of these.
+
+    Where no record names its split, and each is in a folder of a split (`train/a.jpg`), of which
+    there are several, these are the splits.
+
+    Args:
+        records: list of Record.
+
+    Returns:
+        (list of Record, list of str).
+    """
+    splits = [each.split for each in records]
+    if not any(splits):
+        folders = [map(split_of_folder, each.file.split("/")[:-1]) for each in records]
+        named = [next(filter(None, each), None) for each in folders]
+        if None not in named and len(set(named)) > 1:
+            records = [each._replace(split=one) for each, one in zip(records, named, strict=True)]
+            splits = named
+    return records, list(dict.fromkeys(filter(None, splits)))
 
 
 def choose(split, splits, path):

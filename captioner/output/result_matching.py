@@ -6,10 +6,10 @@ the results of another data set.
 """
 
 import os
-import re
 import unicodedata
 from typing import NamedTuple
 
+from captioner.datasets.annotations import plain_id
 from captioner.datasets.pictures import TOLERATED
 from captioner.errors import CaptionerError
 from captioner.finding import ENDINGS
@@ -110,12 +110,6 @@ def _matched_at(depth, names, pictures):
     return found
 
 
-def _plain(value):
-    """An id as text: 1, "1" and "1.0" are the same."""
-    whole = re.fullmatch(r"(-?(?:0|[1-9]\d*))\.0+", str(value))
-    return whole[1] if whole else str(value)
-
-
 def _coco_number(name):
     """The id in COCO's file names: COCO_val2014_000000000042.jpg -> "42"; None in others."""
     number = image_id(str(name))
@@ -147,11 +141,11 @@ def _folded(parts):
 
 _ID_WAYS = [
     Way(IMAGE_ID, lambda name: [name], lambda picture: [picture.image_id]),
-    Way(IMAGE_ID, lambda name: [_plain(name)], lambda picture: [_plain(picture.image_id)]),
+    Way(IMAGE_ID, lambda name: [plain_id(name)], lambda picture: [plain_id(picture.image_id)]),
     Way(
         "number in COCO's file names",
         lambda name: [_coco_number(name)],
-        lambda picture: [_plain(picture.image_id)],
+        lambda picture: [plain_id(picture.image_id)],
     ),
 ]
 _FILE_WAYS = [

@@ -3,13 +3,20 @@
 import pytest
 
 from captioner.datasets.annotations import (
+    MISSING_VALUE,
     NO_CAPTION,
+    NO_LETTER,
+    OWN_NAME,
+    PICTURE_NAME,
     Record,
     Tally,
+    add_caption,
     clean_caption,
+    doubtful_captions,
     keep_captioned,
     member,
     picture_name,
+    plain_id,
 )
 from captioner.errors import CaptionerError
 
@@ -32,6 +39,9 @@ def test_faults_are_counted_by_kind_with_the_first_place():
         ("une\u00a0tasse\u2028de thé", "une tasse de thé"),  # other kinds of white space
         ("half of \ud83d a smile", "half of ? a smile"),
         ("\n \t", ""),
+        ("Tom &amp; Jerry don&#39;t run", "Tom & Jerry don't run"),
+        ("&amp;quot;Hi&amp;quot;&nbsp;&#x1F436;", '"Hi" 🐶'),
+        ("AT&T; R&D &unknown; a&b", "AT&T; R&D &unknown; a&b"),
     ],
 )
 def test_a_caption_is_one_line(text, cleaned):
@@ -52,12 +62,69 @@ def test_names_are_relative_with_forward_slashes(name, file):
 
 
 @pytest.mark.parametrize(
-    "name", ["", " ", ".", "/a.jpg", "\\\\host\\a.jpg", "C:\\a.jpg", "s3://a.jpg", "a/../b.jpg",
-             "..", "a\0.jpg"]
-)  # fmt: skip
-def test_names_that_lead_out_of_the_folder(name):
-    with pytest.raises(CaptionerError, match=r"^x\.csv: line 2: picture .* must be a file name in"):
+    ("name", "file"),
+    [
+        ("/data/a.jpg", "data/a.jpg"),
+        ("\\\\host\\share\\a.jpg", "host/share/a.jpg"),
+        ("C:\\photos\\a.jpg", "photos/a.jpg"),
+        ("C:a.jpg", "C:a.jpg"),
+        ("..\\..\\media\\4\\a.jpg", "media/4/a.jpg"),
+        ("a/../b.jpg", "a/b.jpg"),
+        ("s3://bucket/photos/a.jpg", "photos/a.jpg"),
+        ("https://x.example:80/val2017/a.jpg?width=8#top", "val2017/a.jpg"),
+        ("file:///C:/photos/a%20b.jpg", "photos/a%20b.jpg"),
+        ("/data/local-files/?d=photos/a.jpg", "photos/a.jpg"),
+        ("http://[broken/a.jpg", "a.jpg"),
+        ("12:30.jpg", "12:30.jpg"),
+    ],
+)
+def test_names_from_another_place_keep_their_folders_and_file(name, file):
+    assert picture_name(name, "x.csv", "line 2") == file
+
+
+@pytest.mark.parametrize("name", ["", " ", ".", "/", "..", "../..", "C:\\", "http://x", "a\0.jpg"])
+def test_names_of_no_file(name):
+    with pytest.raises(CaptionerError, match=r"^x\.csv: line 2: picture .* must be the name of a"):
         picture_name(name, "x.csv", "line 2")
+
+
+@pytest.mark.parametrize("text", ["nan", "NaN", "NULL", "n/a", "#N/A", "None", "<NA>"])
+def test_missing_values_are_no_captions(text):
+    captions, tally = ["a dog"], Tally("x.csv")
+    add_caption(captions, text, tally, "line 2")
+    assert captions == ["a dog"]
+    assert tally.warnings() == [f"x.csv: {MISSING_VALUE}: 1 (first: line 2, {text!r})"]
+
+
+def test_words_that_only_begin_like_missing_values_stay():
+    captions = []
+    for text in ("none of the dogs runs", "Nana", "Nonsense"):
+        add_caption(captions, text, Tally("x.csv"), "line 2")
+    assert captions == ["none of the dogs runs", "Nana", "Nonsense"]
+
+
+def test_captions_that_may_be_of_a_wrong_column():
+    def doubtful(*texts):
+        return doubtful_captions([Record(1, "a.jpg", list(texts), None)], "x.csv")
+
+    assert doubtful("dogs", "7 dogs", "a dog on p.jpg") == []
+    assert doubtful("a") == [f"x.csv: {OWN_NAME}: 1 (first: 'a' of a.jpg)"]
+    assert doubtful("a dog", "0.73", "12 %", "b.png") == [
+        f"x.csv: {NO_LETTER}: 2 (first: '0.73' of a.jpg)",
+        f"x.csv: {PICTURE_NAME}: 1 (first: 'b.png' of a.jpg)",
+    ]
+    with pytest.raises(CaptionerError, match=r"without a letter: 3 .*: is that"):
+        doubtful("1", "...", "0 0.5 0.25")
+
+
+@pytest.mark.parametrize("value", [1, "1", 1.0, "1.0", "1.00"])
+def test_an_id_is_the_same_as_number_and_as_text(value):
+    assert plain_id(value) == "1"
+
+
+@pytest.mark.parametrize("value", ["a.jpg", "01", "1.5", "00042.0", "1."])
+def test_ids_that_are_no_whole_numbers_stay(value):
+    assert plain_id(value) == value
 
 
 def test_pictures_without_captions_are_counted():

@@ -79,7 +79,7 @@ def test_lines_given_twice_and_empty_ones(tmp_path):
     [
         ("b.jpg two", r"line 2: expected picture.jpg#0<TAB>caption, got 'b.jpg two'"),
         ("a.jpg#0\ttwo", r"line 2: a.jpg#0 is on line 1 too, with another caption"),
-        ("../a.jpg#0\ttwo", r"line 2: picture '../a.jpg': must be"),
+        ("../..#0\ttwo", r"line 2: picture '../..': must be"),
     ],
 )
 def test_broken_lines(tmp_path, line, message):

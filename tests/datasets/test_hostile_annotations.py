@@ -37,6 +37,9 @@ TOKENS = "".join(f"{file}#{n}\t{text}\n" for file, n, text in PAIRS).encode()
 TABLE = "".join(
     ["image,caption\n", *('{},"{}"\n'.format(f, t.replace('"', '""')) for f, _, t in PAIRS)]
 ).encode()
+LINES = "".join(
+    json.dumps({"file_name": file, "captions": texts}) + "\n" for file, texts in CAPTIONS.items()
+).encode()
 
 
 def mutations(base):
@@ -93,6 +96,9 @@ def check(dataset, folder):
         ("csv", "pets.csv", TABLE),
         ("auto", "captions.json", coco_document(CAPTIONS)),
         ("auto", "captions.txt", TABLE),
+        ("csv", "captions.tsv", "".join(f"{file}\t{text}\n" for file, _, text in PAIRS).encode()),
+        ("jsonl", "metadata.jsonl", LINES),
+        ("jsonl", "list.json", [json.loads(line) for line in LINES.splitlines()]),
     ],
 )
 def test_annotations(tmp_path, format, name, base):
@@ -151,7 +157,7 @@ def test_settings(tmp_path):
     "name", ["../../etc/passwd", "/etc/passwd", "x/../../y.jpg", "C:\\boot.ini", "..\\..\\y.jpg"]
 )
 @pytest.mark.parametrize("format", ["coco", "karpathy", "flickr8k", "csv"])
-def test_names_that_lead_elsewhere(tmp_path, format, name):
+def test_names_lead_nowhere_else(tmp_path, format, name):
     texts = {"coco": json.dumps(coco_document({name: ["A dog."]})),
              "karpathy": json.dumps(
                  {"images": [{"filename": name, "sentences": [{"raw": "A dog."}]}]}),
@@ -159,5 +165,6 @@ def test_names_that_lead_elsewhere(tmp_path, format, name):
              "csv": f"image,caption\n{name},A dog.\n"}  # fmt: skip
     path = tmp_path / "file"
     path.write_text(texts[format])
-    with pytest.raises(CaptionerError, match="inside the folder of the pictures"):
-        load_dataset(str(path), format=format, check_images=False)
+    check(load_dataset(str(path), format=format, check_images=False), tmp_path)
+    with pytest.raises(CaptionerError, match="1 of 1 pictures are missing"):
+        load_dataset(str(path), format=format)

@@ -72,7 +72,7 @@ def test_harmless_faults_are_counted(tmp_path):
         ({"sentences": [{"raw": None}]}, r"images\[1\].sentences\[0\].raw: .* string, got null"),
         ({"sentences": ["a"]}, r"images\[1\].sentences\[0\]: expected an object, got a string"),
         ({"split": 3}, r"images\[1\].split: expected a string, got a whole number"),
-        ({"filepath": "../x"}, r"images\[1\]: picture '../x/2.jpg': must be"),
+        ({"filename": ".."}, r"images\[1\]: picture 'val2014/..': must be"),
     ],
 )
 def test_contradictions_and_wrong_shapes(tmp_path, changes, message):

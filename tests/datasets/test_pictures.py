@@ -58,10 +58,11 @@ def test_usual_folders(tmp_path, place):
     assert found == [str(tmp_path / place / "a.jpg"), str(tmp_path / place / "sub/b.jpg")]
 
 
-def test_the_folder_with_most_of_the_pictures_is_taken(tmp_path):
-    touch(tmp_path, "00.jpg", *(f"images/{n:02d}.jpg" for n in range(1, 20)))
-    found = find_pictures(records(*(f"{n:02d}.jpg" for n in range(20))), [str(tmp_path)], "x")
-    assert found == [None] + [str(tmp_path / "images" / f"{n:02d}.jpg") for n in range(1, 20)]
+def test_the_folder_with_most_of_the_pictures_comes_first(tmp_path):
+    names = [f"{n:02d}.jpg" for n in range(20)]
+    touch(tmp_path, *names[:2], *(f"images/{name}" for name in names[1:]))
+    found = find_pictures(records(*names), [str(tmp_path)], "x")
+    assert found == [str(tmp_path / names[0]), *(str(tmp_path / "images" / n) for n in names[1:])]
 
 
 def test_each_split_has_its_own_folder(tmp_path):
@@ -85,3 +86,59 @@ def test_accents_spelled_in_two_ways(tmp_path, on_disk, in_file):
     touch(tmp_path, name := unicodedata.normalize(on_disk, "été.jpg"))
     found = find_pictures(records(unicodedata.normalize(in_file, "été.jpg")), [str(tmp_path)], "x")
     assert found == [str(tmp_path / name)]
+
+
+@pytest.mark.parametrize(
+    ("on_disk", "in_file"),
+    [
+        ("photos/IMG_1.JPG", "img_1.jpg"),
+        ("photos/my photo.jpg", "my%20photo.jpg"),
+        ("photos/50%25.jpg", "50%25.jpg"),
+        ("photos/a.jpg", "home/someone/else/a.jpg"),
+        ("deep/below/the/folder/a.jpg", "a.jpg"),
+        ("photos/stra\u00dfe.jpg", "STRASSE.jpg"),
+        ("photos/42.jpg", "42"),
+        ("photos/E\u0301t\u00e9.PNG", "upload/%C3%A9t%C3%A9.png"),
+        ("a/1.jpg", "x/a/1.jpg"),
+    ],
+)
+def test_names_of_other_spelling_and_folders(tmp_path, on_disk, in_file):
+    touch(tmp_path, on_disk, "photos/other.jpg", "b/1.jpg")
+    found = find_pictures(records(in_file), [str(tmp_path)], "x")
+    assert found == [str(tmp_path / on_disk)]
+
+
+def test_the_exact_name_comes_before_others(tmp_path):
+    touch(tmp_path, "x/a.jpg", "x/A.JPG", "y/b.jpg")
+    assert find_pictures(records("A.JPG", "b.jpg"), [str(tmp_path)], "x") == [
+        str(tmp_path / "x/A.JPG"), str(tmp_path / "y/b.jpg")
+    ]  # fmt: skip
+
+
+def test_a_name_of_several_pictures_is_an_error_with_both(tmp_path):
+    touch(tmp_path, "x/a.jpg", "y/a.jpg")
+    message = f"^c.csv: picture z/a.jpg may be {tmp_path}/x/a.jpg or {tmp_path}/y/a.jpg; give"
+    with pytest.raises(CaptionerError, match=message):
+        find_pictures(records("z/a.jpg"), [str(tmp_path)], "c.csv")
+    assert find_pictures(records("y/a.jpg"), [str(tmp_path)], "c") == [str(tmp_path / "y/a.jpg")]
+
+
+def test_no_picture_is_given_to_two_names(tmp_path):
+    touch(tmp_path, "a.jpg", "b.jpg")
+    with pytest.raises(CaptionerError, match="1 of 2 pictures are missing"):
+        find_pictures(records("a.jpg", "A.JPG"), [str(tmp_path)], "x")
+
+
+def test_pictures_of_another_split_are_not_taken(tmp_path):
+    touch(tmp_path, "train/1.jpg", "val/2.jpg")
+    with pytest.raises(CaptionerError, match="1 of 2 pictures are missing"):
+        find_pictures(records("1.jpg", "2.jpg", split="val"), [str(tmp_path)], "x")
+
+
+def test_what_lies_beside_the_folder_of_the_annotations_is_not_searched(tmp_path):
+    path = data_set(tmp_path / "data", present=0, total=1)
+    touch(tmp_path, "other/00.jpg")
+    with pytest.raises(CaptionerError, match="1 of 1 pictures are missing"):
+        load_dataset(path)
+    touch(tmp_path, "data/below/00.jpg")
+    assert load_dataset(path).image_paths == [str(tmp_path / "data/below/00.jpg")]

@@ -4,7 +4,14 @@ from collections import Counter
 import pytest
 
 from captioner.datasets import load_dataset
-from captioner.datasets.splits import divide, split_in_file_name
+from captioner.datasets.annotations import Record
+from captioner.datasets.splits import (
+    by_folder,
+    canonical,
+    divide,
+    split_in_file_name,
+    split_of_folder,
+)
 from captioner.errors import CaptionerError
 from tests.datasets import coco_document, write_json
 
@@ -113,10 +120,48 @@ def test_how_a_few_pictures_are_divided_is_counted(tmp_path):
         ("dev.csv", "val"),
         ("TEST.csv", "test"),
         ("captions.json", None),
-        ("training.csv", None),
+        ("training.csv", "train"),
+        ("captions_valid.json", "val"),
+        ("eval-v2.csv", "val"),
+        ("Testing.csv", "test"),
+        ("trainers.csv", None),
+        ("evaluate.csv", None),
         ("latest.csv", None),
         ("device.csv", None),
     ],
 )
 def test_split_in_file_name(name, split):
     assert split_in_file_name(name) == split
+
+
+@pytest.mark.parametrize(
+    ("name", "split"),
+    [
+        ("valid", "val"), ("Validation", "val"), ("eval", "val"), ("dev", "val"),
+        ("training", "train"), ("testing", "test"), ("val2017", "val"), ("train_2014", "train"),
+        ("restval", "train"), ("minival", "minival"), ("2014", "2014"), (" ", None),
+    ],
+)  # fmt: skip
+def test_standard_names(name, split):
+    assert canonical(name) == split
+
+
+@pytest.mark.parametrize(
+    ("name", "split"),
+    [
+        ("Train", "train"), ("val2017", "val"), ("images_test", "test"), ("test-images", "test"),
+        ("trainImages", "train"), ("test_a_few", None), ("latest", None), ("images", None),
+    ],
+)  # fmt: skip
+def test_folders_named_after_splits(name, split):
+    assert split_of_folder(name) == split
+
+
+def test_splits_by_folder_only_where_each_record_has_one():
+    def splits(*files):
+        records = [Record(file, file, ["x"], None) for file in files]
+        return [each.split for each in by_folder(records)[0]]
+
+    assert splits("train/a.jpg", "images/valid/a.jpg") == ["train", "val"]
+    assert splits("train/a.jpg", "b.jpg") == [None, None]
+    assert splits("train/a.jpg", "train/b.jpg") == [None, None]
