@@ -15,7 +15,7 @@ from captioner.datasets.parts import files_of_splits, read_parts, split_folders,
 from captioner.datasets.pictures import beside, find_pictures
 from captioner.datasets.splits import choose, require_split, select, wanted
 from captioner.errors import CaptionerError, require_choice, require_downloaded
-from captioner.images import is_picture
+from captioner.finding import is_picture
 from captioner.text_files import read_bytes, read_json
 
 __all__ = ["FORMATS", "CaptionDataset", "load_dataset"]

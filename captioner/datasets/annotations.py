@@ -6,7 +6,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from captioner.errors import CaptionerError
-from captioner.images import is_picture
+from captioner.finding import is_picture
 from captioner.text_files import KINDS
 
 

@@ -18,7 +18,7 @@ from captioner.datasets.annotations import (
 from captioner.datasets.splits import by_folder, canonical
 from captioner.datasets.text_encodings import read_saved_text
 from captioner.errors import CaptionerError
-from captioner.images import is_picture
+from captioner.finding import is_picture
 
 PICTURE_COLUMNS = (*PICTURE_FIELDS, "image_id", "img_id")
 SPLIT_COLUMNS = ("split", "subset")

@@ -25,7 +25,7 @@ from captioner.datasets.json_entries import (
 )
 from captioner.datasets.splits import by_folder
 from captioner.errors import CaptionerError
-from captioner.images import is_picture
+from captioner.finding import is_picture
 from captioner.text_files import read_json, read_text
 
 ENDINGS = (".jsonl", ".ndjson", ".manifest")

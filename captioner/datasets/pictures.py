@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 from captioner.datasets.splits import split_of_folder
 from captioner.errors import CaptionerError
-from captioner.images import is_picture
+from captioner.finding import is_picture
 
 TOLERATED = 0.05  # share of the pictures that may be missing
 

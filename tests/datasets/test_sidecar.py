@@ -4,8 +4,8 @@ import pytest
 
 from captioner.datasets import load_dataset, sidecar
 from captioner.errors import CaptionerError
+from captioner.finding import ENDINGS
 from captioner.generation import Caption
-from captioner.images import ENDINGS
 from captioner.output.sidecars import sidecar_ending, write_sidecar
 from tests.datasets import touch
 
