@@ -83,9 +83,7 @@ def load_dataset(path, images=None, split=None, format="auto", check_images=True
     format, files = _source(path, format)
     if format in _IN_PARTS and os.path.isdir(path):
         annotations = read_parts(path, files, _READERS[format], split)
-    elif (
-        format in ("coco", "jsonl") and isinstance(split, str) and (parts := files_of_splits(path))
-    ):
+    elif parts := _files_beside(path, format, split):
         return _load_part(parts, path, images, split, format, check_images)
     else:
         annotations = _READERS[format](files[0])
