@@ -19,7 +19,7 @@ import os
 from captioner.bulk.local_captioning import CaptionOptions, caption_files
 from captioner.bulk.part_formats import FORMATS as PART_FORMATS
 from captioner.bulk.ray_captioning import RayOptions, caption_with_ray
-from captioner.cli.common_arguments import add_quiet_argument
+from captioner.cli.common_arguments import add_batch_size_argument, add_quiet_argument
 from captioner.cli.messages import Progress, complain, standard_output
 from captioner.cli.model_arguments import add_model_arguments, chosen_model
 from captioner.cli.search_arguments import add_search_arguments, search_settings
@@ -65,9 +65,7 @@ def add_arguments(parser):
         parser,
         f"captioner (default: {DEFAULT_PRESET}); given more than once: their average at every word",
     )
-    parser.add_argument(
-        "--batch-size", type=int, default=32, metavar="N", help="pictures at a time (default: 32)"
-    )
+    add_batch_size_argument(parser)
     add_quiet_argument(parser)
     _add_output_arguments(parser)
     _add_arguments_beside_pictures(parser)

@@ -13,8 +13,10 @@ import os
 import socket
 import sys
 
+from captioner.cli.common_arguments import add_batch_size_argument
 from captioner.cli.model_arguments import add_model_arguments, chosen_model
 from captioner.errors import CaptionerError, cannot_be, needs_extra, require
+from captioner.web.batches import BATCH_SIZE
 
 LOCAL_HOSTS = ("127.0.0.1", "localhost", "::1")
 KEY_VARIABLE = "CAPTIONER_API_KEY"
@@ -29,9 +31,7 @@ def add_arguments(parser):
     parser.add_argument(
         "--port", type=int, default=8000, metavar="N", help="0: any free one (default: 8000)"
     )
-    parser.add_argument(
-        "--batch-size", type=int, default=4, metavar="N", help="pictures at a time (default: 4)"
-    )
+    add_batch_size_argument(parser, BATCH_SIZE)
     parser.add_argument(
         "--max-megabytes", type=int, default=20, metavar="N", help="largest file (default: 20)"
     )
