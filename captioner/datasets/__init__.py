@@ -31,8 +31,8 @@ _READERS = {
 FORMATS = ("auto", *_READERS)
 _IN_PARTS = ("coco", "csv", "jsonl")  # formats of which a data set may have a file for each split
 _ANNOTATION_FILE = re.compile(
-    r"captions.*\.json|dataset.*\.json|.*\.coco\.json|captions\.txt|.*\.(csv|tsv|jsonl|ndjson|"
-    r"manifest)|(?!.*lemma).*\.token(\.txt)?",
+    r"captions.*\.json|dataset.*\.json|.*\.coco\.json|captions\.txt|.*\.(csv|tsv)|"
+    rf".*({'|'.join(map(re.escape, jsonl.ENDINGS))})|(?!.*lemma).*\.token(\.txt)?",
     re.IGNORECASE,
 )
 
