@@ -139,6 +139,16 @@ def how_to_install(extra):
     return f"pip install 'captioner[{extra}]', or here: pip install '.[{extra}]'"
 
 
+def flag(name):
+    """The command-line flag of a setting.
+
+    Example:
+    >>> flag("beam_size")
+    '--beam-size'
+    """
+    return f"--{name.replace('_', '-')}"
+
+
 def counted(count, what):
     """A number of things in words.
 

@@ -23,7 +23,7 @@ from captioner.cli.common_arguments import add_batch_size_argument, add_quiet_ar
 from captioner.cli.messages import Progress, complain, standard_output
 from captioner.cli.model_arguments import add_model_arguments, chosen_model
 from captioner.cli.search_arguments import add_search_arguments, search_settings
-from captioner.errors import require
+from captioner.errors import flag, require
 from captioner.output.sidecars import ENDING
 from captioner.output.writers import WRITERS
 from captioner.presets import DEFAULT_PRESET
@@ -216,7 +216,7 @@ def _caption_with_ray(options, progress):
         search=search_settings(options),
         **{name: getattr(options, name) for name in SHARED + ONLY_RAY},
     )
-    # Ray prints its own affairs there, such as processes that end as they should.
+    # Ray prints messages of its own there, even when its processes end normally.
     with open(os.devnull, "w", encoding="utf-8") as nowhere, contextlib.redirect_stdout(nowhere):
         outcome = caption_with_ray(
             chosen_model(options), options.paths, options.output, chosen, options.manifest, progress
@@ -228,5 +228,4 @@ def _caption_with_ray(options, progress):
 
 def _refuse(options, names, engine):
     for name in names:
-        flag = "--" + name.replace("_", "-")
-        require(not getattr(options, name), f"{flag}: is for --engine {engine}")
+        require(not getattr(options, name), f"{flag(name)}: is for --engine {engine}")

@@ -14,6 +14,7 @@ import socket
 import sys
 
 from captioner.cli.common_arguments import add_batch_size_argument
+from captioner.cli.messages import note
 from captioner.cli.model_arguments import add_model_arguments, chosen_model
 from captioner.errors import CaptionerError, cannot_be, needs_extra, require
 from captioner.web.batches import BATCH_SIZE
@@ -61,8 +62,8 @@ def run(options):
         raise CaptionerError(needs_extra(need, "web", error)) from error
     is_local = options.host in LOCAL_HOSTS
     if not is_local and key is None:
-        _log(  # with --quiet too
-            f"note: --host {options.host}: everyone who can reach this machine can use the server; "
+        note(  # with --quiet too
+            f"--host {options.host}: everyone who can reach this machine can use the server; "
             f"set a key in {KEY_VARIABLE} to let in only those who have it"
         )
     with _bound(options.host, options.port) as listener:  # before the model, which takes longer

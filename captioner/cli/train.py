@@ -20,11 +20,10 @@ from captioner.cli.common_arguments import (
     start_keras_for,
 )
 from captioner.cli.messages import note
-from captioner.errors import require, suggestion
+from captioner.errors import flag, require, suggestion
 from captioner.training.config import (
     GROUPS,
     TrainConfig,
-    flag,
     read_config_file,
     read_run_settings,
     setting_type,

@@ -9,7 +9,7 @@ import typing
 
 from captioner.datasets import FORMATS
 from captioner.decoder_settings import DECODER_SETTINGS, DecoderSettings, setting
-from captioner.errors import CaptionerError, counted, require_choice, suggestion
+from captioner.errors import CaptionerError, counted, flag, require_choice, suggestion
 from captioner.text_files import read_json
 
 # How a range is checked, and what an error says of it.
@@ -98,7 +98,7 @@ class InputSettings:
 
     encoder: str = setting(
         "efficientnet_v2_b0",
-        "the CNN, such as mobilenet_v2; the answer to an unknown name lists all",
+        "the CNN, such as mobilenet_v2; an unknown name is answered with all names",
         group="model",
         metavar="NAME",
     )
@@ -460,11 +460,6 @@ def read_config_file(path):
 def read_run_settings(path):
     """The settings of a run's config.json; those that it is too old to have, as they were then."""
     return {**AS_BEFORE, **read_config_file(path)}
-
-
-def flag(name):
-    """The command-line flag of a setting."""
-    return "--" + name.replace("_", "-")
 
 
 def setting_type(field):
