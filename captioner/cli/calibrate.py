@@ -26,7 +26,7 @@ from captioner.progress import ProgressBar
 
 def add_arguments(parser):
     parser.add_argument(
-        "--model", required=True, metavar="FILE|FOLDER|NAME", help="captioner to calibrate"
+        "--model", required=True, metavar="NAME|FILE|FOLDER", help="captioner to calibrate"
     )
     add_runtime_argument(parser)
     parser.add_argument(

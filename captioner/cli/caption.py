@@ -59,8 +59,6 @@ def add_arguments(parser):
         help="the paths on stdin, and in .txt manifests, end in zero bytes, as find -print0 writes "
         "them",
     )
-    # Else argparse would take the -1 of --length-penalty -1 for a flag like -0.
-    parser._has_negative_number_optionals.clear()
     add_model_arguments(
         parser,
         f"captioner (default: {DEFAULT_PRESET}); given more than once: their average at every word",
