@@ -14,6 +14,21 @@ def add_quiet_argument(parser):
     )
 
 
+def add_data_arguments(parser):
+    """Adds the flags that name a data set and its pictures."""
+    parser.add_argument(
+        "--data",
+        required=True,
+        metavar="FOLDER|FILE",
+        help="annotation file, or folder of a data set",
+    )
+    parser.add_argument(
+        "--images",
+        metavar="FOLDER",
+        help="folder of the pictures (default: beside the annotations)",
+    )
+
+
 def add_data_format_argument(parser):
     """Adds the flag that says what the annotations of --data are."""
     parser.add_argument(

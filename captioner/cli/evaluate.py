@@ -14,6 +14,7 @@ from itertools import chain
 from captioner import metrics
 from captioner.cli.common_arguments import (
     add_batch_size_argument,
+    add_data_arguments,
     add_data_format_argument,
     add_quiet_argument,
 )
@@ -39,17 +40,7 @@ def add_arguments(parser):
         parser,
         "captioner to score; given more than once: their average at every word",
     )
-    parser.add_argument(
-        "--data",
-        required=True,
-        metavar="FOLDER|FILE",
-        help="annotation file, or folder of a data set",
-    )
-    parser.add_argument(
-        "--images",
-        metavar="FOLDER",
-        help="folder of the pictures (default: beside the annotations)",
-    )
+    add_data_arguments(parser)
     add_data_format_argument(parser)
     parser.add_argument(
         "--split",
