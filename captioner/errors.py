@@ -139,6 +139,26 @@ def how_to_install(extra):
     return f"pip install 'captioner[{extra}]', or here: pip install '.[{extra}]'"
 
 
+def flag(name):
+    """The command-line flag of a setting.
+
+    Example:
+    >>> flag("beam_size")
+    '--beam-size'
+    """
+    return f"--{name.replace('_', '-')}"
+
+
+def counted(count, what):
+    """A number of things in words.
+
+    Example:
+    >>> counted(1, "picture"), counted(2, "picture")
+    ('1 picture', '2 pictures')
+    """
+    return f"{count} {what}" + "s" * (count != 1)
+
+
 def differences(was, now):
     """What differs between two dicts of settings: a list of str, one for each setting.
 

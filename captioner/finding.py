@@ -18,6 +18,7 @@ from PIL import features
 from captioner import heif
 from captioner.errors import CaptionerError, cannot_be, require
 from captioner.images import describe
+from captioner.text_files import UTF16
 
 ENDINGS = {
     ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".gif", ".webp", ".avif", ".bmp",
@@ -36,7 +37,6 @@ PASSED_OVER = {
     "recycler", "found.000", "system volume information", "__macosx", "network trash folder",
     "temporary items", "lost+found", "node_modules",
 }  # fmt: skip
-UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)  # starts of lists as PowerShell writes them
 PREVIEWS = ".lrdata"  # how the names of Lightroom's folders end
 LIBRARY = ".photoslibrary"  # and those of Apple's, in which only the originals are photos
 ORIGINALS = {"originals", "masters"}
@@ -158,7 +158,7 @@ def names_in(file, null=False):
         str. A byte that is not UTF-8 comes through, as it does on the command line.
     """
     head = file.read(BUFFER)
-    if head.startswith(UTF16):
+    if head.startswith(UTF16):  # as PowerShell writes lists
         text = (head + file.read()).decode("utf-16", "replace")
         file, head = io.BytesIO(text.encode()), b""
     head = head.removeprefix(codecs.BOM_UTF8)

@@ -13,7 +13,7 @@ from captioner.decoding import stored_settings
 from captioner.errors import CaptionerError, cannot_be, require
 from captioner.files import replacing_folder
 from captioner.generation import Generation
-from captioner.text_files import read_json, replace_text
+from captioner.text_files import read_bytes, read_json, replace_text
 from captioner.vocabulary import Vocabulary
 
 FORMAT = 1  # of the folder
@@ -172,11 +172,7 @@ def store_confidence(folder, confidence, out):
 
 def checksum_of(path):
     """The CRC-32 of a file: it detects damage in a few milliseconds, but not manipulation."""
-    try:
-        with open(path, "rb") as file:
-            return zlib.crc32(file.read())
-    except OSError as error:
-        raise CaptionerError(cannot_be("read", path, error)) from error
+    return zlib.crc32(read_bytes(path))
 
 
 def is_exported(path):

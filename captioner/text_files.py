@@ -1,5 +1,6 @@
 """Text and JSON files: read, or refused in one line that says where and why; replaced whole."""
 
+import codecs
 import contextlib
 import json
 import os
@@ -7,6 +8,7 @@ import os
 from captioner.errors import CaptionerError, cannot_be, require
 from captioner.files import replacing
 
+UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)  # how a file in UTF-16 begins
 KINDS = {  # of values in a JSON file
     dict: "an object",
     list: "a list",
@@ -31,10 +33,15 @@ def read_text(path):
     """The text of a UTF-8 file, with or without a byte order mark; lines end in a line feed."""
     data = read_bytes(path)
     try:
-        return data.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+        return with_line_feeds(data.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         line = len((data[: error.start] + b".").splitlines())
         raise CaptionerError(f"{path}: line {line}: not UTF-8; save the file as UTF-8") from error
+
+
+def with_line_feeds(text):
+    """A text whose lines end in a line feed, whatever they ended in."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def read_json(path):
@@ -48,6 +55,27 @@ def read_json(path):
         ) from error
     except (RecursionError, ValueError) as error:  # too deep, or a number of thousands of digits
         raise CaptionerError(f"{path}: broken JSON ({error})") from error
+
+
+def json_lines(path, text):
+    """The values in a text of JSON Lines.
+
+    Args:
+        path: str. The file, for messages.
+        text: str. Its content; empty lines are passed over.
+
+    Yields:
+        (place, value), such as ("line 1", {"image": "a.jpg"}).
+
+    Raises:
+        CaptionerError: A line is not JSON.
+    """
+    for number, line in enumerate(text.split("\n"), start=1):
+        if line.strip():
+            try:
+                yield f"line {number}", json.loads(line)
+            except (RecursionError, ValueError) as error:
+                raise CaptionerError(f"{path}: line {number}: broken JSON ({error})") from error
 
 
 def require_free(path, overwrite=False):

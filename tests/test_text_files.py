@@ -6,6 +6,7 @@ import pytest
 
 from captioner.errors import CaptionerError
 from captioner.text_files import (
+    json_lines,
     read_bytes,
     read_json,
     read_text,
@@ -77,6 +78,19 @@ def test_broken_json(path, content, message):
     with pytest.raises(CaptionerError, match=rf"a\.txt: {message}") as caught:
         read_json(path)
     assert str(caught.value).isprintable()
+
+
+def test_json_lines():
+    assert list(json_lines("a.jsonl", '{"a": 1}\n\n[2]\n')) == [
+        ("line 1", {"a": 1}),
+        ("line 3", [2]),
+    ]
+
+
+@pytest.mark.parametrize("line", ["{", "[" * 100_000])
+def test_a_broken_line_of_json(line):
+    with pytest.raises(CaptionerError, match=r"^a\.jsonl: line 2: broken JSON \("):
+        list(json_lines("a.jsonl", f"1\n{line}\n"))
 
 
 def test_text_is_replaced_as_it_is(path):

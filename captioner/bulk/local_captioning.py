@@ -234,7 +234,7 @@ def _opened(model, options):
 
 
 class _Output:
-    """A writer of captions, and how many pictures were left out for want of a good one.
+    """A writer of captions, and how many pictures had none that is good enough.
 
     Args:
         file: text file, open for writing.

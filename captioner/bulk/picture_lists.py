@@ -11,11 +11,11 @@ from array import array
 
 from captioner.bulk.object_stores import FILE, is_uri, local_path, reason_of, require_pyarrow
 from captioner.errors import CaptionerError, cannot_be, require
-from captioner.finding import UTF16, Search, names_in, with_standard_input
+from captioner.finding import BUFFER, Search, names_in, with_standard_input
+from captioner.text_files import UTF16
 
 COLUMNS = ("image", "path")  # where a manifest has its pictures; the first that is there
 ENDINGS = (".txt", ".csv", ".jsonl", ".parquet")
-BUFFER = 2**20  # bytes that are read at once
 
 
 def pictures_of(paths, manifests, stores, null=False):

@@ -14,7 +14,7 @@ from captioner.bulk.picture_lists import pictures_of
 from captioner.bulk.progress import Listener, Outcome
 from captioner.bulk.ray_actors import PARTS_PER_ACTOR, Job, caption_parts
 from captioner.bulk.ray_cluster import ACTOR_CPUS, connected, require_ray, room_for_actors
-from captioner.errors import CaptionerError, require, require_downloaded
+from captioner.errors import CaptionerError, flag, require, require_downloaded
 
 PART_SIZE = 1000  # pictures: some 55 seconds of work for a core, and a file of 100 kB
 
@@ -57,8 +57,7 @@ class RayOptions:
         )
         for name in ("actors", "part_size", "batch_size"):
             value = getattr(self, name)
-            flag = "--" + name.replace("_", "-")
-            require(value is None or value >= 1, f"{flag} {value}: must be 1 or more")
+            require(value is None or value >= 1, f"{flag(name)} {value}: must be 1 or more")
         require(self.actor_gpus >= 0, f"--actor-gpus {self.actor_gpus}: must be 0 or more")
 
 

@@ -11,6 +11,7 @@ import sys
 import threading
 import warnings
 
+from captioner.cli.messages import note
 from captioner.cli.parsing import CommandParser
 from captioner.cli.streams import open_closed_streams
 from captioner.errors import CaptionerError, CaptionerWarning
@@ -95,8 +96,8 @@ def _warnings_as_notes(quiet):
     def show(message, category, *rest, **more):
         if not issubclass(category, CaptionerWarning):
             before(message, category, *rest, **more)
-        elif not quiet:
-            print(f"note: {message}", file=sys.stderr)
+        else:
+            note(message, quiet)
 
     warnings.showwarning = show
     try:

@@ -12,7 +12,7 @@ text is missing any more, 1 some still are (one line each on standard error), 2 
 
 import os
 
-from captioner.cli.common_arguments import add_quiet_argument
+from captioner.cli.common_arguments import add_batch_size_argument, add_quiet_argument
 from captioner.cli.messages import complain, say
 from captioner.cli.model_arguments import add_model_arguments, chosen_model
 from captioner.cli.search_arguments import add_search_arguments, search_settings
@@ -44,9 +44,7 @@ def add_arguments(parser):
     parser.add_argument(
         "--dry-run", action="store_true", help="print each picture and its text, and write nothing"
     )
-    parser.add_argument(
-        "--batch-size", type=int, default=32, metavar="N", help="pictures at a time (default: 32)"
-    )
+    add_batch_size_argument(parser)
     add_quiet_argument(parser)
     add_search_arguments(parser)
 

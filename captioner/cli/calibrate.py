@@ -9,11 +9,14 @@ like it were right. The printed table is of pictures that the confidence has not
 (cross-validation). train.py does the same by itself after every epoch.
 """
 
-import sys
-
-from captioner.cli.common_arguments import add_quiet_argument
+from captioner.cli.common_arguments import (
+    add_batch_size_argument,
+    add_data_format_argument,
+    add_quiet_argument,
+)
+from captioner.cli.messages import note
 from captioner.cli.model_arguments import add_runtime_argument, chosen_model
-from captioner.datasets import FORMATS, load_dataset
+from captioner.datasets import load_dataset
 from captioner.errors import require
 from captioner.metrics.calibration import RIGHT
 from captioner.output.calibration import calibrate_model, require_storable, store_confidence
@@ -23,25 +26,23 @@ from captioner.progress import ProgressBar
 
 def add_arguments(parser):
     parser.add_argument(
-        "--model", required=True, metavar="FILE|FOLDER|NAME", help="captioner to calibrate"
+        "--model", required=True, metavar="NAME|FILE|FOLDER", help="captioner to calibrate"
     )
     add_runtime_argument(parser)
     parser.add_argument(
         "--data",
         action="append",
         required=True,
+        metavar="FOLDER|FILE",
         help="annotation file, or folder of a data set; may be repeated: each counts the same",
     )
     parser.add_argument(
-        "--images", action="append", help="folder of the pictures; once for each --data"
+        "--images",
+        action="append",
+        metavar="FOLDER",
+        help="folder of the pictures, once for each --data (default: beside the annotations)",
     )
-    parser.add_argument(
-        "--data-format",
-        "--format",
-        choices=FORMATS,
-        default="auto",
-        help="format of the annotations (default: auto)",
-    )
+    add_data_format_argument(parser)
     parser.add_argument(
         "--split", default="val", help="pictures to calibrate with (default: %(default)s)"
     )
@@ -51,9 +52,7 @@ def add_arguments(parser):
         help="write the model with its confidence here (default: into the model itself; needed "
         "for a shipped model)",
     )
-    parser.add_argument(
-        "--batch-size", type=int, default=32, metavar="N", help="pictures at a time (default: 32)"
-    )
+    add_batch_size_argument(parser)
     add_quiet_argument(parser)
 
 
@@ -86,8 +85,8 @@ def _datasets(options):
         for path, folder in zip(options.data, images, strict=True)
     ]
     for dataset in datasets:
-        for line in () if options.quiet else dataset.warnings:
-            print(f"note: {line}", file=sys.stderr)
+        for line in dataset.warnings:
+            note(line, options.quiet)
     return datasets
 
 

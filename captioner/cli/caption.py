@@ -19,11 +19,11 @@ import os
 from captioner.bulk.local_captioning import CaptionOptions, caption_files
 from captioner.bulk.part_formats import FORMATS as PART_FORMATS
 from captioner.bulk.ray_captioning import RayOptions, caption_with_ray
-from captioner.cli.common_arguments import add_quiet_argument
+from captioner.cli.common_arguments import add_batch_size_argument, add_quiet_argument
 from captioner.cli.messages import Progress, complain, standard_output
 from captioner.cli.model_arguments import add_model_arguments, chosen_model
 from captioner.cli.search_arguments import add_search_arguments, search_settings
-from captioner.errors import require
+from captioner.errors import flag, require
 from captioner.output.sidecars import ENDING
 from captioner.output.writers import WRITERS
 from captioner.presets import DEFAULT_PRESET
@@ -59,15 +59,11 @@ def add_arguments(parser):
         help="the paths on stdin, and in .txt manifests, end in zero bytes, as find -print0 writes "
         "them",
     )
-    # Else argparse would take the -1 of --length-penalty -1 for a flag like -0.
-    parser._has_negative_number_optionals.clear()
     add_model_arguments(
         parser,
         f"captioner (default: {DEFAULT_PRESET}); given more than once: their average at every word",
     )
-    parser.add_argument(
-        "--batch-size", type=int, default=32, metavar="N", help="pictures at a time (default: 32)"
-    )
+    add_batch_size_argument(parser)
     add_quiet_argument(parser)
     _add_output_arguments(parser)
     _add_arguments_beside_pictures(parser)
@@ -218,7 +214,7 @@ def _caption_with_ray(options, progress):
         search=search_settings(options),
         **{name: getattr(options, name) for name in SHARED + ONLY_RAY},
     )
-    # Ray prints its own affairs there, such as processes that end as they should.
+    # Ray prints messages of its own there, even when its processes end normally.
     with open(os.devnull, "w", encoding="utf-8") as nowhere, contextlib.redirect_stdout(nowhere):
         outcome = caption_with_ray(
             chosen_model(options), options.paths, options.output, chosen, options.manifest, progress
@@ -230,5 +226,4 @@ def _caption_with_ray(options, progress):
 
 def _refuse(options, names, engine):
     for name in names:
-        flag = "--" + name.replace("_", "-")
-        require(not getattr(options, name), f"{flag}: is for --engine {engine}")
+        require(not getattr(options, name), f"{flag(name)}: is for --engine {engine}")

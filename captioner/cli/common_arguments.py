@@ -1,7 +1,8 @@
-"""The flags that several commands share: what is printed, and what computes."""
+"""The flags that several commands share: what is read, how much at a time, what computes."""
 
 import os
 
+from captioner.datasets import FORMATS
 from captioner.devices import require_device, start_keras
 from captioner.errors import require
 
@@ -10,6 +11,43 @@ def add_quiet_argument(parser):
     """Adds the flag that leaves errors and the result only."""
     parser.add_argument(
         "--quiet", action="store_true", help="print no progress, no notes and no summary"
+    )
+
+
+def add_data_arguments(parser):
+    """Adds the flags that name a data set and its pictures."""
+    parser.add_argument(
+        "--data",
+        required=True,
+        metavar="FOLDER|FILE",
+        help="annotation file, or folder of a data set",
+    )
+    parser.add_argument(
+        "--images",
+        metavar="FOLDER",
+        help="folder of the pictures (default: beside the annotations)",
+    )
+
+
+def add_data_format_argument(parser):
+    """Adds the flag that says what the annotations of --data are."""
+    parser.add_argument(
+        "--data-format",
+        "--format",
+        choices=FORMATS,
+        default="auto",
+        help="format of the annotations (default: auto)",
+    )
+
+
+def add_batch_size_argument(parser, default=32):
+    """Adds the flag that says how many pictures are captioned at a time."""
+    parser.add_argument(
+        "--batch-size",
+        type=int,
+        default=default,
+        metavar="N",
+        help="pictures at a time (default: %(default)s)",
     )
 
 

@@ -13,6 +13,7 @@ that was stopped. Needs: pip install '.[train]'.
 
 from captioner.cli.common_arguments import (
     add_compute_arguments,
+    add_data_arguments,
     add_quiet_argument,
     start_keras_for,
 )
@@ -20,18 +21,7 @@ from captioner.cli.train import reporting
 
 
 def add_arguments(parser):
-    parser.add_argument(
-        "--data",
-        required=True,
-        metavar="FOLDER|FILE",
-        help="annotation file, or folder of a data set",
-    )
-    parser.add_argument(
-        "--images",
-        default="",
-        metavar="FOLDER",
-        help="folder of the pictures (default: beside the annotations)",
-    )
+    add_data_arguments(parser)
     parser.add_argument(
         "--out",
         default="runs/compare",
@@ -70,7 +60,7 @@ def run(options):
 
     plan = Plan(
         options.data,
-        options.images,
+        options.images or "",
         options.epochs,
         options.units,
         tuple(range(options.seeds)),

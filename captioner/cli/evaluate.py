@@ -9,15 +9,20 @@ write the captions to. --report writes a page with all pictures, captions and sc
 """
 
 import json
-import sys
 from itertools import chain
 
 from captioner import metrics
-from captioner.cli.common_arguments import add_quiet_argument
+from captioner.cli.common_arguments import (
+    add_batch_size_argument,
+    add_data_arguments,
+    add_data_format_argument,
+    add_quiet_argument,
+)
+from captioner.cli.messages import note
 from captioner.cli.model_arguments import add_model_arguments, chosen_model
 from captioner.cli.search_arguments import add_search_arguments, search_settings
-from captioner.datasets import FORMATS, load_dataset
-from captioner.errors import require
+from captioner.datasets import load_dataset
+from captioner.errors import counted, require
 from captioner.output.evaluation import (
     captions_of_model,
     captions_of_results,
@@ -35,16 +40,8 @@ def add_arguments(parser):
         parser,
         "captioner to score; given more than once: their average at every word",
     )
-    parser.add_argument("--data", required=True, help="annotation file, or folder of a data set")
-    parser.add_argument("--images", help="folder of the pictures")
-    parser.add_argument(
-        "--format",
-        "--data-format",
-        dest="data_format",
-        choices=FORMATS,
-        default="auto",
-        help="format of the annotations (default: auto)",
-    )
+    add_data_arguments(parser)
+    add_data_format_argument(parser)
     parser.add_argument(
         "--split",
         help="train, val, test, another that the data set defines, or all (default: with --model "
@@ -92,7 +89,7 @@ def add_arguments(parser):
         "worst first, and a table of the scores",
     )
     parser.add_argument("--json", action="store_true", help="print the scores as JSON")
-    parser.add_argument("--batch-size", type=int, default=32, metavar="N", help="default: 32")
+    add_batch_size_argument(parser)
     add_quiet_argument(parser)
     add_search_arguments(parser)
 
@@ -146,20 +143,20 @@ def _unseen_by(model, dataset, options):
     learned = learned_from(model, options.data)
     if learned == "all":
         line = f"the captioner has learned from {options.data}: these scores are too high"
-        _note(line, options)
+        note(line, options.quiet)
     if learned != "train":
         return dataset
     line = f"the captioner has learned from train of {options.data}; --split all scores that too"
-    _note(line, options)
+    note(line, options.quiet)
     return _dataset(options, "test")
 
 
 def _say_what_is_scored(dataset, options):
     for line in dataset.warnings:
-        _note(line, options)
+        note(line, options.quiet)
     if options.split:
         return
-    count = _counted(len(dataset), "picture")
+    count = counted(len(dataset), "picture")
     if not options.model:
         line = f"scores all {count} of {options.data}"
     elif dataset.split is None:
@@ -168,16 +165,7 @@ def _say_what_is_scored(dataset, options):
         line = f"scores the {count} of {dataset.split}"
     else:
         line = f"scores the {count} of {dataset.split}: {options.data} has no {USUAL_SPLITS[0]}"
-    _note(line, options)
-
-
-def _counted(count, what):
-    return f"{count} {what}" + "s" * (count != 1)
-
-
-def _note(line, options):
-    if not options.quiet:
-        print(f"note: {line}", file=sys.stderr)
+    note(line, options.quiet)
 
 
 def _captions_of_model(model, options, dataset, settings):
@@ -194,7 +182,7 @@ def _tokenization(options, dataset):
     if tokenization == "characters":
         line = "each character of a script without spaces counts as a word (tokenization "
         line += "characters); scores of another tokenization cannot be compared with these"
-        _note(line, options)
+        note(line, options.quiet)
     return tokenization
 
 
@@ -202,7 +190,7 @@ def _print(scores, count, tokenization, as_json):
     if as_json:
         print(json.dumps({"images": count, "tokenization": tokenization, **scores}, indent=2))
         return
-    print(f"{_counted(count, 'caption')}, tokenization {tokenization}")
+    print(f"{counted(count, 'caption')}, tokenization {tokenization}")
     width = max(8, *map(len, scores))
     for name, value in scores.items():
         print(f"{name:{width}}", f"{value:.4f}" if isinstance(value, float) else value)

@@ -22,7 +22,7 @@ from captioner.files import size_of
 from captioner.lite_captioner import is_exported
 from captioner.presets import DEFAULT_PRESET, find_model
 
-USE = {  # of each format
+USE = {  # the formats, and how each is used
     "litert": "python caption.py photo.jpg --model {}",
     "onnx": "python examples/caption_onnx.py {} photo.jpg",
     "saved_model": "python examples/caption_saved_model.py {} photo.jpg",
@@ -41,7 +41,7 @@ def add_arguments(parser):
     parser.add_argument(
         "--format",
         default="litert",
-        choices=("litert", "onnx", "saved_model"),
+        choices=tuple(USE),
         help="what will run the model (default: litert)",
     )
     add_storage_argument(

@@ -1,4 +1,4 @@
-"""What the commands print while pictures are captioned; standard output set up for captions."""
+"""What the commands print besides their results; standard output set up for captions."""
 
 import contextlib
 import os
@@ -22,6 +22,12 @@ def say(line):
         sys.stderr.flush()
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+
+
+def note(line, quiet=False):
+    """Prints what is good to know, unless nothing but errors and the result is wanted."""
+    if not quiet:
+        say(f"note: {line}")
 
 
 def complain(problem):

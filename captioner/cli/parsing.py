@@ -43,6 +43,8 @@ class CommandParser(argparse.ArgumentParser):
         # argparse would report an argument that is missing first, and a command's unknown flag as
         # one of the whole program.
         args = sys.argv[1:] if args is None else args
+        # Else it would take the -1 of --length-penalty -1 for a flag like caption's -0.
+        self._has_negative_number_optionals.clear()
         flag = self._unknown_flag(args)
         if flag:
             meant = suggestion(flag.lstrip("-"), self._flags(), self._flags().get)

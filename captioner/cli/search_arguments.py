@@ -3,7 +3,7 @@
 import functools
 
 from captioner.decoding import METHODS, SETTINGS, check_settings
-from captioner.errors import CaptionerError
+from captioner.errors import CaptionerError, flag
 from captioner.lite_captioner import manifest_of
 from captioner.presets import DEFAULT_PRESET, exported_form
 from captioner.reranked import WEIGHT
@@ -15,9 +15,9 @@ def add_search_arguments(parser):
         "search", "without these flags: the settings that worked best in validation"
     )
     for name, setting in SETTINGS.items():
-        flag = f"--{name.replace('_', '-')}"
+        on = flag(name)
         if setting.kind is bool:
-            on, off = flag, flag.replace("--no-", "--")
+            off = on.replace("--no-", "--")
             group.add_argument(on, action="store_true", default=None, help=_help(setting))
             group.add_argument(
                 off,
@@ -27,10 +27,10 @@ def add_search_arguments(parser):
                 help=f"turn {on} off, for models whose own settings include it",
             )
         elif setting.choices:
-            group.add_argument(flag, choices=setting.choices, help=_help(setting))
+            group.add_argument(on, choices=setting.choices, help=_help(setting))
         else:
             metavar = "N" if setting.kind is int else "X"
-            group.add_argument(flag, type=setting.kind, metavar=metavar, help=_help(setting))
+            group.add_argument(on, type=setting.kind, metavar=metavar, help=_help(setting))
     group.add_argument(
         "--rerank",
         metavar="NAME|FILE",

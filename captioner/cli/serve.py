@@ -13,8 +13,11 @@ import os
 import socket
 import sys
 
+from captioner.cli.common_arguments import add_batch_size_argument
+from captioner.cli.messages import note
 from captioner.cli.model_arguments import add_model_arguments, chosen_model
 from captioner.errors import CaptionerError, cannot_be, needs_extra, require
+from captioner.web.batches import BATCH_SIZE
 
 LOCAL_HOSTS = ("127.0.0.1", "localhost", "::1")
 KEY_VARIABLE = "CAPTIONER_API_KEY"
@@ -29,9 +32,7 @@ def add_arguments(parser):
     parser.add_argument(
         "--port", type=int, default=8000, metavar="N", help="0: any free one (default: 8000)"
     )
-    parser.add_argument(
-        "--batch-size", type=int, default=4, metavar="N", help="pictures at a time (default: 4)"
-    )
+    add_batch_size_argument(parser, BATCH_SIZE)
     parser.add_argument(
         "--max-megabytes", type=int, default=20, metavar="N", help="largest file (default: 20)"
     )
@@ -61,8 +62,8 @@ def run(options):
         raise CaptionerError(needs_extra(need, "web", error)) from error
     is_local = options.host in LOCAL_HOSTS
     if not is_local and key is None:
-        _log(  # with --quiet too
-            f"note: --host {options.host}: everyone who can reach this machine can use the server; "
+        note(  # with --quiet too
+            f"--host {options.host}: everyone who can reach this machine can use the server; "
             f"set a key in {KEY_VARIABLE} to let in only those who have it"
         )
     with _bound(options.host, options.port) as listener:  # before the model, which takes longer

@@ -19,12 +19,11 @@ from captioner.cli.common_arguments import (
     add_quiet_argument,
     start_keras_for,
 )
-from captioner.cli.messages import say
-from captioner.errors import require, suggestion
+from captioner.cli.messages import note
+from captioner.errors import flag, require, suggestion
 from captioner.training.config import (
     GROUPS,
     TrainConfig,
-    flag,
     read_config_file,
     read_run_settings,
     setting_type,
@@ -101,8 +100,7 @@ def _stored_settings(options, given):
         return read_run_settings(os.path.join(out, CONFIG))
     line = f"{out}: holds no run to resume"
     require("data" in given, f"{line}; {_run_meant(out)}to begin one, give --data")
-    if not options.quiet:
-        say(f"note: {line}; a new one begins")
+    note(f"{line}; a new one begins", options.quiet)
     return {}
 
 

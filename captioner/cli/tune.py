@@ -21,8 +21,8 @@ from captioner.cli.common_arguments import (
     start_keras_for,
 )
 from captioner.cli.train import add_settings, reporting, settings_given
-from captioner.errors import require
-from captioner.training.config import SEARCH_SPACE, TrainConfig, flag, read_config_file
+from captioner.errors import flag, require
+from captioner.training.config import SEARCH_SPACE, TrainConfig, read_config_file
 from captioner.training.sources import require_data
 
 

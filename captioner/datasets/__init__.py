@@ -16,7 +16,7 @@ from captioner.datasets.pictures import beside, find_pictures
 from captioner.datasets.splits import choose, require_split, select, wanted
 from captioner.errors import CaptionerError, require_choice, require_downloaded
 from captioner.finding import is_picture
-from captioner.text_files import read_bytes, read_json
+from captioner.text_files import UTF16, read_bytes, read_json, with_line_feeds
 
 __all__ = ["FORMATS", "CaptionDataset", "load_dataset"]
 
@@ -31,8 +31,8 @@ _READERS = {
 FORMATS = ("auto", *_READERS)
 _IN_PARTS = ("coco", "csv", "jsonl")  # formats of which a data set may have a file for each split
 _ANNOTATION_FILE = re.compile(
-    r"captions.*\.json|dataset.*\.json|.*\.coco\.json|captions\.txt|.*\.(csv|tsv|jsonl|ndjson|"
-    r"manifest)|(?!.*lemma).*\.token(\.txt)?",
+    r"captions.*\.json|dataset.*\.json|.*\.coco\.json|captions\.txt|.*\.(csv|tsv)|"
+    rf".*({'|'.join(map(re.escape, jsonl.ENDINGS))})|(?!.*lemma).*\.token(\.txt)?",
     re.IGNORECASE,
 )
 
@@ -262,8 +262,8 @@ def _sniff(path):
 
 def _head(path):
     data = read_bytes(path, limit=4096)
-    encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
-    return data.decode(encoding, "replace").replace("\r\n", "\n").replace("\r", "\n")
+    encoding = "utf-16" if data.startswith(UTF16) else "utf-8-sig"
+    return with_line_feeds(data.decode(encoding, "replace"))
 
 
 def _sniff_json(path):

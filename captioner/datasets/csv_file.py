@@ -27,7 +27,7 @@ EMPTY_ROW = "empty rows skipped"
 _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)  # of Excel
 _NUMBERED = re.compile(r"[_ ]?\d+$")
 _LIST = re.compile(r"""\s*(\[\s*["'].*\]|\{\s*["']text["'].*\})\s*""", re.DOTALL)
-_SCORE = re.compile(r"-?\d+\.\d{4}")  # as caption.py --format text --scores writes it
+_SCORE = re.compile(r"-?\d+\.\d{4}")  # or a confidence, as caption.py --scores writes them as text
 
 
 def columns(header):
@@ -167,8 +167,9 @@ def _listed(cell):
 def _is_row_of_text(line):
     """Whether a line is `a.jpg<TAB>a dog`, as caption.py writes text."""
     cells = line.split("\t")
-    has_caption = len(cells) == 2 or (len(cells) == 3 and _SCORE.fullmatch(cells[2].strip()))
-    return bool(has_caption) and is_picture(cells[0]) and not re.search(r"#\d+$", cells[0])
+    are_scores = all(_SCORE.fullmatch(each.strip()) for each in cells[2:])
+    has_caption = 2 <= len(cells) <= 4 and are_scores
+    return has_caption and is_picture(cells[0]) and not re.search(r"#\d+$", cells[0])
 
 
 def _rows_of_text(path, text):

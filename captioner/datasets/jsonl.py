@@ -26,7 +26,7 @@ from captioner.datasets.json_entries import (
 from captioner.datasets.splits import by_folder
 from captioner.errors import CaptionerError
 from captioner.finding import is_picture
-from captioner.text_files import read_json, read_text
+from captioner.text_files import json_lines, read_json, read_text
 
 ENDINGS = (".jsonl", ".ndjson", ".manifest")
 NO_TEXT = "entries without a caption skipped"
@@ -82,7 +82,7 @@ def _entries(path):
     """(place, entry) of each picture or caption."""
     text = read_text(path)
     if text.lstrip()[:1] == "{" and _is_object(text.lstrip().split("\n")[0]):
-        yield from _lines(path, text)
+        yield from json_lines(path, text)
         return
     document = read_json(path)
     if type(document) is dict:
@@ -93,15 +93,6 @@ def _entries(path):
         yield from ((f"entry {number}", each) for number, each in enumerate(document, start=1))
     else:
         raise CaptionerError(f"{path}: expected an object for each picture, one a line or a list")
-
-
-def _lines(path, text):
-    for number, line in enumerate(text.split("\n"), start=1):
-        if line.strip():
-            try:
-                yield f"line {number}", json.loads(line)
-            except (ValueError, RecursionError) as error:
-                raise CaptionerError(f"{path}: line {number}: broken JSON ({error})") from error
 
 
 def _is_object(line):

@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 from captioner.datasets.splits import split_of_folder
 from captioner.errors import CaptionerError
-from captioner.finding import is_picture
+from captioner.finding import is_passed_over, is_picture
 
 TOLERATED = 0.05  # share of the pictures that may be missing
 
@@ -190,7 +190,7 @@ def _pictures_below(folders):
 
 def _walk(folder):
     for parent, below, names in os.walk(folder):
-        below[:] = sorted(each for each in below if not each.startswith("."))
+        below[:] = sorted(each for each in below if not is_passed_over(each))
         for name in sorted(names):
             if is_picture(name) and not name.startswith("."):
                 yield os.path.join(parent, name)

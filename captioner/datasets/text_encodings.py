@@ -3,9 +3,8 @@
 import re
 
 from captioner.errors import CaptionerError
-from captioner.text_files import read_bytes, read_text
+from captioner.text_files import UTF16, read_bytes, read_text, with_line_feeds
 
-_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _UTF8_CHARACTER = re.compile(rb"[\xc3-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}")
 _MOST_ACCENTED = 0.3  # share of the letters in a text of Western Europe that are not ASCII
 
@@ -28,8 +27,8 @@ def read_saved_text(path, tally):
     """
     data = read_bytes(path)
     try:
-        if data.startswith(_UTF16_MARKS):
-            return _with_line_feeds(data.decode("utf-16"))
+        if data.startswith(UTF16):
+            return with_line_feeds(data.decode("utf-16"))
         return read_text(path)
     except UnicodeDecodeError as error:
         raise CaptionerError(f"{path}: not UTF-16 as its first bytes say; save it as UTF-8") from (
@@ -49,13 +48,9 @@ def _western(data):
     if _UTF8_CHARACTER.search(data):
         return None
     try:
-        text = _with_line_feeds(data.decode("cp1252"))
+        text = with_line_feeds(data.decode("cp1252"))
     except UnicodeDecodeError:
         return None
     letters = [each for each in text if each.isalpha()]
     accented = sum(not each.isascii() for each in letters)
     return text if accented <= _MOST_ACCENTED * len(letters) else None
-
-
-def _with_line_feeds(text):
-    return text.replace("\r\n", "\n").replace("\r", "\n")

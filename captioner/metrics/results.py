@@ -9,7 +9,7 @@ import itertools
 import json
 
 from captioner.errors import CaptionerError
-from captioner.text_files import KINDS, read_json, read_text, replace_text
+from captioner.text_files import KINDS, json_lines, read_json, read_text, replace_text
 
 PICTURE_KEYS = ("image_id", "image")  # COCO's name of it, and caption.py's
 
@@ -69,7 +69,7 @@ def _entries(path):
     first = text.partition("\n")[0]
     columns = [name.strip().lower() for name in first.split(",")]
     if first.startswith("{") and _is_entry(first):
-        return _of_objects(path, _json_lines(path, text))
+        return _of_objects(path, json_lines(path, text))
     if text.strip()[:1] in ("[", "{", ""):
         return _of_objects(path, _json_list(path))
     if "caption" in columns and not set(columns).isdisjoint(PICTURE_KEYS):
@@ -86,17 +86,8 @@ def _is_entry(line):
     """Whether a line is the JSON object of one picture, not the beginning of a longer one."""
     try:
         return not json.loads(line).keys().isdisjoint(PICTURE_KEYS)
-    except ValueError:
+    except (RecursionError, ValueError):
         return False
-
-
-def _json_lines(path, text):
-    for number, line in enumerate(text.split("\n"), start=1):
-        if line.strip():
-            try:
-                yield f"line {number}", json.loads(line)
-            except ValueError as error:
-                raise CaptionerError(f"{path}: line {number}: broken JSON ({error})") from error
 
 
 def _json_list(path):

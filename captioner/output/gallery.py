@@ -41,7 +41,7 @@ class Gallery:
         before, self._after = page.split(_PLACE_OF_DATA)
         self._file = file
         about = {"title": title} | ({"scores": scores} if scores else {})
-        self._file.write(f'{before}{{"about": {_json(about)},\n"entries": [')
+        self._file.write(f'{before}{{"about": {json_in_script(about)},\n"entries": [')
         self._count = 0
 
     def add(self, path, captions, references=None, scores=None):
@@ -62,7 +62,7 @@ class Gallery:
             entry["references"] = references
         if scores is not None:
             entry["scores"] = scores
-        self._file.write((",\n" if self._count else "\n") + _json(entry))
+        self._file.write((",\n" if self._count else "\n") + json_in_script(entry))
         self._count += 1
 
     def close(self, failures):
@@ -71,7 +71,7 @@ class Gallery:
         Args:
             failures: list of str. What could not be captioned, a line each.
         """
-        self._file.write(f'],\n"failures": {_json(failures)}}}{self._after}')
+        self._file.write(f'],\n"failures": {json_in_script(failures)}}}{self._after}')
 
 
 def _entry_of(caption):
@@ -104,6 +104,6 @@ def _thumbnail(path):
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
-def _json(value):
+def json_in_script(value):
     """JSON that may stand in a script element: nothing in it can end the element."""
     return json.dumps(value).replace("<", "\\u003c")

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from captioner.datasets.annotations import plain_id
 from captioner.datasets.pictures import TOLERATED
 from captioner.errors import CaptionerError
-from captioner.finding import ENDINGS
+from captioner.finding import PICTURES
 from captioner.output.writers import image_id
 
 IMAGE_ID = "image id"
@@ -131,7 +131,7 @@ def _named_parts(name):
     """The same of a name in the results, whose ending may have been left out already."""
     *folders, file = _parts(name)
     stem, ending = os.path.splitext(file)
-    stem = stem if ending.lower() in ENDINGS else file
+    stem = stem if ending.lower() in PICTURES else file
     return [*folders, _coco_number(file) or stem]
 
 

@@ -149,11 +149,11 @@ def find_code(text, syntax):
     return found
 
 
-def masked(text, code, sign=CODE):
+def masked(text, code):
     """The text with every character of code replaced, so that all places stay what they are."""
     parts, end = [], 0
     for each in code:
-        parts += text[end : each.start], sign * (each.end - each.start)
+        parts += text[end : each.start], CODE * (each.end - each.start)
         end = each.end
     return "".join(parts) + text[end:]
 

@@ -179,7 +179,7 @@ def _run(config, settings, trial, folder, number, data, optuna, progress):
         data=data,
     )
     about = model.about
-    loss = about.get("validation_loss", math.inf)  # models of before do not say it
+    loss = about.get("validation_loss", math.inf)  # earlier models do not say it
     pictures = about.get("validation_pictures", FEWEST_PICTURES)
     return about["validation"]["CIDEr"], loss, pictures
 

@@ -9,7 +9,7 @@ import typing
 
 from captioner.datasets import FORMATS
 from captioner.decoder_settings import DECODER_SETTINGS, DecoderSettings, setting
-from captioner.errors import CaptionerError, require_choice, suggestion
+from captioner.errors import CaptionerError, counted, flag, require_choice, suggestion
 from captioner.text_files import read_json
 
 # How a range is checked, and what an error says of it.
@@ -98,7 +98,7 @@ class InputSettings:
 
     encoder: str = setting(
         "efficientnet_v2_b0",
-        "the CNN, such as mobilenet_v2; the answer to an unknown name lists all",
+        "the CNN, such as mobilenet_v2; an unknown name is answered with all names",
         group="model",
         metavar="NAME",
     )
@@ -380,22 +380,22 @@ class TrainConfig(DecoderSettings, InputSettings):
         sets, folders, weights = as_list(self.data), as_list(self.images), self.data_weights
         if self.images and len(folders) != len(sets):
             raise CaptionerError(
-                f"--images: {_counted(len(folders), 'folder')} for "
-                f"{_counted(len(sets), 'data set')}; give one for each, or none"
+                f"--images: {counted(len(folders), 'folder')} for "
+                f"{counted(len(sets), 'data set')}; give one for each, or none"
             )
         validated = as_list(self.val_data)
         if len(validated) not in (1, len(sets)):
             raise CaptionerError(
-                f"--val-data: {_counted(len(validated), 'data set')} for "
-                f"{_counted(len(sets), 'data set')}; give one for each, or one for all"
+                f"--val-data: {counted(len(validated), 'data set')} for "
+                f"{counted(len(sets), 'data set')}; give one for each, or one for all"
             )
         if not weights:
             return
         shown = f"--data-weights {_shown(weights)}"
         if len(weights) != len(sets):
             raise CaptionerError(
-                f"{shown}: {_counted(len(weights), 'weight')} for "
-                f"{_counted(len(sets), 'data set')}; give one for each, in the order of --data"
+                f"{shown}: {counted(len(weights), 'weight')} for "
+                f"{counted(len(sets), 'data set')}; give one for each, in the order of --data"
             )
         if not all(weight > 0 for weight in weights):
             raise CaptionerError(
@@ -462,11 +462,6 @@ def read_run_settings(path):
     return {**AS_BEFORE, **read_config_file(path)}
 
 
-def flag(name):
-    """The command-line flag of a setting."""
-    return "--" + name.replace("_", "-")
-
-
 def setting_type(field):
     """The Python type of a field of `TrainConfig`; where it takes several values, of each."""
     hint = _hint(field)
@@ -485,10 +480,6 @@ def as_list(value):
 
 def _hint(field):
     return typing.get_type_hints(TrainConfig)[field.name]
-
-
-def _counted(count, what):
-    return f"{count} {what}" + "s" * (count != 1)
 
 
 def _shown(values):

@@ -7,8 +7,9 @@ batch, so that fifteen epochs would be fifteen steps.
 import dataclasses
 from collections import Counter
 
+from captioner.errors import flag
 from captioner.metrics import seem_english
-from captioner.training.config import TrainConfig, flag
+from captioner.training.config import TrainConfig
 from captioner.vocabulary import tokenize
 
 MANY = 10_000  # captions; they are never few

@@ -10,10 +10,10 @@ import os
 from keras import ops
 
 from captioner.captioner import Captioner, load_keras
-from captioner.errors import require
+from captioner.errors import flag, require
 from captioner.training.about import about, without_folders
 from captioner.training.choosing import counts_cider, goodness, is_best
-from captioner.training.config import as_list, flag
+from captioner.training.config import as_list
 from captioner.training.set_scores import pictures_of_largest, score_names, tokenization_of
 from captioner.training.sources import fingerprints
 from captioner.training.stages import STAGES
@@ -222,7 +222,7 @@ def _best_epoch(facts):
     """The number of the epoch that is kept as the best, given the facts of a state."""
     if "best_epoch" in facts:
         return facts["best_epoch"]
-    # In runs of before the loss decided between epochs of the text stage only.
+    # In earlier runs the loss decided between epochs of the text stage only.
     seen = [row for row in facts["history"] if _saw_pictures(row)]
     best = max(seen, key=lambda row: row["CIDEr"], default=None)
     return (best or min(facts["history"], key=lambda row: row["val_loss"]))["epoch"]

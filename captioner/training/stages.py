@@ -13,7 +13,7 @@ import numpy as np
 from keras import ops
 
 from captioner.compiled import XLA
-from captioner.errors import CaptionerError
+from captioner.errors import CaptionerError, flag
 from captioner.images import read_images
 from captioner.training.batches import (
     EncodedCaptions,
@@ -22,7 +22,6 @@ from captioner.training.batches import (
     filled,
     some_captions,
 )
-from captioner.training.config import flag
 from captioner.training.optimizers import TwoRateAdam, learning_rate_at, plateau_factor
 from captioner.training.progress import Progress
 from captioner.training.self_critical import (

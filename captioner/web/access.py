@@ -8,6 +8,7 @@ from urllib.parse import quote
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 
+from captioner.errors import counted
 from captioner.web.refusals import refusal
 
 LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
@@ -103,5 +104,5 @@ def _line(scope, status, milliseconds):
     path = quote(scope["path"])  # one word, without control characters
     line = f"{time.strftime('%Y-%m-%d %H:%M:%S')} {client} {scope['method']} {path} {status}"
     pictures = scope["state"].get("pictures")
-    counted = "" if pictures is None else f", {pictures} picture{'s' * (pictures != 1)}"
-    return f"{line} {milliseconds:.0f} ms{counted}"
+    captioned = "" if pictures is None else f", {counted(pictures, 'picture')}"
+    return f"{line} {milliseconds:.0f} ms{captioned}"

@@ -5,7 +5,6 @@ Requests that arrive while the captioner is busy wait, and are captioned togethe
 
 import asyncio
 import importlib.resources
-import json
 from concurrent.futures import Future
 from contextlib import asynccontextmanager
 
@@ -14,11 +13,11 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from starlette.exceptions import HTTPException
 
-from captioner import __version__
+from captioner import __version__, heif
 from captioner.errors import CaptionerError
 from captioner.finding import ENDINGS
 from captioner.images import read_image
-from captioner.output.gallery import as_bytes
+from captioner.output.gallery import as_bytes, json_in_script
 from captioner.web.access import LOCAL_NAMES, Access, require_key, require_own_page
 from captioner.web.batches import BATCH_SIZE, MOST_WAITING, Batches, BusyError
 from captioner.web.metrics import Metrics
@@ -36,7 +35,6 @@ PAGE_HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-cache",
 }
-UNREADABLE_ENDINGS = {".heic", ".heif"}  # not skipped in a folder: people must hear of such photos
 FILE_ERRORS = (CaptionerError, HTTPException)  # those of one file among several
 BESIDE_THE_PAGE = {"page.css": "text/css", "page.js": "text/javascript"}
 
@@ -92,7 +90,8 @@ def make_app(
         "model": name,
         "most_bytes": most_bytes,
         "needs_key": needs_key,
-        "endings": sorted(ENDINGS | UNREADABLE_ENDINGS),
+        # HEIC is not skipped in a folder even where it cannot be read: people must hear of it.
+        "endings": sorted(ENDINGS | heif.ENDINGS),
         "settings": _fields(model),
     }
     _add_pages(app, _page(about), document)
@@ -202,7 +201,7 @@ def _text(file):
 
 def _page(about):
     """The page, with what it must know of the server in it."""
-    facts = json.dumps(about).replace("<", "\\u003c")
+    facts = json_in_script(about)
     return _text("page.html").replace('id="about">{}', f'id="about">{facts}')
 
 

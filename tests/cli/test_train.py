@@ -9,8 +9,9 @@ import pytest
 from captioner import TrainConfig
 from captioner.cli import main
 from captioner.cli.train import NEEDED, settings_given
+from captioner.errors import flag
 from captioner.training import run
-from captioner.training.config import GROUPS, flag
+from captioner.training.config import GROUPS
 
 
 @pytest.fixture

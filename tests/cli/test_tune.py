@@ -6,8 +6,9 @@ import pytest
 
 from captioner import TrainConfig
 from captioner.cli import main
+from captioner.errors import flag
 from captioner.study import tuning
-from captioner.training.config import SEARCH_SPACE, flag
+from captioner.training.config import SEARCH_SPACE
 
 
 @pytest.mark.parametrize("name", SEARCH_SPACE)

@@ -115,6 +115,8 @@ TWO = [["one"], ["two"]]
         "image,caption\na.jpg,one,,\nb.jpg,two\n",
         'description,"IMAGE_PATH"\none,a.jpg\n"two",b.jpg\n',
         "a.jpg\tone\nb.jpg\ttwo\n",
+        "a.jpg\tone\t-0.5000\nb.jpg\ttwo\t-0.6000\n",
+        "a.jpg\tone\t-0.5000\t0.4321\nb.jpg\ttwo\t-0.6000\t0.4000\n",
     ],
 )
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])

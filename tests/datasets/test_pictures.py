@@ -123,6 +123,11 @@ def test_a_name_of_several_pictures_is_an_error_with_both(tmp_path):
     assert find_pictures(records("y/a.jpg"), [str(tmp_path)], "c") == [str(tmp_path / "y/a.jpg")]
 
 
+def test_deleted_files_are_not_searched(tmp_path):
+    touch(tmp_path, "x/a.jpg", "#recycle/a.jpg")
+    assert find_pictures(records("z/a.jpg"), [str(tmp_path)], "c") == [str(tmp_path / "x/a.jpg")]
+
+
 def test_no_picture_is_given_to_two_names(tmp_path):
     touch(tmp_path, "a.jpg", "b.jpg")
     with pytest.raises(CaptionerError, match="1 of 2 pictures are missing"):
