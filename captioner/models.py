@@ -5,6 +5,7 @@ import warnings
 from dataclasses import dataclass
 
 from captioner.backend import start_backend
+from captioner.decoder_settings import DECODER_SETTINGS
 from captioner.ensemble import Ensemble
 from captioner.errors import CaptionerError, CaptionerWarning, require, require_choice
 from captioner.lite_captioner import THREADS, LiteCaptioner, LiteRTMissingError, is_exported
@@ -99,6 +100,12 @@ def load(name, implementation=None, runtime="auto", threads=THREADS):
         not implementation or runtime != "litert",
         f"implementation {implementation!r}: is for Keras; leave out runtime='litert'",
     )
+    if implementation is not None:
+        require_choice(
+            "implementation",
+            implementation,
+            DECODER_SETTINGS["implementation"].metadata["choices"],
+        )
     if implementation or runtime == "keras":
         return _load_keras(name, implementation)
     folder = name if is_exported(name) else exported_form(name)

@@ -133,3 +133,8 @@ def test_the_identity_is_that_of_the_files(model):
     assert ModelChoice().identity() == {
         "model": [DEFAULT_PRESET], "rerank": None, "rerank_weight": None, "files": [None],
     }  # fmt: skip
+
+
+def test_an_implementation_that_there_is_not():
+    with pytest.raises(CaptionerError, match="implementation 'nix': choose one of custom, keras"):
+        load(DEFAULT_PRESET, implementation="nix")

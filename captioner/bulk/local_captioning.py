@@ -25,6 +25,7 @@ from captioner.output.sidecars import (
     has_sidecar,
     pictures_to_do,
     sidecar_ending,
+    sidecar_of,
     write_sidecar,
 )
 from captioner.output.writers import WRITERS
@@ -138,6 +139,8 @@ def caption_files(model, paths, output, options=None, manifests=(), listener=Non
     pictures, problems = _find(paths, manifests, options.null)
     _report(problems, listener)
     require(pictures, "no pictures to caption")
+    if is_file:
+        _require_apart(output, pictures, options)
     if options.sidecar:
         existing = _existing_sidecars(options, is_file)
         pictures, refused = pictures_to_do(pictures, existing, options.caption_extension)
@@ -156,6 +159,21 @@ def _require_writable(output, options):
     )
     if not (options.resume or is_unfinished(output)):
         require_free(output, options.overwrite)
+
+
+def _require_apart(output, pictures, options):
+    """Raises CaptionerError for an output that is a picture, or the caption file of one."""
+    place = os.path.realpath(output)
+    if os.path.exists(output):
+        require(
+            place not in map(os.path.realpath, pictures),
+            f"--output {output}: is one of the pictures; give another",
+        )
+    beside = (sidecar_of(each, options.caption_extension) for each in pictures)
+    require(
+        not options.sidecar or place not in map(os.path.realpath, beside),
+        f"--output {output}: is a caption file that --sidecar writes; give another",
+    )
 
 
 def _find(paths, manifests, null):

@@ -21,7 +21,7 @@ COMMANDS = {
     "train": "train a captioner on pictures with captions",
     "evaluate": "score a captioner, or captions already written, against references",
     "calibrate": "measure how often a captioner is right, and store it as its confidence",
-    "alt": "write the alternative texts that are missing in web pages",
+    "alt": "write the alternative texts that are missing in web pages and Markdown files",
     "compare": "measure rnn, lstm and gru side by side",
     "serve": "serve captions on a web page, and to scripts over HTTP",
     "tune": "search for the settings that suit a data set",

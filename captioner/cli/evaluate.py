@@ -29,7 +29,7 @@ from captioner.output.evaluation import (
     learned_from,
     score_captions,
 )
-from captioner.output.evaluation_report import write_report
+from captioner.output.evaluation_report import require_report_folder, write_report
 from captioner.progress import ProgressBar
 
 USUAL_SPLITS = ("test", "val")  # of a captioner's evaluation, the first that there is
@@ -102,6 +102,10 @@ def run(options):
     names = list(chain.from_iterable(options.metrics))
     require(names, f"--metrics: none given; choose of {', '.join(metrics.METRICS)}")
     metrics.require_metrics(names)
+    if options.report:
+        require_report_folder(options.report)
+    if options.model and options.results:
+        metrics.require_replaceable_results(options.results)
     settings = search_settings(options)
     dataset = _dataset(options, options.split or (USUAL_SPLITS if options.model else None))
     if options.model:

@@ -18,7 +18,7 @@ from captioner.metrics.cider import CiderD, NGramFrequencies
 from captioner.metrics.diversity import diversity
 from captioner.metrics.faults import caption_faults, faults_of, seem_english
 from captioner.metrics.ptb_tokenizer import tokenize_ptb
-from captioner.metrics.results import load_results, save_results
+from captioner.metrics.results import load_results, require_replaceable_results, save_results
 from captioner.metrics.scores import METRICS, require_metrics, score, score_each
 from captioner.metrics.tokenization import TOKENIZATIONS, choose_tokenization, tokens_of
 
@@ -35,6 +35,7 @@ __all__ = [
     "faults_of",
     "load_results",
     "require_metrics",
+    "require_replaceable_results",
     "save_results",
     "score",
     "score_each",

@@ -7,10 +7,12 @@ import csv
 import io
 import itertools
 import json
+import os
 
-from captioner.errors import CaptionerError
+from captioner.errors import CaptionerError, require
 from captioner.text_files import KINDS, json_lines, read_json, read_text, replace_text
 
+_FIELDS = {"image_id", "caption"}  # of an entry of COCO's
 PICTURE_KEYS = ("image_id", "image")  # COCO's name of it, and caption.py's
 
 
@@ -61,6 +63,26 @@ def save_results(path, captions):
         for name, caption in captions.items()
     ]
     replace_text(path, "[\n" + ",\n".join(lines) + "\n]\n")
+
+
+def require_replaceable_results(path):
+    """Raises CaptionerError for a file that `save_results` would replace, and that is no results.
+
+    Args:
+        path: str or Path.
+    """
+    if not os.path.exists(path) or (os.path.isfile(path) and not os.path.getsize(path)):
+        return
+    try:
+        entries = json.loads(read_text(path))
+        is_ours = type(entries) is list and all(set(each) == _FIELDS for each in entries)
+    except (CaptionerError, ValueError, TypeError, RecursionError):
+        is_ours = False
+    require(
+        is_ours,
+        f"{path}: exists already and is not a COCO results file, which this would write; give "
+        "another --results",
+    )
 
 
 def _entries(path):

@@ -64,6 +64,10 @@ def require_storable(path, out):
     if not is_exported(path):
         require(out.endswith(".keras"), f"--out {out}: a model's file name ends in .keras")
         require(not os.path.isdir(out), f"--out {out}: is a folder; give the name of a file")
+        if os.path.exists(out) and out != path:  # only a captioner is replaced
+            from captioner.model_file import check_model_file
+
+            check_model_file(out)
         return
     is_free = not os.path.exists(out) or (os.path.isdir(out) and not os.listdir(out))
     require(

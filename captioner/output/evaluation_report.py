@@ -4,7 +4,7 @@ import csv
 import os
 
 from captioner import metrics
-from captioner.errors import CaptionerError, cannot_be
+from captioner.errors import CaptionerError, cannot_be, require
 from captioner.output.gallery import Gallery
 from captioner.text_files import replacing_text
 
@@ -24,13 +24,14 @@ def write_report(folder, dataset, captions, scores, with_faults=False, tokenizat
         tokenization: str. As for `metrics.score`. Defaults to `"auto"`.
 
     Raises:
-        CaptionerError: The files cannot be written.
+        CaptionerError: The files cannot be written, or the folder has an index.html of its own.
 
     Example:
     >>> captions = dict(zip(dataset.image_ids, model.generate(dataset.image_paths, n_best=3,
     ...                                                       return_details=True)))
     >>> write_report("runs/report", dataset, captions, {"CIDEr": 0.64})
     """
+    require_report_folder(folder)
     texts = {name: found[0].text for name, found in captions.items()}
     references = {name: each for name, each in dataset.references().items() if name in texts}
     each_scores = metrics.score_each(references, texts, tokenization)
@@ -40,6 +41,23 @@ def write_report(folder, dataset, captions, scores, with_faults=False, tokenizat
         raise CaptionerError(cannot_be("written", folder, error)) from error
     _write_page(os.path.join(folder, PAGE), dataset, captions, each_scores, scores)
     _write_table(os.path.join(folder, TABLE), texts, each_scores, with_faults)
+
+
+def require_report_folder(folder):
+    """Raises CaptionerError unless `write_report` may write there: it replaces only its own files.
+
+    Args:
+        folder: str. Of the report; it need not be there yet.
+    """
+    require(
+        os.path.isdir(folder) or not os.path.exists(folder), f"--report {folder}: is not a folder"
+    )
+    files = {name: os.path.isfile(os.path.join(folder, name)) for name in (PAGE, TABLE)}
+    require(
+        len(set(files.values())) == 1,
+        f"--report {folder}: has {PAGE if files[PAGE] else TABLE}, but is not the folder of a "
+        "report; give another",
+    )
 
 
 def _write_page(path, dataset, captions, each_scores, scores):

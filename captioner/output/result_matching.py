@@ -152,7 +152,7 @@ _FILE_WAYS = [
     Way("file name", _parts, lambda picture: _parts(picture.path)),
     Way("name without ending", _named_parts, lambda picture: _stem_parts(picture.path)),
     Way(
-        "name without ending, ignoring case",
+        "name without ending and case",
         lambda name: _folded(_named_parts(name)),
         lambda picture: _folded(_stem_parts(picture.path)),
     ),

@@ -63,7 +63,7 @@ class InputSettings:
     val_data: str | list[str] = setting(
         "",
         "annotation file or folder whose pictures are validated on, one for all data sets or one "
-        "for each; --data is then learned from whole, or its train split where it has splits",
+        "for each; then all of --data is learned from, or its train split if it has splits",
         group="data",
         metavar="FOLDER|FILE",
     )

@@ -424,3 +424,15 @@ def test_no_pyarrow_and_no_ray_is_needed(photos):
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_the_output_is_never_a_picture_nor_a_caption_file(model, photos, capsys):
+    photo, beside = photos / "b.jpg", photos / "b.txt"
+    before = photo.read_bytes()
+    command = ["caption", str(photos), "--model", model, "--overwrite", "--output"]
+    assert main([*command, str(photo)]) == 2
+    assert f"--output {photo}: is one of the pictures" in capsys.readouterr().err
+    assert photo.read_bytes() == before
+    assert main([*command, str(beside), "--sidecar"]) == 2
+    assert "is a caption file that --sidecar writes" in capsys.readouterr().err
+    assert not beside.exists()

@@ -49,7 +49,7 @@ def test_evaluate_writes_a_report(model, tmp_path, capsys):
     assert all(e["thumbnail"] and not e["captions"][0]["word_scores"] for e in entries)
     capsys.readouterr()
     assert main([*command[:-1], str(results)]) == 2
-    assert "results.json: cannot be written" in capsys.readouterr().err
+    assert "results.json: is not a folder" in capsys.readouterr().err
 
 
 SIX = [f"{n}.png" for n in range(6)]

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from captioner.errors import CaptionerError
-from captioner.metrics import load_results, save_results
+from captioner.metrics import load_results, require_replaceable_results, save_results
 
 
 def _write(path, text):
@@ -111,3 +111,26 @@ def test_files_that_cannot_be_read(tmp_path):
 def test_a_folder_that_is_not_there(tmp_path):
     with pytest.raises(CaptionerError, match="cannot be written"):
         save_results(tmp_path / "absent" / "r.json", {1: "a"})
+
+
+@pytest.mark.parametrize(
+    ("text", "is_free"),
+    [
+        (None, True),
+        ("", True),
+        ("[]", True),
+        ('[{"image_id": 1, "caption": "a dog"}]', True),
+        ('{"images": [], "annotations": []}', False),
+        ('[{"image": "a.jpg", "caption": "a dog"}]', False),  # may be people's
+        ("a.jpg\ta dog\n", False),
+    ],
+)
+def test_only_a_results_file_is_replaced(tmp_path, text, is_free):
+    path = tmp_path / "r.json"
+    if text is not None:
+        _write(path, text)
+    if is_free:
+        require_replaceable_results(path)
+        return
+    with pytest.raises(CaptionerError, match=r"r\.json: exists already and is not a COCO results"):
+        require_replaceable_results(path)

@@ -92,3 +92,10 @@ def test_where_it_can_be_stored(tmp_path, monkeypatch, source, out, message):
         return
     with pytest.raises(CaptionerError, match=message):
         require_storable(source, out)
+
+
+def test_only_a_captioner_is_replaced(tmp_path):
+    other = tmp_path / "other.keras"
+    other.write_text("precious")
+    with pytest.raises(CaptionerError, match=r"other\.keras: cannot be opened as a captioner"):
+        require_storable("model.keras", str(other))

@@ -53,6 +53,19 @@ def test_faults_are_in_the_table_where_wanted(dataset, tmp_path):
 
 def test_a_folder_that_cannot_be_made_is_one_line(dataset, tmp_path):
     (tmp_path / "file").write_text("mine")
-    with pytest.raises(CaptionerError, match="file: cannot be written"):
+    with pytest.raises(CaptionerError, match="file: is not a folder"):
         write_report(str(tmp_path / "file"), dataset, captions(), {})
     assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_page_that_is_no_report_stays(dataset, tmp_path):
+    home = tmp_path / "index.html"
+    home.write_text("my home page")
+    with pytest.raises(CaptionerError, match=r"has index\.html, but is not the folder of a report"):
+        write_report(str(tmp_path), dataset, captions(), {"CIDEr": 0.5})
+    assert home.read_text() == "my home page"
+    with pytest.raises(CaptionerError, match="is not a folder"):
+        write_report(str(home), dataset, captions(), {"CIDEr": 0.5})
+    report = str(tmp_path / "report")
+    write_report(report, dataset, captions(), {"CIDEr": 0.5})
+    write_report(report, dataset, captions(), {"CIDEr": 0.5})  # replaces its own

@@ -37,7 +37,7 @@ NESTED = data("x/cats/1.jpg", "x/dogs/1.jpg", ids=["cats/1.jpg", "dogs/1.jpg"])
         (OWN, ["a", "B.v1"], STEM),
         (OWN, ["a.png", "B.v1.jpg"], STEM),
         (OWN, ["a.heic", "B.v1.dng"], STEM),  # converted for the data set
-        (OWN, ["A", "b.v1"], f"{STEM}, ignoring case"),
+        (OWN, ["A", "b.v1"], f"{STEM} and case"),
         (data("été.jpg"), ["e\u0301te\u0301.jpg"], "file name"),
         (NESTED, ["cats/1.jpg", "dogs/1.jpg"], "image id"),
         (NESTED, ["/photos/cats/1.jpg", "/photos/dogs/1.jpg"], "file name"),
