@@ -26,8 +26,8 @@ def errors_of(*command):
     "command",
     [
         ["caption", PHOTO, "--model", "{}/real.keras"],
-        ["export", "--model", "{}/real.keras", "--out", "{}/exported"],
-        ["evaluate", "--model", "{}/real.keras", "--data", "{}/captions.csv"],
+        ["export", "--model", "{}/real.keras", "--out", "{}/exported", "--quiet"],
+        ["evaluate", "--model", "{}/real.keras", "--data", "{}/captions.csv", "--quiet"],
         ["train", "--data", "{}/captions.csv", "--init-from", "{}/real.keras", "--epochs", "1",
          "--min-count", "1", "--fine-tune-from", "all", "--fine-tune-epochs", "1",
          "--out", "{}/run", "--cache", "{}/cache"],

@@ -79,7 +79,8 @@ def entries_of(output):
 def by_one_process(tmp_path, *arguments):
     """The JSON lines that the local engine writes."""
     path = tmp_path / "local.jsonl"
-    main(["caption", *map(str, arguments), "--format", "jsonl", "--output", str(path)])
+    output = ["--output", str(path), "--overwrite"]
+    assert main(["caption", *map(str, arguments), "--format", "jsonl", *output]) in (0, 1)
     return path.read_text().splitlines()
 
 

@@ -73,7 +73,7 @@ def contents(out):
     with open(os.path.join(out, "history.csv"), encoding="utf-8") as file:
         digest["history"] = file.read()
     _, facts = RunFolder(out).load_state()
-    return digest | {"best_score": facts["best_score"]}
+    return digest | {"best_epoch": facts["best_epoch"]}
 
 
 @pytest.fixture(scope="module")
