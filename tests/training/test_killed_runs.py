@@ -93,7 +93,7 @@ def test_killed_while_it_wrote(data, tmp_path, uninterrupted):
     At last in the second epoch of pixels, when the word layer has learned already.
     """
     out = str(tmp_path / "run")
-    for number, files in enumerate((1, 9, 12)):
+    for number, files in enumerate((1, 9, 15)):
         process = start(data, out, resume=number > 0, die_before=files)
         assert process.wait() == -signal.SIGKILL, process.stderr.read()
     stages = [row["stage"] for row in RunFolder(out).load_state()[1]["history"]]
