@@ -54,6 +54,8 @@ NEEDS = {
     "captioner.export": ("captioner.export", "captioner.export", "train"),
     "captioner.gradients": ("captioner.gradients", "captioner.gradients", "train"),
     "captioner.reports": ("captioner.reports", "figures", "train"),
+    "calibrate": (["calibrate", "--model", KERAS_FILE, "--data", "data/shapes"], KERAS_FILE,
+                  "train"),
     "load .keras": (f"captioner.load({KERAS_FILE!r})", KERAS_FILE, "train"),
     "load runtime": ("captioner.load('everyday', runtime='keras')", "everyday with", "train"),
     "load implementation": ("captioner.load('everyday', 'custom')", "everyday with", "train"),

@@ -2,7 +2,7 @@
 
 import os
 
-from captioner.errors import require
+from captioner.errors import CaptionerError, needs_extra, require
 from captioner.lite_captioner import is_exported
 from captioner.lite_captioner import store_confidence as store_in_folder
 from captioner.metrics import calibrate
@@ -64,9 +64,12 @@ def require_storable(path, out):
     if not is_exported(path):
         require(out.endswith(".keras"), f"--out {out}: a model's file name ends in .keras")
         require(not os.path.isdir(out), f"--out {out}: is a folder; give the name of a file")
-        if os.path.exists(out) and out != path:  # only a captioner is replaced
+        try:  # reported before the captioning, which may take long
             from captioner.model_file import check_model_file
-
+        except ImportError as error:
+            need = f"{path}: a confidence in a .keras file needs h5py"
+            raise CaptionerError(needs_extra(need, "train", error)) from error
+        if os.path.exists(out) and out != path:  # only a captioner is replaced
             check_model_file(out)
         return
     is_free = not os.path.exists(out) or (os.path.isdir(out) and not os.listdir(out))
