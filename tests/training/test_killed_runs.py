@@ -63,7 +63,7 @@ def start(data, out, resume=True, die_before=0):
 
 
 def contents(out):
-    """What the run came to: weights, history.csv and the best score."""
+    """What the run came to: weights, history.csv and the best epoch."""
     digest = {}
     for name in ("last", "best", "best-features", "best-pixels", "best-rewards"):
         model = load(os.path.join(out, f"{name}.keras"))
