@@ -255,5 +255,10 @@ def test_time_grows_with_the_page(site, ending, count):
 @pytest.mark.long
 @pytest.mark.parametrize("each", SLOW_IN_MARKDOWN)
 def test_time_grows_with_a_page_of_brackets(site, each):
+    """Ten times the page may take fifteen times as long; time in its square would be a hundred.
+
+    Other work on the machine slows one measurement, hardly three: the quickest one counts.
+    """
     small = seconds_to_read(site, "a.md", each * 5_000)
-    assert seconds_to_read(site, "a.md", each * 50_000) < 15 * small + 1
+    allowed = 15 * small + 1
+    assert any(seconds_to_read(site, "a.md", each * 50_000) < allowed for _ in range(3))
