@@ -80,8 +80,9 @@ def _add_output_arguments(parser):
     )
     group.add_argument(
         "--output",
+        type=_file_or_standard_output,
         metavar="FILE",
-        help="write here instead of to standard output; with --engine ray, a folder or its URI",
+        help="write here instead of to standard output (-); with --engine ray, a folder or its URI",
     )
     group.add_argument(
         "--resume",
@@ -110,6 +111,11 @@ def _add_output_arguments(parser):
     group.add_argument(
         "--suffix", metavar="TEXT", help="text after every caption written (default: none)"
     )
+
+
+def _file_or_standard_output(text):
+    """`-` is standard output, as for most programs."""
+    return None if text == "-" else text
 
 
 def _add_arguments_beside_pictures(parser):
