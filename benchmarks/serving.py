@@ -127,6 +127,8 @@ class Server:
         taken = time.perf_counter() - start
         own, work = time.process_time() - own, cpu_seconds(self._process.pid) - work
         waits = [wait for each in found for wait in each.waits]
+        if not waits:
+            raise SystemExit("no client got an answer")
         return Reading(
             rate=len(waits) / taken,
             work=1000 * work / len(waits),
