@@ -57,31 +57,31 @@ def main():
     options = parser.parse_args()
     photos = sorted(Path(options.photos).iterdir())[:2000]
     seconds = options.seconds / options.rounds
-    alone, eight, command = (
-        "serve, 1 client",
-        f"serve, {CLIENTS} clients",
-        (f"caption.py --batch-size {CLIENTS}"),
-    )
-    found = {alone: [], eight: [], command: []}
+    alone, several = "serve, 1 client", f"serve, {CLIENTS} clients"
+    command = f"caption.py --batch-size {CLIENTS}"
+    found = {alone: [], several: [], command: []}
     with Server(options.batch_size) as server:
         server.serve(photos, CLIENTS, 3)  # warms up
         for _ in range(options.rounds):
             found[alone].append(server.serve(photos, 1, seconds / 4))
-            found[eight].append(server.serve(photos, CLIENTS, seconds))
-            count = FEW + round(found[eight][-1].rate * seconds)
+            found[several].append(server.serve(photos, CLIENTS, seconds))
+            count = FEW + round(found[several][-1].rate * seconds)
             found[command].append(run_command(photos[:count]))
+    print_table(found, several, command)
+
+
+def print_table(found, several, command):
+    """Prints the medians of the readings, and of the rounds' ratios of `several` to `command`."""
+    rounds = zip(found[several], found[command], strict=True)
+    ratios = {several: median(one.rate / other.rate for one, other in rounds), command: 1}
     print("| what | pictures/s | times caption.py | ms to an answer | CPU ms | CPU ms, clients |")
     print("|---|---|---|---|---|---|")
-    ratios = [
-        one.rate / other.rate for one, other in zip(found[eight], found[command], strict=True)
-    ]
     for name, readings in found.items():
         of = {field: median(getattr(each, field) for each in readings) for field in Reading._fields}
-        ratio = {eight: f"{median(ratios):.2f}", command: "1.00"}.get(name, "")
-        served = f"{of['wait']:.0f} | {of['work']:.1f} | {of['clients']:.1f}"
-        shown = served if of["wait"] else f"| {of['work']:.1f} |"
-        print(f"| {name} | {of['rate']:.1f} | {ratio} | {shown} |")
-    print(f"\n{sum(each.errors for each in found[alone] + found[eight])} errors")
+        ratio = f"{ratios[name]:.2f}" if name in ratios else ""
+        wait, clients = (f"{of['wait']:.0f}", f"{of['clients']:.1f}") if of["wait"] else ("", "")
+        print(f"| {name} | {of['rate']:.1f} | {ratio} | {wait} | {of['work']:.1f} | {clients} |")
+    print(f"\n{sum(each.errors for readings in found.values() for each in readings)} errors")
 
 
 class Server:
