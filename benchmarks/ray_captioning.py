@@ -5,8 +5,9 @@
 Measures pictures per second, from JPEG to a file of captions, for caption.py without Ray, for one
 actor with one core, and for one actor per core. They take turns for several rounds, and the medians
 are printed; the ratio is the median of the rounds' ratios. Starting Ray, the actors and their
-models is not counted: the clock starts when each actor has finished a part. What the process or the
-actors computed is printed as well: milliseconds of a core for each picture.
+models is not counted, nor that one actor may end before another: the clock of each actor runs from
+the end of its first part to the end of its last. What the process or the actors computed is printed
+as well: milliseconds of a core for each picture.
 """
 
 import argparse
@@ -56,17 +57,19 @@ def by_actors(actors, paths):
             batch_size=32,
             content_of=functools.partial(FORMATS["jsonl"], with_scores=False),
         )
-        begun, count = set(), 0
+        readings = {}  # process -> (seconds, seconds of a core, pictures) after each of its parts
         for report in caption_parts(job, plan, list(range(plan.parts)), actors):
-            if len(begun) < actors:
-                begun.add(report.process)
-                start, before = time.perf_counter(), sum(map(cpu_seconds, begun))
-                continue
-            count += report.pictures
-            end = time.perf_counter()
             with contextlib.suppress(OSError):  # Ray ends an actor that has nothing left to do
-                work, done = sum(map(cpu_seconds, begun)) - before, count
-        return count / (end - start), 1000 * work / done
+                work = cpu_seconds(report.process)
+                of_process = readings.setdefault(report.process, [])
+                of_process.append((time.perf_counter(), work, report.pictures))
+        rate = total_work = total = 0
+        for of_process in readings.values():
+            (start, work_before, _), *_, (end, work_after, _) = of_process
+            pictures = sum(pictures for _, _, pictures in of_process[1:])
+            rate += pictures / (end - start)
+            total_work, total = total_work + work_after - work_before, total + pictures
+        return rate, 1000 * total_work / total
 
 
 def main():
@@ -79,6 +82,9 @@ def main():
         help="how many to measure (default: one, and one per core)",
     )  # fmt: skip
     options = parser.parse_args()
+    least = 4 * PART_SIZE * max(options.actors)  # each actor's last report may be lost
+    if options.pictures < least:
+        parser.error(f"--pictures {options.pictures}: must be {least} or more")
     paths = sorted(glob.glob(os.path.join(options.photos, "*.jpg")))[: options.pictures]
     paths = [os.path.abspath(path) for path in paths]
     model = LiteCaptioner(exported_form(DEFAULT_PRESET))
