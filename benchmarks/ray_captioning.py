@@ -1,6 +1,6 @@
 """The speed of Ray's actors against that of one process that uses all cores.
 
-    python -m benchmarks.ray_captioning --photos flickr8k/images --pictures 600 --rounds 3
+    python -m benchmarks.ray_captioning --photos flickr8k/images --pictures 800 --rounds 3
 
 Measures pictures per second, from JPEG to a file of captions, for caption.py without Ray, for one
 actor with one core, and for one actor per core. They take turns for several rounds, and the medians
@@ -30,7 +30,7 @@ from captioner.lite_captioner import LiteCaptioner
 from captioner.models import ModelChoice
 from captioner.presets import DEFAULT_PRESET, exported_form
 
-PART_SIZE = 50
+PART_SIZE = 100
 
 
 def without_ray(model, paths):
@@ -75,7 +75,7 @@ def by_actors(actors, paths):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--photos", required=True, help="folder of pictures")
-    parser.add_argument("--pictures", type=int, default=600, help="default: 600")
+    parser.add_argument("--pictures", type=int, default=800, help="default: 800")
     parser.add_argument("--rounds", type=int, default=3, help="default: 3")
     parser.add_argument(
         "--actors", type=int, nargs="+", default=[1, os.cpu_count()], metavar="N",
