@@ -98,8 +98,8 @@ class Generation:
             batch_size, settings: as in `generate`.
             with_attention: bool. Whether to add where each word looked. Defaults to `False`.
             encode_ahead: bool. Whether the CNN encodes the next batch while the captions of one are
-                searched. On a single core both only take turns, and each empties the cache of the
-                other. Defaults to `True`.
+                searched. On a single core nothing is gained: both only take turns. Defaults to
+                `True`.
 
         Yields:
             (index, image, list of n_best `Caption`, best first, or the `ImageError`), in input
