@@ -88,13 +88,18 @@ class Generation:
             results = [best for [best] in results]
         return results[0] if is_single else results
 
-    def generate_all(self, images, batch_size=32, with_attention=False, **settings):
+    def generate_all(
+        self, images, batch_size=32, with_attention=False, encode_ahead=True, **settings
+    ):
         """Captions any number of pictures, a batch at a time; a broken picture does not stop it.
 
         Args:
             images: iterable of paths, PIL images or arrays.
             batch_size, settings: as in `generate`.
             with_attention: bool. Whether to add where each word looked. Defaults to `False`.
+            encode_ahead: bool. Whether the CNN encodes the next batch while the captions of one are
+                searched. On a single core nothing is gained: both only take turns. Defaults to
+                `True`.
 
         Yields:
             (index, image, list of n_best `Caption`, best first, or the `ImageError`), in input
@@ -109,7 +114,7 @@ class Generation:
             encoded = deque()
             for batch in _batches(read_images(images, size), batch_size):
                 encoded.append((batch, thread.submit(self._encode_batch, batch, batch_size)))
-                if len(encoded) > 1:
+                if len(encoded) > 1 or not encode_ahead:
                     yield from self._caption_batch(*encoded.popleft(), search)
             for batch, image in encoded:
                 yield from self._caption_batch(batch, image, search)

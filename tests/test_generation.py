@@ -1,5 +1,7 @@
 """From pictures to sentences, with a model that needs no network."""
 
+import threading
+
 import numpy as np
 import pytest
 
@@ -124,6 +126,28 @@ def test_a_broken_picture_stops_generate_but_not_generate_all(tmp_path):
         Namer().generate(pictures)
     [(_, _, error)] = Namer().generate_all(pictures[1:2])
     assert isinstance(error, ImageError)
+
+
+@pytest.mark.parametrize(("encode_ahead", "wanted"), [(True, "eess"), (False, "eses")])
+def test_the_next_batch_is_encoded_during_the_search_of_one_or_after_it(encode_ahead, wanted):
+    seen, all_encoded = [], threading.Event()
+
+    class Watched(Namer):
+        def encode(self, pixels, batch_size=32):
+            seen.append("e")
+            if len(self.batches) == 1:  # this is the second batch
+                all_encoded.set()
+            return super().encode(pixels, batch_size)
+
+        def start(self, image):
+            if encode_ahead:
+                assert all_encoded.wait(20)
+            seen.append("s")
+            return super().start(image)
+
+    found = Watched().generate_all(PICTURES, batch_size=2, encode_ahead=encode_ahead)
+    assert [caption.text for _, _, [caption] in found] == ["red", "green", "blue"]
+    assert "".join(seen) == wanted
 
 
 @pytest.mark.parametrize("method", ["greedy", "beam", "sample"])
