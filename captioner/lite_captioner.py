@@ -76,6 +76,11 @@ class LiteCaptioner(Generation):
         """
         return np.concatenate([self._encode(pixels=each[None])["image"] for each in pixels])
 
+    def _encode_as_read(self, pictures, batch_size):
+        """Encodes each picture as soon as it is read, and keeps no pixels."""
+        found = [self._encode(pixels=each[None])["image"] for each in pictures]
+        return np.concatenate(found) if found else None
+
     def start(self, image):
         """`Decoder.start`: (context, state), two lists of arrays with one row for each picture."""
         found = self._start(image=np.asarray(image, np.float32))
