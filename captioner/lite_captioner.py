@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
@@ -13,13 +14,15 @@ from captioner.decoding import stored_settings
 from captioner.errors import CaptionerError, cannot_be, require
 from captioner.files import replacing_folder
 from captioner.generation import Generation
-from captioner.text_files import read_bytes, read_json, replace_text
+from captioner.mapped_files import release_pages
+from captioner.text_files import read_json, replace_text
 from captioner.vocabulary import Vocabulary
 
 FORMAT = 1  # of the folder
 MANIFEST = "manifest.json"
 NETWORKS = ("encode", "start", "step")  # one .tflite file each
 THREADS = os.cpu_count() or 1
+PIECE = 2**20  # bytes of a network that are read at once
 
 
 class LiteCaptioner(Generation):
@@ -57,10 +60,13 @@ class LiteCaptioner(Generation):
         self.confidence = Confidence.from_config(manifest.get("confidence"))
         self.picture_size = manifest["picture_size"]
         checksums = manifest.get("checksums", {})  # old folders have none
-        self._encode, self._start, self._step = (
-            _open_network(os.path.join(folder, f"{name}.tflite"), checksums.get(name), threads)
-            for name in NETWORKS
-        )
+        paths = [os.path.join(folder, f"{name}.tflite") for name in NETWORKS]
+        with ThreadPoolExecutor(1) as thread:  # while one is opened, the next one is checked
+            found = thread.map(checksum_of, paths)
+            self._encode, self._start, self._step = (
+                _open_network(path, checksums.get(name) in (None, checksum), threads)
+                for name, path, checksum in zip(NETWORKS, paths, found, strict=True)
+            )
 
     def __getattr__(self, name):  # called for what is not there
         raise AttributeError(
@@ -93,17 +99,18 @@ class LiteCaptioner(Generation):
         return found["log_probs"], listed("state", found)
 
 
-def _open_network(path, checksum, threads):
-    """One .tflite file as a function from named arrays to named arrays, of any number of rows."""
+def _open_network(path, is_whole, threads):
+    """One .tflite file as a function from named arrays to named arrays."""
     interpreter = _interpreter_class()
     require(
-        checksum is None or checksum == checksum_of(path),
+        is_whole,
         f"{path}: damaged (its checksum is not that of {MANIFEST}); export the model again",
     )
     with only_failures_heard():
         try:
             opened = interpreter(path, num_threads=threads)
             opened.allocate_tensors()  # finds a damaged file, and prints LiteRT's greeting
+            release_pages(path)
             return opened.get_signature_runner()
         except (ValueError, RuntimeError) as error:
             raise CaptionerError(cannot_be("opened by LiteRT", path, error)) from error
@@ -176,8 +183,19 @@ def store_confidence(folder, confidence, out):
 
 
 def checksum_of(path):
-    """The CRC-32 of a file: it detects damage in a few milliseconds, but not manipulation."""
-    return zlib.crc32(read_bytes(path))
+    """The CRC-32 of a file: it detects damage in a few milliseconds, but not manipulation.
+
+    Raises:
+        CaptionerError: It cannot be read.
+    """
+    checksum = 0
+    try:
+        with open(path, "rb", buffering=0) as file:
+            while piece := file.read(PIECE):
+                checksum = zlib.crc32(piece, checksum)
+    except OSError as error:
+        raise CaptionerError(cannot_be("read", path, error)) from error
+    return checksum
 
 
 def is_exported(path):
