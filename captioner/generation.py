@@ -92,7 +92,8 @@ class Generation:
         """Captions any number of pictures, a batch at a time; a broken picture does not stop it.
 
         Args:
-            images: iterable of paths, PIL images or arrays.
+            images: iterable of paths, PIL images or arrays. A thread goes through it, a little
+                ahead of what is captioned.
             batch_size, settings: as in `generate`.
             with_attention: bool. Whether to add where each word looked. Defaults to `False`.
 

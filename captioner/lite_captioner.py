@@ -61,10 +61,12 @@ class LiteCaptioner(Generation):
         self.picture_size = manifest["picture_size"]
         checksums = manifest.get("checksums", {})  # old folders have none
         paths = [os.path.join(folder, f"{name}.tflite") for name in NETWORKS]
-        with ThreadPoolExecutor(1) as thread:  # while one is opened, the next one is checked
+        # While LiteRT is imported, and while one network is opened, the next one is checked.
+        with ThreadPoolExecutor(1) as thread:
             found = thread.map(checksum_of, paths)
+            interpreter = _interpreter_class()
             self._encode, self._start, self._step = (
-                _open_network(path, checksums.get(name) in (None, checksum), threads)
+                _open_network(interpreter, path, checksums.get(name) in (None, checksum), threads)
                 for name, path, checksum in zip(NETWORKS, paths, found, strict=True)
             )
 
@@ -99,9 +101,8 @@ class LiteCaptioner(Generation):
         return found["log_probs"], listed("state", found)
 
 
-def _open_network(path, is_whole, threads):
+def _open_network(interpreter, path, is_whole, threads):
     """One .tflite file as a function from named arrays to named arrays."""
-    interpreter = _interpreter_class()
     require(
         is_whole,
         f"{path}: damaged (its checksum is not that of {MANIFEST}); export the model again",
