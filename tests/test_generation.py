@@ -9,7 +9,7 @@ from captioner import CaptionerError, Vocabulary
 from captioner.confidence import Confidence
 from captioner.decoding import stored_settings
 from captioner.generation import Caption, Generation, picture_numbers
-from captioner.images import ImageError
+from captioner.images import READ_AHEAD, ImageError
 from captioner.vocabulary import END
 
 WORDS = ["red", "green", "blue", "bright"]  # ids 4 to 7
@@ -232,3 +232,65 @@ def test_the_rule_about_words_is_looked_up_in_the_vocabulary():
     table = model.search_arguments({"no_repeat_word": True, "beam_size": 2})
     assert table["beam_size"] == 2
     assert table["no_repeat_word"].tolist() == model.vocabulary.least_distances()
+
+
+def counted(images, taken):
+    for image in images:
+        taken.append(image)
+        yield image
+
+
+def test_pictures_are_read_only_a_little_ahead():
+    taken = []
+    found = Namer().generate_all(counted(PICTURES * 100, taken), batch_size=4)
+    for number, (index, _, _) in zip(range(5), found, strict=False):
+        assert index == number
+    found.close()
+    # The batch that is searched, those that are encoded meanwhile, and the pictures read ahead.
+    assert len(taken) <= 3 * 4 + READ_AHEAD
+
+
+def test_a_captioning_that_is_left_ends_its_threads():
+    before = threading.active_count()
+    found = Namer().generate_all(PICTURES * 100, batch_size=4)
+    next(found)
+    assert threading.active_count() > before
+    found.close()
+    assert threading.active_count() == before
+
+
+class Failing(Namer):
+    """Fails at the second batch."""
+
+    def encode(self, pixels, batch_size=32):
+        if self.batches:
+            raise RuntimeError("out of order")
+        return super().encode(pixels, batch_size)
+
+
+def broken(images):
+    yield from images
+    raise RuntimeError("out of order")
+
+
+@pytest.mark.parametrize(
+    ("model", "images"), [(Failing(), PICTURES * 100), (Namer(), broken(PICTURES))]
+)
+def test_an_error_ends_the_captioning_and_its_threads(model, images):
+    before = threading.active_count()
+    found = model.generate_all(images, batch_size=3)
+    with pytest.raises(RuntimeError, match="out of order"):
+        list(found)
+    assert threading.active_count() == before
+    assert list(found) == []
+
+
+def test_pictures_are_numbered_for_sampling_only(monkeypatch):
+    def refuse(pictures):
+        raise AssertionError("it costs time")
+
+    monkeypatch.setattr("captioner.generation.picture_numbers", refuse)
+    assert Namer().generate(PICTURES) == ["red", "green", "blue"]
+    assert Namer().generate(PICTURES, method="greedy") == ["red", "green", "blue"]
+    with pytest.raises(AssertionError, match="costs time"):
+        Namer().generate(PICTURES, method="sample")

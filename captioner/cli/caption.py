@@ -18,7 +18,6 @@ import os
 
 from captioner.bulk.local_captioning import CaptionOptions, caption_files
 from captioner.bulk.part_formats import FORMATS as PART_FORMATS
-from captioner.bulk.ray_captioning import RayOptions, caption_with_ray
 from captioner.cli.common_arguments import add_batch_size_argument, add_quiet_argument
 from captioner.cli.messages import Progress, complain, standard_output
 from captioner.cli.model_arguments import add_model_arguments, chosen_model
@@ -213,6 +212,8 @@ def _caption_here(options, progress):
 
 
 def _caption_with_ray(options, progress):
+    from captioner.bulk.ray_captioning import RayOptions, caption_with_ray
+
     _refuse(options, (*ONLY_LOCAL, "threads", "device"), "local")
     require(options.output, "--engine ray: needs --output, a folder for the captions")
     chosen = RayOptions(
