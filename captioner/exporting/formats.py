@@ -31,9 +31,9 @@ def export(captioner, folder, storage=None, format="litert"):
             complete; any other folder that is not empty is refused.
         storage: str or None. How weights are stored. For LiteRT `"float16"`; `"float32"`, twice the
             size, with the same computation in float32; or `"int8"`, with most convolutions of the
-            CNN in bytes (see `exporting.eight_bits`): faster, but a few captions in a hundred
-            change (measured in docs/experiments.md). The other formats have `"float32"`. Defaults
-            to `None`, the first that the format has.
+            CNN in bytes (see `exporting.eight_bits`): faster, but some captions change
+            (`python -m benchmarks.encoder` measures both). The other formats have `"float32"`.
+            Defaults to `None`, the first that the format has.
         format: `"litert"`; `"onnx"`, which needs the package tf2onnx; or `"saved_model"`. Defaults
             to `"litert"`.
 
