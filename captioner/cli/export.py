@@ -48,7 +48,7 @@ def add_arguments(parser):
         parser,
         None,
         more=("int8",),
-        more_help="; int8 stores the CNN in a quarter of the space: faster, slightly less exact",
+        more_help="; int8 computes most of the CNN in bytes: faster, slightly less exact",
     )
 
 

@@ -30,10 +30,10 @@ def export(captioner, folder, storage=None, format="litert"):
         folder: str. Where to. A folder that holds an older export is replaced once the new one is
             complete; any other folder that is not empty is refused.
         storage: str or None. How weights are stored. For LiteRT `"float16"`; `"float32"`, twice the
-            size, with the same computation in float32; or `"int8"`, the weights of the CNN in
-            bytes, and computation in bytes where possible: quicker, but a quarter of the captions
-            change (measured in benchmarks/README.md). The other formats have `"float32"`. Defaults
-            to `None`, the first that the format has.
+            size, with the same computation in float32; or `"int8"`, with most convolutions of the
+            CNN in bytes (see `exporting.eight_bits`): faster, but some captions change
+            (`python -m benchmarks.encoder` measures both). The other formats have `"float32"`.
+            Defaults to `None`, the first that the format has.
         format: `"litert"`; `"onnx"`, which needs the package tf2onnx; or `"saved_model"`. Defaults
             to `"litert"`.
 

@@ -5,6 +5,7 @@ import os
 import tensorflow as tf
 
 from captioner.errors import CaptionerError, reason_of
+from captioner.exporting.eight_bits import in_bytes
 from captioner.lite_captioner import checksum_of
 
 STORAGES = ("float16", "float32", "int8")
@@ -28,10 +29,12 @@ def write(functions, captioner, folder, storage):
     """
     checksums = {}
     for name, (function, signature) in functions.items():
-        # The decoder is quick as it is, and the search compares its numbers.
-        kind = "float16" if storage == "int8" and name != "encode" else storage
+        kind = "float16" if storage == "int8" else storage
         signature = _for_one_picture(signature) if name == "encode" else signature
         content = _convert(function, signature, captioner, kind)
+        # The decoder is quick as it is, and the search compares its numbers.
+        if storage == "int8" and name == "encode":
+            content = in_bytes(content)
         path = os.path.join(folder, f"{name}.tflite")
         with open(path, "wb") as file:
             file.write(content)
