@@ -1,4 +1,6 @@
-// The files that leave the page.
+// The files that leave a page.
+
+export const BYTE_ORDER_MARK = "\ufeff";  // by which spreadsheets know that a table is UTF-8
 
 export function csvText(rows) {
   const field = (text) => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
@@ -10,5 +12,3 @@ export function save(parts, name, type) {
   Object.assign(link, { href: url, download: name }).click();
   setTimeout(() => URL.revokeObjectURL(url), 1000);
 }
-
-export const BYTE_ORDER_MARK = "\ufeff";  // by which spreadsheets know that a table is UTF-8
