@@ -7,15 +7,20 @@ export class Engine {
     this.number = 0;
     this.opened = new Promise((resolve, reject) => { Object.assign(this, { resolve, reject }); });
     this.worker = new Worker("engine/worker.js", { type: "module" });
-    this.worker.onerror = () => this.fail("The captioner could not be loaded. Reload the page to try again.");
+    this.worker.onerror = (event) => {
+      event.preventDefault();
+      this.fail(`The captioner ${this.isOpen ? "stopped working" : "could not be loaded"}. Reload the page to try again.`);
+    };
     this.worker.onmessage = ({ data }) => this.hear(data, progress);
     this.worker.postMessage({ type: "open", folder: new URL("model/", document.baseURI).href });
   }
 
   hear(message, progress) {
     if (message.type === "progress") progress(message.loaded, message.total);
-    else if (message.type === "opened") this.resolve(message.about);
-    else if (message.type === "failed") this.fail(message.error);
+    else if (message.type === "opened") {
+      this.isOpen = true;
+      this.resolve(message.about);
+    } else if (message.type === "failed") this.fail(message.error);
     else {
       this.waiting.get(message.id)?.resolve(message);  // nothing waits for what was cancelled
       this.waiting.delete(message.id);

@@ -1,14 +1,14 @@
 // Keeps the site for use without a network, by service_worker.js, and offers its new versions.
-import { find, percent } from "./parts/dom.js";
+import { announce, find, percent } from "./parts/dom.js";
 
-const say = (text) => { find("offline").textContent = text; };
 const READY = "Ready for offline use";
+const say = (text) => { find("offline").textContent = text; };
 
 export async function keepOffline() {
   const container = navigator.serviceWorker;  // there is none by http, except from this machine
   if (!container) return say("Works online only: offline use needs https");
   container.addEventListener("message", ({ data }) => {
-    say(`Saving for offline use: ${percent(data.loaded / data.total)}`);
+    if (find("offline").textContent !== READY) say(`Saving for offline use: ${percent(data.loaded / data.total)}`);
   });
   try {
     const version = await currentVersion();
@@ -28,15 +28,19 @@ async function currentVersion() {
   }
 }
 
-function follow(registration) {
-  const { installing, waiting, active } = registration ?? {};
-  if (waiting) offer(waiting);
+function follow({ active, waiting, installing } = {}) {
   if (active) say(READY);
-  installing?.addEventListener("statechange", () => {
-    if (installing.state === "activated") say(READY);
-    else if (installing.state === "installed" && active) offer(installing);
-    else if (installing.state === "redundant") say(active ? READY : "Not kept for offline use: reload to try again");
-  });
+  const worker = installing ?? waiting;  // of the first version, or of a new one
+  const look = () => {
+    if (worker.state === "installed" && active) offer(worker);
+    if (worker.state === "redundant" && !active) say("Not kept for offline use: reload to try again");
+    if (worker.state === "activated") {
+      say(READY);
+      announce(READY);
+    }
+  };
+  worker?.addEventListener("statechange", look);
+  if (worker) look();
 }
 
 function offer(worker) {
