@@ -552,3 +552,95 @@ def test_every_control_has_a_name(page, many):
     assert ("textbox", f"Caption of {BROKEN}") in found
     assert ("button", "Edit: mine") in found
     assert ("button", "Copy: mine") in found
+
+
+# The contrast of each text with what is behind it, as WCAG 2 defines it; those below 4.5.
+CONTRAST = """
+    const canvas = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
+    const shown = (colours) => {
+        for (const each of colours) { canvas.fillStyle = each; canvas.fillRect(0, 0, 1, 1); }
+        return [...canvas.getImageData(0, 0, 1, 1).data].slice(0, 3);
+    };
+    const luminance = (colour) => colour.map((each) => each / 255)
+        .map((each) => (each <= 0.04045 ? each / 12.92 : ((each + 0.055) / 1.055) ** 2.4))
+        .reduce((sum, each, n) => sum + [0.2126, 0.7152, 0.0722][n] * each, 0);
+    const behind = (element) => (element ? [...behind(element.parentElement),
+        getComputedStyle(element).backgroundColor] : []);
+    const hasText = (element) => element.checkVisibility() && !element.disabled
+        && (element.value || [...element.childNodes].some((each) => each.data?.trim()));
+    const texts = [...document.body.querySelectorAll("*")].filter(hasText);
+    const contrasts = texts.map((element) => {
+        const below = behind(element), colour = getComputedStyle(element).color;
+        const [dark, light] = [shown(below), shown([...below, colour])].map(luminance).sort();
+        return [element.textContent.slice(0, 40), (light + 0.05) / (dark + 0.05)];
+    });
+    return [contrasts.length, contrasts.filter(([, contrast]) => contrast < 4.5)];
+"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_texts_can_be_read(page, many, scheme):
+    features = [{"name": "prefers-color-scheme", "value": scheme}]
+    page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+    try:
+        choose(page, many / "0.png", many / BROKEN, many / "2.png")
+        wait_until_done(page)
+        until(lambda: page.find_elements(By.CLASS_NAME, "no-preview"))
+        edit(page, 0, "mine")
+        page.find_element(By.CSS_SELECTOR, "#options summary").click()
+        page.find_element(By.CSS_SELECTOR, "#cards summary").click()
+        field_of(page, 2)
+        number, low = page.execute_script(CONTRAST)
+        assert number > 40
+        assert low == []
+    finally:
+        page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+
+
+@pytest.mark.parametrize(("width", "is_phone"), [(390, True), (500, False)])
+def test_on_a_small_screen(page, site, many, width, is_phone):
+    """On a phone; and in a window of 1000 pixels when everything is twice as large."""
+    page.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride",
+        {"width": width, "height": 844, "deviceScaleFactor": 1, "mobile": is_phone},
+    )
+    try:
+        open_page(page, site)
+        long_name = many / f"{'long' * 40}.png"
+        os.link(many / "0.png", long_name)
+        choose(page, long_name, many / BROKEN, many / "2.png")
+        wait_until_done(page)
+        edit(page, 0, "hand" * 40)
+        for summary in page.find_elements(By.TAG_NAME, "summary"):
+            summary.click()
+        field_of(page, 2)
+        root = "const { scrollWidth, clientWidth } = document.documentElement;"
+        assert page.execute_script(root + "return scrollWidth - clientWidth") == 0
+        small = page.execute_script(
+            "return [...document.querySelectorAll('button, input, select, summary, textarea')]"
+            ".filter((each) => each.checkVisibility() && each.getBoundingClientRect().height < 44)"
+            ".map((each) => each.outerHTML)"
+        )
+        assert small == []
+    finally:
+        page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_by_keyboard(page, many):
+    """Tab leads through all that can be used, in the order in which it is shown."""
+    choose(page, many / "0.png")
+    wait_until_done(page)
+    page.execute_script("document.activeElement.blur()")
+    seen = []
+    for _ in range(12):
+        page.switch_to.active_element.send_keys(Keys.TAB)
+        focus = page.switch_to.active_element
+        seen.append(focus.get_attribute("id") or focus.get_attribute("aria-label") or focus.text)
+        assert focus.value_of_css_property("outline-style") == "solid"
+        if seen[-1].startswith("Copy"):
+            break
+    assert seen == [
+        "choose", "choose-folder", "Settings", "csv", "jsonl", "zip", "order", "clear",
+        "2 other captions", "Use: a red photo again", "Use: a red photo again again",
+        "Edit: a red photo",
+    ]  # fmt: skip

@@ -78,7 +78,7 @@ function editedNote(card) {
 }
 
 function buttonsOf(card) {
-  const text = textOf(card), edit = make("button", { type: "button", className: "edit", textContent: text ? "Edit" : "Write one" });
+  const text = textOf(card), edit = make("button", { type: "button", className: "edit", textContent: text ? "Edit" : "Write" });
   edit.setAttribute("aria-label", text ? `Edit: ${text}` : `Write a caption of ${card.name}`);
   edit.addEventListener("click", () => openEditor(card));
   return make("span", { className: "buttons" }, edit, ...(text ? [copyButton(text)] : []));
