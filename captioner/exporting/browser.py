@@ -5,6 +5,7 @@ exported for LiteRT. Neither Keras nor TensorFlow is needed for that.
 """
 
 import hashlib
+import importlib.resources
 import json
 import os
 import shutil
@@ -87,14 +88,28 @@ def _write(exported, folder, name):
     try:
         os.makedirs(os.path.dirname(folder), exist_ok=True)
         with replacing_folder(folder) as unfinished:
-            ignored = shutil.ignore_patterns("*" + PACKED)
-            shutil.copytree(PAGE, unfinished, ignore=ignored, dirs_exist_ok=True)
+            write_page(unfinished)
             _write_bytes(os.path.join(unfinished, PROGRAM), program)
             _write_model(exported, manifest, os.path.join(unfinished, "model"), name)
-            listed = json.dumps(_list_of_files(unfinished), indent=1) + "\n"
+            listed = json.dumps(list_of_files(unfinished), indent=1) + "\n"
             _write_bytes(os.path.join(unfinished, FILES), listed.encode())
     except OSError as error:
         raise CaptionerError(cannot_be("written", folder, error)) from error
+
+
+def write_page(folder):
+    """Writes the page and its engine into a folder, without the program and the model.
+
+    The style sheet and some modules are those of the page of `captioner.web`.
+
+    Args:
+        folder: str or Path.
+    """
+    ignored = shutil.ignore_patterns("*" + PACKED)
+    shutil.copytree(PAGE, folder, ignore=ignored, dirs_exist_ok=True)
+    with importlib.resources.as_file(importlib.resources.files("captioner.web")) as server:
+        shutil.copytree(server / "parts", os.path.join(folder, "parts"), dirs_exist_ok=True)
+        shutil.copy(server / "page.css", folder)
 
 
 def _unpacked(path):
@@ -157,7 +172,7 @@ def settings_of(manifest):
     return fields
 
 
-def _list_of_files(folder):
+def list_of_files(folder):
     """All files below a folder with sizes and checksums, and a version that stands for them all."""
     paths = sorted(
         os.path.relpath(os.path.join(place, name), folder).replace(os.sep, "/")

@@ -4,7 +4,6 @@ import base64
 import contextlib
 import csv
 import functools
-import hashlib
 import io
 import json
 import os
@@ -22,11 +21,12 @@ from selenium.webdriver.support.ui import Select
 
 from captioner.datasets import load_dataset
 from captioner.decoding import SETTINGS
-from captioner.exporting.browser_page import write_page
+from captioner.exporting.browser import FILES, export_site, list_of_files, write_page
 from captioner.generation import Caption
 from captioner.metrics.results import load_results
+from captioner.models import load_models
 from captioner.output.writers import JsonLinesWriter
-from captioner.web.openapi import schema_of
+from captioner.presets import DEFAULT_PRESET
 from tests.conftest import until
 
 BROKEN = 'broken, "really".jpg'
@@ -36,34 +36,20 @@ SEARCHES = ("method", "beam_size", "length_penalty", "n_best", "max_length")
 
 
 def make_site(folder, about):
-    """The page with the stand-in, and the list of its files as the export writes it."""
+    """The page with the stand-in for its engine, and the list of its files."""
     write_page(folder)
     for name in ("engine", "model"):
         (folder / name).mkdir(exist_ok=True)
     shutil.copy(FAKE, folder / "engine" / "worker.js")
     (folder / "model" / "about.json").write_text(json.dumps(about))
-    list_files(folder)
-
-
-def list_files(folder):
-    paths = sorted(path for path in folder.rglob("*") if path.is_file())
-    files = [
-        {
-            "path": path.relative_to(folder).as_posix(),
-            "bytes": path.stat().st_size,
-            "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
-        }
-        for path in paths
-        if path.name != "files.json"
-    ]
-    version = hashlib.sha256(json.dumps(files).encode()).hexdigest()
-    (folder / "files.json").write_text(json.dumps({"version": version, "files": files}))
+    (folder / FILES).unlink(missing_ok=True)
+    (folder / FILES).write_text(json.dumps(list_of_files(folder)))
 
 
 def about_model(**changes):
     settings = [
         {"name": name, "label": each.label, "help": each.help, "methods": each.methods,
-         **schema_of(each, each.default)}
+         **each.schema(each.default)}
         for name, each in SETTINGS.items() if name in SEARCHES
     ]  # fmt: skip
     about = {"name": "painter", "version": "1", "picture_size": 8, "generation": {}}
@@ -140,8 +126,13 @@ def open_page(browser, url):
     until(lambda: browser.find_element(By.ID, "options").is_displayed())
 
 
+def text_of(page, name):
+    """The text of an element, also while the page is loaded anew."""
+    return page.execute_script(f"return document.getElementById('{name}')?.textContent")
+
+
 def offline_text(page):
-    return page.find_element(By.ID, "offline").text
+    return text_of(page, "offline")
 
 
 @pytest.fixture
@@ -490,6 +481,21 @@ def test_without_a_network(own_site, watched, many):
     assert offline_text(watched) == "Ready for offline use"
 
 
+@pytest.mark.long
+def test_the_shipped_model_without_a_network(tmp_path, watched):
+    photos = [os.path.abspath(f"data/samples/{name}.jpg") for name in ("photographer", "horses")]
+    folder = tmp_path / "site"
+    export_site(DEFAULT_PRESET, folder)
+    with serving(folder) as url:
+        open_page(watched, url)
+        until(lambda: offline_text(watched) == "Ready for offline use", 60)
+    open_page(watched, url)  # the server is gone
+    choose(watched, *photos)
+    until(lambda: watched.find_element(By.ID, "count").text == "2 photos captioned", 60)
+    assert captions(watched) == load_models([DEFAULT_PRESET]).generate(photos)
+    assert len(watched.find_elements(By.CSS_SELECTOR, "#cards ol li")) == 4
+
+
 def test_a_new_version_is_offered(own_site, watched):
     with serving(own_site) as url:
         open_page(watched, url)
@@ -500,7 +506,7 @@ def test_a_new_version_is_offered(own_site, watched):
         assert watched.find_element(By.ID, "model").text == "painter"  # not half of each
         until(lambda: watched.find_element(By.ID, "update").is_displayed())
         watched.find_element(By.ID, "reload").click()
-        until(lambda: watched.find_element(By.ID, "model").text == "painter 2")
+        until(lambda: text_of(watched, "model") == "painter 2")
         names = "caches.keys().then(arguments[0])"
         until(lambda: len(watched.execute_async_script(names)) == 1)
 

@@ -12,7 +12,7 @@ export class Engine {
       this.fail(`The captioner ${this.isOpen ? "stopped working" : "could not be loaded"}. Reload the page to try again.`);
     };
     this.worker.onmessage = ({ data }) => this.hear(data, progress);
-    this.worker.postMessage({ type: "open", folder: new URL("model/", document.baseURI).href });
+    this.worker.postMessage({ type: "open", folder: "model/" });
   }
 
   hear(message, progress) {

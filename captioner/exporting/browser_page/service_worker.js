@@ -14,10 +14,12 @@ addEventListener("fetch", (event) => {
 });
 
 async function fill() {
-  const { version, files } = await (await fetch("files.json", { cache: "no-store" })).json();
+  const list = await fetch("files.json", { cache: "no-store" });
+  const { version, files } = await list.clone().json();
   if (version !== VERSION) throw new Error("the site has changed meanwhile");
   const cache = await caches.open(CACHE), total = files.reduce((sum, { bytes }) => sum + bytes, 0);
   let loaded = 0;
+  await cache.put("files.json", list);
   for (const file of files) {
     await cache.put(file.path, await whole(file, cache));
     loaded += file.bytes;
@@ -51,7 +53,9 @@ async function takeOver() {
   await clients.claim();
 }
 
+// What is not to be stored asks for the site as it is now.
 async function answer(request) {
+  if (request.cache === "no-store") return fetch(request);
   const cache = await caches.open(CACHE), isHome = request.url.split(/[?#]/)[0] === registration.scope;
   return await cache.match(isHome ? "index.html" : request, { ignoreSearch: true }) ?? fetch(request);
 }

@@ -18,7 +18,7 @@ onmessage = async ({ data }) => {
 
 async function open(folder) {
   postMessage({ type: "progress", loaded: 5e6, total: 20e6 });
-  const response = await fetch(new URL("about.json", folder));
+  const response = await fetch(new URL(`../${folder}about.json`, import.meta.url));
   if (!response.ok) return postMessage({ type: "failed", error: "model/about.json cannot be loaded" });
   about = await response.json();
   postMessage({ type: "opened", about });
