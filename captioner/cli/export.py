@@ -28,6 +28,7 @@ from captioner.files import size_of
 from captioner.lite_captioner import is_exported
 from captioner.presets import DEFAULT_PRESET, exported_form, find_model
 
+LISTED = 5e4  # bytes; smaller files would read as 0.0 MB
 USE = {  # the formats, and how each is used
     "litert": "python caption.py photo.jpg --model {}",
     "onnx": "python examples/caption_onnx.py {} photo.jpg",
@@ -101,6 +102,7 @@ def _shown_name(model):
 def _summary(folder, format):
     """What was written, and what to do with it."""
     files = [os.path.join(folder, name) for name in sorted(os.listdir(folder))]
-    sizes = ", ".join(f"{os.path.basename(each)} {megabytes(size_of(each))}" for each in files)
+    large = [each for each in files if size_of(each) >= LISTED]
+    sizes = ", ".join(f"{os.path.basename(each)} {megabytes(size_of(each))}" for each in large)
     yield f"{folder}: {sizes}; {megabytes(size_of(folder))} in all"
     yield f"to use it: {USE[format].format(shlex.quote(folder))}"

@@ -6,9 +6,11 @@ exported for LiteRT. Neither Keras nor TensorFlow is needed for that.
 
 import hashlib
 import importlib.resources
+import io
 import json
 import os
 import shutil
+import tarfile
 import tempfile
 
 from captioner.decoding import DEFAULT, SETTINGS
@@ -19,8 +21,7 @@ from captioner.presets import exported_form
 from captioner.text_files import read_bytes
 
 PAGE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "browser_page")
-PROGRAM = os.path.join("runtime", "litert.wasm")  # packed in the package, to keep it small
-PACKED = ".xz"
+RUNTIME = os.path.join("runtime", "litert.tar.xz")  # packed, to keep the package small
 FILES = "files.json"
 METHODS = ("greedy", "beam")  # the searches that the page has
 
@@ -84,35 +85,37 @@ def _exported(name):
 
 def _write(exported, folder, name):
     manifest = manifest_of(exported)
-    program = _unpacked(os.path.join(PAGE, PROGRAM + PACKED))
+    runtime = _unpacked(os.path.join(PAGE, RUNTIME))
     try:
         os.makedirs(os.path.dirname(folder), exist_ok=True)
         with replacing_folder(folder) as unfinished:
             write_page(unfinished)
-            _write_bytes(os.path.join(unfinished, PROGRAM), program)
+            for file, content in runtime.items():
+                _write_bytes(os.path.join(unfinished, "runtime", file), content)
             _write_model(exported, manifest, os.path.join(unfinished, "model"), name)
-            listed = json.dumps(list_of_files(unfinished), indent=1) + "\n"
+            listed = json.dumps(list_files(unfinished), indent=1) + "\n"
             _write_bytes(os.path.join(unfinished, FILES), listed.encode())
     except OSError as error:
         raise CaptionerError(cannot_be("written", folder, error)) from error
 
 
 def write_page(folder):
-    """Writes the page and its engine into a folder, without the program and the model.
+    """Writes the page and its engine into a folder, without the model and what runs it.
 
     The style sheet and some modules are those of the page of `captioner.web`.
 
     Args:
         folder: str or Path.
     """
-    ignored = shutil.ignore_patterns("*" + PACKED)
-    shutil.copytree(PAGE, folder, ignore=ignored, dirs_exist_ok=True)
+    shutil.copytree(PAGE, folder, dirs_exist_ok=True)
+    os.remove(os.path.join(folder, RUNTIME))
     with importlib.resources.as_file(importlib.resources.files("captioner.web")) as server:
         shutil.copytree(server / "parts", os.path.join(folder, "parts"), dirs_exist_ok=True)
         shutil.copy(server / "page.css", folder)
 
 
 def _unpacked(path):
+    """The files of an archive: a dict from names to bytes."""
     try:
         import lzma
     except ImportError as error:  # a Python that was built without it
@@ -120,7 +123,8 @@ def _unpacked(path):
             "exporting a web page needs Python's lzma module, which this Python was built without "
             "(liblzma was missing); use another Python, such as python.org's or the system's"
         ) from error
-    return lzma.decompress(read_bytes(path))
+    with tarfile.open(fileobj=io.BytesIO(lzma.decompress(read_bytes(path)))) as archive:
+        return {each.name: archive.extractfile(each).read() for each in archive}
 
 
 def _write_bytes(path, content):
@@ -172,8 +176,19 @@ def settings_of(manifest):
     return fields
 
 
-def list_of_files(folder):
-    """All files below a folder with sizes and checksums, and a version that stands for them all."""
+def list_files(folder):
+    """What `files.json` says: all files below a folder, and one version for their whole content.
+
+    Args:
+        folder: str. One without `files.json`.
+
+    Returns:
+        dict: "version", str; and "files", list of dicts with "path", "bytes" and "sha256".
+
+    Example:
+    >>> list_files("data/samples")["files"][0]["path"]
+    'LICENSES.md'
+    """
     paths = sorted(
         os.path.relpath(os.path.join(place, name), folder).replace(os.sep, "/")
         for place, _, names in os.walk(folder)

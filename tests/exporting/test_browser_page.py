@@ -21,7 +21,7 @@ from selenium.webdriver.support.ui import Select
 
 from captioner.datasets import load_dataset
 from captioner.decoding import SETTINGS
-from captioner.exporting.browser import FILES, export_site, list_of_files, write_page
+from captioner.exporting.browser import FILES, export_site, list_files, write_page
 from captioner.generation import Caption
 from captioner.metrics.results import load_results
 from captioner.models import load_models
@@ -43,7 +43,7 @@ def make_site(folder, about):
     shutil.copy(FAKE, folder / "engine" / "worker.js")
     (folder / "model" / "about.json").write_text(json.dumps(about))
     (folder / FILES).unlink(missing_ok=True)
-    (folder / FILES).write_text(json.dumps(list_of_files(folder)))
+    (folder / FILES).write_text(json.dumps(list_files(folder)))
 
 
 def about_model(**changes):
@@ -401,6 +401,8 @@ def test_the_least_sure_first(page, many):
     assert [name for name, _, _ in cards(page)] == ["0.png", "2.png", BROKEN, "4.png"]
     order.select_by_value("unsure")
     assert [name for name, _, _ in cards(page)] == [BROKEN, "4.png", "0.png", "2.png"]
+    choose(page, many / "8.png")  # those that come later take their place, too
+    until(lambda: [name for name, _, _ in cards(page)][:2] == [BROKEN, "8.png"])
 
 
 def test_a_thousand_photos_do_not_fill_the_memory(page, many):

@@ -34,7 +34,12 @@ function changed() {
   const entries = queue.cards.map(entryOf);
   find("csv").disabled = find("zip").disabled = !entries.some(({ text }) => text);
   find("jsonl").disabled = find("csv").disabled && !queue.number("failed");
+  const isIdle = !queue.number("waiting") && !queue.number("working");
+  // Not under the hands of someone who is at a card.
+  if (isIdle && find("order").value === "unsure" && !find("cards").matches(":focus-within")) sort();
 }
+
+function sort() { arrange(queue.cards, find("order").value); }
 
 // Photos
 
@@ -105,7 +110,7 @@ find("csv").addEventListener("click", () => download([BYTE_ORDER_MARK, csvOf(end
 find("jsonl").addEventListener("click", () => download([jsonLinesOf(endedEntries())], "captions.jsonl", "application/jsonl"));
 find("zip").addEventListener("click", downloadZip);
 find("clear").addEventListener("click", removeAll);
-find("order").addEventListener("change", () => arrange(queue.cards, find("order").value));
+find("order").addEventListener("change", sort);
 addEventListener("beforeunload", (event) => { if (isUnsaved) event.preventDefault(); });
 tellOfEdits(() => { isUnsaved = true; changed(); });
 listen(add, isPicture);

@@ -8,7 +8,7 @@ import { Vocabulary } from "./vocabulary.js";
 
 export class Captioner {
   /**
-   * @param {ArrayBuffer} program the content of litert.wasm
+   * @param {Uint8Array} program see Runtime.open
    * @param {object} manifest of the model
    * @param {{encode: Uint8Array, start: Uint8Array, step: Uint8Array}} networks .tflite files
    */

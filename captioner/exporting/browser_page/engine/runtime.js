@@ -3,16 +3,25 @@
 // Of its package only the compiled part is used, and no more of its interface than this file says:
 // the JavaScript around it can be loaded neither by a module worker nor with several rows.
 
-import ModuleFactory from "../runtime/litert.js";
 import { fixRows } from "./tflite.js";
 
 const THREADS = 1; // more need headers that a static host does not send
+// A function of four instructions, the last of which is of relaxed SIMD: with it a photo takes a
+// third less time (measured).
+const RELAXED = Uint8Array.of(
+  0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0,
+  10, 15, 1, 13, 0, 65, 1, 253, 15, 65, 2, 253, 15, 253, 128, 2, 11);
+const BUILD = WebAssembly.validate(RELAXED) ? "litert" : "litert_compat";
+
+/** The path of the compiled part of LiteRT.js, from the site's folder. */
+export const PROGRAM = `runtime/${BUILD}.wasm`;
 
 export class Runtime {
-  /** @param {ArrayBuffer} program the content of litert.wasm */
+  /** @param {Uint8Array} program the content of the file PROGRAM */
   static async open(program) {
     const silent = () => {}; // it reports each step of its start
-    const module = await ModuleFactory({ wasmBinary: program, print: silent, printErr: silent });
+    const { default: makeModule } = await import(`../runtime/${BUILD}.js`);
+    const module = await makeModule({ wasmBinary: program, print: silent, printErr: silent });
     module.setupLogging();
     return new Runtime(module);
   }

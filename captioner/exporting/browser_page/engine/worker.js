@@ -15,9 +15,9 @@
 import { Captioner } from "./captioner.js";
 import { fetchFiles, fetchJson } from "./files.js";
 import { readPicture } from "./pictures.js";
+import { PROGRAM } from "./runtime.js";
 
 const SITE = new URL("../", import.meta.url);
-const PROGRAM = "runtime/litert.wasm";
 const NETWORKS = ["encode", "start", "step"];
 
 let captioner;
@@ -39,7 +39,7 @@ async function open(folder) {
     const paths = [PROGRAM, ...NETWORKS.map((name) => `${folder}${name}.tflite`)];
     const [program, encode, start, step] = await fetchFiles(SITE, paths,
       (loaded, total) => self.postMessage({ type: "progress", loaded, total }));
-    captioner = await Captioner.open(program.buffer, manifest, { encode, start, step });
+    captioner = await Captioner.open(program, manifest, { encode, start, step });
     self.postMessage({ type: "opened", about: captioner.about });
     work();
   } catch (error) {
