@@ -28,7 +28,7 @@ from captioner.files import size_of
 from captioner.lite_captioner import is_exported
 from captioner.presets import DEFAULT_PRESET, exported_form, find_model
 
-LISTED = 5e4  # bytes; smaller files would read as 0.0 MB
+LISTED = 5e4  # bytes, of the parts of a page; less would read as 0.0 MB
 USE = {  # the formats, and how each is used
     "litert": "python caption.py photo.jpg --model {}",
     "onnx": "python examples/caption_onnx.py {} photo.jpg",
@@ -102,7 +102,7 @@ def _shown_name(model):
 def _summary(folder, format):
     """What was written, and what to do with it."""
     files = [os.path.join(folder, name) for name in sorted(os.listdir(folder))]
-    large = [each for each in files if size_of(each) >= LISTED]
-    sizes = ", ".join(f"{os.path.basename(each)} {megabytes(size_of(each))}" for each in large)
+    listed = [each for each in files if format != "web" or size_of(each) >= LISTED]
+    sizes = ", ".join(f"{os.path.basename(each)} {megabytes(size_of(each))}" for each in listed)
     yield f"{folder}: {sizes}; {megabytes(size_of(folder))} in all"
     yield f"to use it: {USE[format].format(shlex.quote(folder))}"

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { beam, greedy } from "../../../captioner/exporting/browser_page/engine/search.js";
 import { END, PAD, START, UNKNOWN } from "../../../captioner/exporting/browser_page/engine/vocabulary.js";
 
+const { CASES } = process.env; // a JSON file that tests/exporting/test_browser.py writes
 const WORDS = 7; // words 4, 5 and 6, and the end
 const LENGTH = 4;
 const SAYABLE = [4, 5, 6];
@@ -110,15 +112,33 @@ test("of equal words the one of the lower id comes first", async () => {
   assert.deepEqual(words, [4, 4, 4, 4]);
 });
 
-test("a step sees the state of the hypothesis that each word continues", async () => {
-  const { step, table } = markov(5);
-  const seen = [];
-  const telling = (words, states) => {
-    words.forEach((word, row) => seen.push([states[row].said.at(-1) ?? START, word]));
-    const { logProbs } = step(words, states.map(({ said }) => said.length));
-    // The state says what was said up to the word before.
-    return { logProbs, states: words.map((word, row) => ({ said: [...states[row].said, word] })) };
+test("a hypothesis continues from the state that its own words led to", async () => {
+  const { step } = markov(5);
+  const seen = new Map();
+  const watched = (words, paths) => {
+    const { logProbs } = step(words, paths.map(({ length }) => length));
+    const states = words.map((word, row) => [...paths[row], word]);
+    states.forEach((path, row) => seen.set(path.join(), logProbs[row]));
+    return { logProbs, states };
   };
-  const found = await beam(telling, { said: [] }, { ...RULES, beam_size: 130, n_best: 1 });
-  assert.ok(Math.abs(found[0].score - scoreOf(table, found[0].words, 1)) < 1e-9);
+  for (const { words, wordScores } of await beam(watched, [], { ...RULES, n_best: 3 })) {
+    const path = [START, ...words, END];
+    const scores = wordScores.map((_, place) => seen.get(path.slice(0, place + 1).join())[path[place + 1]]);
+    assert.deepEqual(wordScores, scores);
+  }
+});
+
+test("searches find what Python's find", { skip: !CASES && "Python writes the cases" }, async () => {
+  for (const { table, rules, method, expected } of JSON.parse(readFileSync(CASES)).searches) {
+    const step = (words, places) => ({
+      logProbs: words.map((word, row) => Float32Array.from(table[places[row]][word])),
+      states: places.map((place) => place + 1),
+    });
+    const found = await { greedy, beam }[method](step, 0, rules);
+    assert.deepEqual(found.map(({ words }) => words), expected.map(({ words }) => words));
+    found.forEach(({ score, wordScores }, rank) => {
+      assert.deepEqual(wordScores, expected[rank].word_scores);
+      assert.ok(Math.abs(score - expected[rank].score) < 1e-12);
+    });
+  }
 });

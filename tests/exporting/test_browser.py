@@ -1,0 +1,370 @@
+"""The exported page: its files, its JavaScript against Python, and captions in a real browser."""
+
+import base64
+import contextlib
+import functools
+import http.server
+import itertools
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from captioner import CaptionerError, decoding, load
+from captioner.confidence import Confidence
+from captioner.exporting.browser import export_site, list_files, settings_of
+from captioner.generation import Generation
+from captioner.lite_captioner import LiteCaptioner, manifest_of
+from captioner.presets import DEFAULT_PRESET, exported_form
+from captioner.vocabulary import NEVER, Vocabulary
+
+SAMPLES = ("cat", "coffee", "horses", "photographer", "polar_bear", "rocket")
+WORDS = 9  # five words, and the special ones
+LENGTH = 6
+
+
+# The JavaScript modules, by Node
+
+
+def test_the_modules_do_what_python_does(tmp_path):
+    node = shutil.which("node")
+    if node is None:
+        absent = pytest.fail if os.environ.get("REQUIRE_BROWSER") else pytest.skip
+        absent("no Node.js on this machine")
+    rng = np.random.default_rng(0)
+    manifest = manifest_of(exported_form(DEFAULT_PRESET))
+    cases = {
+        "searches": list(searches(rng)),
+        "resize": [resized(rng, *sizes) for sizes in SIZES],
+        "vocabulary": list(texts()),
+        "confidence": list(confidences(rng)),
+        "table": settings_of(manifest),
+        "settings": list(chosen_settings(manifest)),
+    }
+    path = tmp_path / "cases.json"
+    path.write_text(json.dumps(cases))
+    done = subprocess.run(
+        [node, "--test", os.path.join(os.path.dirname(__file__), "browser")],
+        env={**os.environ, "CASES": str(path)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-2000:]
+    assert "# skipped 0" in done.stdout
+
+
+def searches(rng):
+    """Random next-word probabilities, rules, and what Python's search finds with them."""
+    for number in range(40):
+        # Few different values, so that there are ties.
+        table = rng.normal(size=(LENGTH + 2, WORDS, WORDS)).round(number % 2 + 1) * 2
+        table = table.astype(np.float32)
+        least = [NEVER] * 4 + rng.integers(1, 4, WORDS - 4).tolist()
+        rules = {
+            "max_length": int(rng.integers(1, LENGTH + 1)),
+            "no_repeat_ngram": int(rng.integers(0, 4)),
+            "no_repeat_word": least if number % 3 else None,
+        }
+        beam = {
+            "beam_size": int(rng.integers(1, 12)),
+            "length_penalty": float(rng.choice([0, 0.7, 1, 2])),
+        }
+        beam["n_best"] = int(rng.integers(1, beam["beam_size"] + 1))
+        for method, more in (("greedy", {}), ("beam", beam)):
+            yield {
+                "table": table.tolist(),
+                "method": method,
+                "rules": rules | more,
+                "expected": found_by_python(table, method, rules | more),
+            }
+
+
+def found_by_python(table, method, rules):
+    def step(words, state):
+        [place] = state
+        return table[place, words], [place + 1]
+
+    least = rules["no_repeat_word"] and np.array(rules["no_repeat_word"])
+    search = getattr(decoding, method)
+    [found] = search(step, [np.zeros(1, int)], **rules | {"no_repeat_word": least})
+    return [each._asdict() for each in found]
+
+
+SIZES = [  # (width, height) of a picture, and of what becomes of it
+    ((40, 30), (16, 16)), ((31, 47), (16, 16)), ((16, 16), (16, 16)), ((7, 5), (16, 24)),
+    ((16, 300), (16, 16)), ((1, 1), (3, 2)), ((3, 200), (8, 8)), ((2100, 900), (9, 9)),
+]  # fmt: skip
+
+
+def resized(rng, old, new):
+    pixels = rng.integers(0, 256, (old[1], old[0], 3), np.uint8)
+    # Along rows first: since version 13 Pillow begins with the columns of some pictures, which
+    # changes values by 1.
+    expected = Image.fromarray(pixels)
+    for size in ((new[0], old[1]), new):
+        expected = expected.resize(size, Image.Resampling.BICUBIC)
+    return {
+        "width": old[0],
+        "height": old[1],
+        "size": new,
+        "pixels": encoded(pixels.tobytes()),
+        "expected": encoded(expected.tobytes()),
+    }
+
+
+def texts():
+    words = ["a", "dog", "été", "一", "只", "狗", "カ", "ก", "\U00020000", "man's", "\u0e01\u0e34"]
+    for direction in ("forward", "backward"):
+        vocabulary = Vocabulary(words, direction)
+        for ids in itertools.permutations(range(4, len(vocabulary)), 3):
+            yield {
+                "config": vocabulary.to_config(),
+                "ids": ids,
+                "text": vocabulary.decode(ids),
+            }
+
+
+def confidences(rng):
+    for _ in range(50):
+        weights = Confidence(*rng.normal(size=3).tolist())
+        scores = (-rng.exponential(size=rng.integers(1, 12))).tolist()
+        yield {
+            "weights": weights.to_config(),
+            "scores": scores,
+            "confidence": weights.of(scores),
+        }
+
+
+def chosen_settings(manifest):
+    model = Generation()
+    model.generation = manifest["generation"]
+    model.vocabulary = Vocabulary.from_config(manifest["vocabulary"])
+    for given in (
+        {}, {"method": "greedy"}, {"beam_size": 5, "n_best": 2}, {"n_best": 7},
+        {"max_length": None}, {"method": "greedy", "n_best": 1}, {"beam_size": 2, "n_best": 3},
+        {"length_penalty": -1, "no_repeat_word": False}, {"method": "greedy", "beam_size": 3},
+        {"length_penalty": 11}, {"max_length": 2.5}, {"no_repeat_ngram": -1},
+    ):  # fmt: skip
+        try:
+            found = {"n_best": 1} | model.search_settings(given)
+            # Python leaves it out where nobody gave it; the default is the same.
+            if found["method"] == "greedy":
+                del found["n_best"]
+            yield {"given": given, "expected": found}
+        except CaptionerError as error:
+            yield {"given": given, "error": str(error)}
+
+
+def encoded(content):
+    return base64.b64encode(content).decode()
+
+
+# The folder
+
+
+def test_the_files_of_the_page(tmp_path):
+    site = tmp_path / "site"
+    export_site(DEFAULT_PRESET, site)
+    listed = json.loads((site / "files.json").read_text())
+    (site / "files.json").unlink()
+    assert listed == list_files(site)
+    sizes = {each["path"]: each["bytes"] for each in listed["files"]}
+    assert {"engine/worker.js", "runtime/litert.wasm", "runtime/LICENSES.txt"} <= set(sizes)
+    assert not [path for path in sizes if path.endswith((".xz", ".py", ".pyc"))]
+    assert sizes["model/step.tflite"] == os.path.getsize(
+        os.path.join(exported_form(DEFAULT_PRESET), "step.tflite")
+    )
+    manifest = json.loads((site / "model" / "manifest.json").read_text())
+    assert (manifest["name"], manifest["about"]) == (DEFAULT_PRESET, {})
+    model = LiteCaptioner(site / "model")  # the models of pages can be used like any other
+    assert model.generation == load(DEFAULT_PRESET).generation
+
+
+def test_one_changed_byte_is_another_version(tmp_path):
+    (tmp_path / "a.txt").write_bytes(b"a")
+    first = list_files(tmp_path)["version"]
+    (tmp_path / "a.txt").write_bytes(b"b")
+    assert list_files(tmp_path)["version"] != first
+
+
+def test_nothing_in_it_addresses_another_site(tmp_path):
+    """Scripts and pages load nothing that is not beside them; comments may name sources."""
+    site = tmp_path / "site"
+    export_site(DEFAULT_PRESET, site)
+    for path in (each for each in site.rglob("*") if each.suffix in (".js", ".html", ".css")):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            if not line.lstrip().startswith(("//", "*", "/*")):
+                assert "http://" not in line, path
+                assert "https://" not in line, path
+
+
+def test_the_settings_are_those_of_the_table():
+    manifest = manifest_of(exported_form(DEFAULT_PRESET))
+    table = {each["name"]: each for each in settings_of(manifest)}
+    assert set(table) == {"method", *decoding.settings_of("greedy"), *decoding.settings_of("beam")}
+    assert table["method"]["enum"] == ["greedy", "beam"]
+    assert table["length_penalty"]["default"] == manifest["generation"]["length_penalty"]
+    assert table["beam_size"]["methods"] == ["beam"]
+    sampling = manifest | {"generation": {"method": "sample"}, "vocabulary": {"words": ["a"]}}
+    table = {each["name"]: each for each in settings_of(sampling)}
+    assert table["method"]["default"] == "beam"
+    assert "no_repeat_word" not in table  # it is not known which words people repeat
+
+
+def test_only_an_older_page_is_replaced(tmp_path):
+    site = tmp_path / "site"
+    site.mkdir()
+    export_site(DEFAULT_PRESET, site)
+    (site / "old.txt").write_text("of the older one")
+    export_site(exported_form(DEFAULT_PRESET), site, name="mine")
+    assert not (site / "old.txt").exists()
+    assert json.loads((site / "model" / "manifest.json").read_text())["name"] == "mine"
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(CaptionerError, match="exists and is not an exported page"):
+        export_site(DEFAULT_PRESET, tmp_path)
+    with pytest.raises(CaptionerError, match="storage 'int8': everyday is exported already"):
+        export_site(DEFAULT_PRESET, tmp_path / "other", storage="int8")
+    with pytest.raises(CaptionerError, match="neither a shipped model nor an exported one"):
+        export_site("nothing", tmp_path / "other")
+    assert sorted(os.listdir(tmp_path)) == ["notes.txt", "site"]
+
+
+def test_a_python_without_lzma(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "lzma", None)
+    with pytest.raises(CaptionerError, match="needs Python's lzma module"):
+        export_site(DEFAULT_PRESET, tmp_path / "site")
+    assert os.listdir(tmp_path) == []
+
+
+# In a browser
+
+
+class Files(http.server.SimpleHTTPRequestHandler):
+    """What `python -m http.server` is, without its lines."""
+
+    def log_message(self, *parts):
+        pass
+
+
+@contextlib.contextmanager
+def serving(folder):
+    """The address of a server of a folder's files."""
+    handler = functools.partial(Files, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join(20)
+
+
+class Engine:
+    """The worker of a page, opened from a place beside the page's own script."""
+
+    def __init__(self, browser, address):
+        self.browser = browser
+        browser.set_script_timeout(100)
+        browser.get(f"{address}/model/manifest.json")
+        self.opened = browser.execute_async_script(
+            "const done = arguments[0];"
+            "window.progress = [];"
+            "window.worker = new Worker('../engine/worker.js', { type: 'module' });"
+            "worker.onerror = ({ message }) => done({ type: 'broken', message });"
+            "worker.onmessage = ({ data }) => data.type === 'progress' ? progress.push(data)"
+            " : done(data);"
+            "worker.postMessage({ type: 'open', folder: 'model/' });"
+        )
+
+    def ask(self, *messages, answers=None):
+        """The first answers to messages; the content of files is given as bytes."""
+        for message in messages:
+            if "file" in message:
+                message["file"] = encoded(message["file"])
+        return self.browser.execute_async_script(
+            "const [messages, count, done] = arguments, answers = [];"
+            "worker.onmessage = ({ data }) => answers.push(data) === count && done(answers);"
+            "for (const message of messages) {"
+            "  if (message.file !== undefined) message.file = new File([Uint8Array.from("
+            "    atob(message.file), (each) => each.charCodeAt(0))], 'photo');"
+            "  worker.postMessage(message); }",
+            messages,
+            answers or len(messages),
+        )
+
+
+@pytest.fixture(scope="module")
+def engine(browser, tmp_path_factory):
+    site = tmp_path_factory.mktemp("pages") / "sub" / "site"
+    export_site(DEFAULT_PRESET, site)
+    with serving(site.parent) as address:
+        yield Engine(browser, f"{address}/site")
+
+
+def sample(name):
+    with open(f"data/samples/{name}.jpg", "rb") as file:
+        return file.read()
+
+
+@pytest.mark.long
+def test_captions_are_pythons(engine):
+    assert engine.opened["type"] == "opened"
+    about = engine.opened["about"]
+    assert (about["name"], about["picture_size"], about["has_confidence"]) == (
+        "everyday",
+        288,
+        True,
+    )
+    last = engine.browser.execute_script("return progress.at(-1)")
+    assert last["loaded"] == last["total"] > 30e6
+    model = load(DEFAULT_PRESET)
+    for settings in ({}, {"method": "greedy"}, {"beam_size": 5, "n_best": 2}):
+        wanted = model.generate(
+            [f"data/samples/{name}.jpg" for name in SAMPLES], return_details=True, **settings
+        )
+        messages = [
+            {"type": "caption", "id": number, "file": sample(name), "settings": settings}
+            for number, name in enumerate(SAMPLES)
+        ]
+        answers = engine.ask(*messages)
+        assert [each["id"] for each in answers] == list(range(len(SAMPLES)))
+        for answer, captions in zip(answers, wanted, strict=True):
+            captions = captions if isinstance(captions, list) else [captions]
+            assert [each["text"] for each in answer["captions"]] == [c.text for c in captions]
+            for found, caption in zip(answer["captions"], captions, strict=True):
+                assert tuple(found["words"]) == caption.words
+                assert found["score"] == pytest.approx(caption.score, abs=1e-3)
+                assert found["confidence"] == pytest.approx(caption.confidence, abs=1e-3)
+                assert found["word_scores"] == pytest.approx(caption.word_scores, abs=5e-3)
+
+
+@pytest.mark.long
+def test_problems_of_a_photo_are_one_line(engine):
+    heic = b"\0\0\0\x18ftypheic" + bytes(8)
+    messages = [
+        {"type": "caption", "id": number, "file": file, "settings": settings}
+        for number, (file, settings) in enumerate(
+            [(b"", {}), (b"no picture", {}), (heic, {}), (sample("cat"), {"beam_size": 0})]
+        )
+    ]
+    assert [each["error"] for each in engine.ask(*messages)] == [
+        "file is empty",
+        "not a picture, or of a kind that this browser cannot read",
+        "this browser cannot read HEIC pictures; convert it to JPEG, or use Safari",
+        "beam size 0: must be from 1 to 20",
+    ]
+
+
+@pytest.mark.long
+def test_a_cancelled_photo_gets_no_answer(engine):
+    photos = [{"type": "caption", "id": n, "file": sample("cat"), "settings": {}} for n in range(3)]
+    cancelled = [{"type": "cancel", "id": 0}, {"type": "cancel", "id": 1}]
+    [answer] = engine.ask(*photos, *cancelled, answers=1)
+    assert (answer["type"], answer["id"]) == ("captioned", 2)
