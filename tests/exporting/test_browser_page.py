@@ -498,6 +498,7 @@ def test_the_shipped_model_without_a_network(tmp_path, watched):
     assert len(watched.find_elements(By.CSS_SELECTOR, "#cards ol li")) == 4
 
 
+@pytest.mark.long
 def test_a_new_version_is_offered(own_site, watched):
     with serving(own_site) as url:
         open_page(watched, url)
@@ -513,6 +514,7 @@ def test_a_new_version_is_offered(own_site, watched):
         until(lambda: len(watched.execute_async_script(names)) == 1)
 
 
+@pytest.mark.long
 def test_a_download_that_is_not_whole_is_not_used(own_site, watched):
     changed = own_site / "page.css"
     content = changed.read_bytes()
@@ -586,6 +588,7 @@ CONTRAST = """
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_texts_can_be_read(page, many, scheme):
     features = [{"name": "prefers-color-scheme", "value": scheme}]
@@ -605,6 +608,7 @@ def test_texts_can_be_read(page, many, scheme):
         page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("width", "is_phone"), [(390, True), (500, False)])
 def test_on_a_small_screen(page, site, many, width, is_phone):
     """On a phone; and in a window of 1000 pixels when everything is twice as large."""

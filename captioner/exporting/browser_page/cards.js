@@ -144,6 +144,6 @@ export function arrange(cards, order) {
     if (card.edit !== undefined) return 2;
     return card.state === "failed" ? -1 : bestOf(card)?.confidence ?? 3;
   };
-  const sorted = order === "unsure" ? cards.toSorted((one, other) => rank(one) - rank(other)) : cards;
+  const sorted = order === "unsure" ? [...cards].sort((one, other) => rank(one) - rank(other)) : cards;
   find("cards").append(...sorted.map((card) => card.element));
 }
