@@ -1,21 +1,18 @@
 """The exported page: its files, its JavaScript against Python, and captions in a real browser."""
 
 import base64
-import contextlib
-import functools
-import http.server
 import itertools
 import json
 import os
 import shutil
 import subprocess
 import sys
-import threading
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from benchmarks.browser import Engine, serving
 from captioner import CaptionerError, decoding, load
 from captioner.confidence import Confidence
 from captioner.exporting.browser import export_site, list_files, settings_of
@@ -42,6 +39,7 @@ def test_the_modules_do_what_python_does(tmp_path):
     cases = {
         "searches": list(searches(rng)),
         "resize": [resized(rng, *sizes) for sizes in SIZES],
+        "shrink": [shrunk(rng, *case) for case in itertools.product((24, 40), (16, 32), (2, 4, 8))],
         "vocabulary": list(texts()),
         "confidence": list(confidences(rng)),
         "table": settings_of(manifest),
@@ -115,6 +113,17 @@ def resized(rng, old, new):
         "size": new,
         "pixels": encoded(pixels.tobytes()),
         "expected": encoded(expected.tobytes()),
+    }
+
+
+def shrunk(rng, width, height, factor):
+    pixels = rng.integers(0, 256, (height, width, 3), np.uint8)
+    return {
+        "width": width,
+        "height": height,
+        "factor": factor,
+        "pixels": encoded(pixels.tobytes()),
+        "expected": encoded(Image.fromarray(pixels).reduce(factor).tobytes()),
     }
 
 
@@ -245,61 +254,6 @@ def test_a_python_without_lzma(tmp_path, monkeypatch):
 # In a browser
 
 
-class Files(http.server.SimpleHTTPRequestHandler):
-    """What `python -m http.server` is, without its lines."""
-
-    def log_message(self, *parts):
-        pass
-
-
-@contextlib.contextmanager
-def serving(folder):
-    """The address of a server of a folder's files."""
-    handler = functools.partial(Files, directory=str(folder))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join(20)
-
-
-class Engine:
-    """The worker of a page, opened from a place beside the page's own script."""
-
-    def __init__(self, browser, address):
-        self.browser = browser
-        browser.set_script_timeout(100)
-        browser.get(f"{address}/model/manifest.json")
-        self.opened = browser.execute_async_script(
-            "const done = arguments[0];"
-            "window.progress = [];"
-            "window.worker = new Worker('../engine/worker.js', { type: 'module' });"
-            "worker.onerror = ({ message }) => done({ type: 'broken', message });"
-            "worker.onmessage = ({ data }) => data.type === 'progress' ? progress.push(data)"
-            " : done(data);"
-            "worker.postMessage({ type: 'open', folder: 'model/' });"
-        )
-
-    def ask(self, *messages, answers=None):
-        """The first answers to messages; the content of files is given as bytes."""
-        for message in messages:
-            if "file" in message:
-                message["file"] = encoded(message["file"])
-        return self.browser.execute_async_script(
-            "const [messages, count, done] = arguments, answers = [];"
-            "worker.onmessage = ({ data }) => answers.push(data) === count && done(answers);"
-            "for (const message of messages) {"
-            "  if (message.file !== undefined) message.file = new File([Uint8Array.from("
-            "    atob(message.file), (each) => each.charCodeAt(0))], 'photo');"
-            "  worker.postMessage(message); }",
-            messages,
-            answers or len(messages),
-        )
-
-
 @pytest.fixture(scope="module")
 def engine(browser, tmp_path_factory):
     site = tmp_path_factory.mktemp("pages") / "sub" / "site"
@@ -333,7 +287,7 @@ def test_captions_are_pythons(engine):
             {"type": "caption", "id": number, "file": sample(name), "settings": settings}
             for number, name in enumerate(SAMPLES)
         ]
-        answers = engine.ask(*messages)
+        answers = engine.ask(messages)
         assert [each["id"] for each in answers] == list(range(len(SAMPLES)))
         for answer, captions in zip(answers, wanted, strict=True):
             captions = captions if isinstance(captions, list) else [captions]
@@ -354,7 +308,7 @@ def test_problems_of_a_photo_are_one_line(engine):
             [(b"", {}), (b"no picture", {}), (heic, {}), (sample("cat"), {"beam_size": 0})]
         )
     ]
-    assert [each["error"] for each in engine.ask(*messages)] == [
+    assert [each["error"] for each in engine.ask(messages)] == [
         "file is empty",
         "not a picture, or of a kind that this browser cannot read",
         "this browser cannot read HEIC pictures; convert it to JPEG, or use Safari",
@@ -366,5 +320,5 @@ def test_problems_of_a_photo_are_one_line(engine):
 def test_a_cancelled_photo_gets_no_answer(engine):
     photos = [{"type": "caption", "id": n, "file": sample("cat"), "settings": {}} for n in range(3)]
     cancelled = [{"type": "cancel", "id": 0}, {"type": "cancel", "id": 1}]
-    [answer] = engine.ask(*photos, *cancelled, answers=1)
+    [answer] = engine.ask([*photos, *cancelled], answers=1)
     assert (answer["type"], answer["id"]) == ("captioned", 2)
