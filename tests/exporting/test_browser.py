@@ -4,22 +4,25 @@ import base64
 import itertools
 import json
 import os
+import pathlib
 import shutil
 import subprocess
 import sys
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
 
 from benchmarks.browser import Engine, serving
 from captioner import CaptionerError, decoding, load
 from captioner.confidence import Confidence
 from captioner.exporting.browser import export_site, list_files, settings_of
 from captioner.generation import Generation
+from captioner.images import read_image
 from captioner.lite_captioner import LiteCaptioner, manifest_of
 from captioner.presets import DEFAULT_PRESET, exported_form
 from captioner.vocabulary import NEVER, Vocabulary
+from tests.exporting import make_model
 
 SAMPLES = ("cat", "coffee", "horses", "photographer", "polar_bear", "rocket")
 WORDS = 9  # five words, and the special ones
@@ -47,8 +50,9 @@ def test_the_modules_do_what_python_does(tmp_path):
     }
     path = tmp_path / "cases.json"
     path.write_text(json.dumps(cases))
+    modules = sorted((pathlib.Path(__file__).parent / "browser").glob("*.test.mjs"))
     done = subprocess.run(
-        [node, "--test", os.path.join(os.path.dirname(__file__), "browser")],
+        [node, "--test", *modules],
         env={**os.environ, "CASES": str(path)},
         capture_output=True,
         text=True,
@@ -322,3 +326,86 @@ def test_a_cancelled_photo_gets_no_answer(engine):
     cancelled = [{"type": "cancel", "id": 0}, {"type": "cancel", "id": 1}]
     [answer] = engine.ask([*photos, *cancelled], answers=1)
     assert (answer["type"], answer["id"]) == ("captioned", 2)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("cell", "layers", "attention"),
+    [("lstm", 2, "additive"), ("gru", 1, "none"), ("rnn", 1, "none")],
+)
+def test_every_kind_of_model(browser, tmp_path, cell, layers, attention):
+    site = tmp_path / "site"
+    export_site(make_model(cell, attention, layers), site, "float32", "mine")
+    with serving(site) as address:
+        engine = Engine(browser, address)
+        assert engine.opened["about"]["name"] == "mine"
+        check_against_python(engine, LiteCaptioner(site / "model"))
+
+
+@pytest.mark.long
+def test_browsers_without_relaxed_simd(browser, tmp_path):
+    """They take the other build; here it has the name of the first one."""
+    site = tmp_path / "site"
+    export_site(DEFAULT_PRESET, site)
+    for ending in (".js", ".wasm"):
+        os.replace(site / f"runtime/litert_compat{ending}", site / f"runtime/litert{ending}")
+    (site / "files.json").unlink()
+    (site / "files.json").write_text(json.dumps(list_files(site)))
+    with serving(site) as address:
+        check_against_python(Engine(browser, address), load(DEFAULT_PRESET))
+
+
+def check_against_python(engine, model):
+    settings = {"beam_size": 4, "n_best": 3, "max_length": 5}
+    message = {"type": "caption", "id": 1, "file": sample("cat"), "settings": settings}
+    [answer] = engine.ask([message])
+    wanted = model.generate("data/samples/cat.jpg", return_details=True, **settings)
+    assert [each["text"] for each in answer["captions"]] == [each.text for each in wanted]
+    for found, caption in zip(answer["captions"], wanted, strict=True):
+        assert found["word_scores"] == pytest.approx(caption.word_scores, abs=1e-3)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("name", "error"),
+    [
+        ("model/step.tflite", "model/step.tflite: cannot be fetched (status 404)"),
+        ("files.json", "/files.json: cannot be fetched (status 404)"),
+    ],
+)
+def test_a_file_that_is_missing(browser, tmp_path, name, error):
+    export_site(DEFAULT_PRESET, tmp_path / "site")
+    (tmp_path / "site" / name).unlink()
+    with serving(tmp_path / "site") as address:
+        opened = Engine(browser, address).opened
+    assert (opened["type"], opened["error"]) == ("failed", error)
+
+
+@pytest.mark.long
+def test_a_file_that_is_cut_off(browser, tmp_path):
+    export_site(DEFAULT_PRESET, tmp_path / "site")
+    os.truncate(tmp_path / "site" / "model" / "start.tflite", 1000)
+    with serving(tmp_path / "site") as address:
+        opened = Engine(browser, address).opened
+    assert opened["error"] == "model/start.tflite: did not arrive whole; reload the page"
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("kind", ["turned", "transparent", "large", "odd"])
+def test_pixels_are_pythons(engine, kind, tmp_path):
+    path = tmp_path / ("photo.png" if kind == "transparent" else "photo.jpg")
+    picture = Image.open("data/samples/horses.jpg")
+    if kind == "turned":
+        exif = Image.Exif()
+        exif[ExifTags.Base.Orientation] = 6
+        picture.save(path, exif=exif, quality=95)
+    elif kind == "transparent":
+        picture.putalpha(Image.linear_gradient("L").resize(picture.size))
+        picture.save(path)
+    else:
+        factor = {"large": 4, "odd": 3}[kind]
+        picture.resize([factor * side for side in picture.size]).save(path, quality=95)
+    difference = engine.pixels(path.read_bytes()).astype(int) - read_image(path, (288, 288))
+    most, mean = {"turned": (1, 0.2), "transparent": (2, 0.5)}.get(kind, (16, 0.4))
+    assert np.abs(difference).max() <= most
+    assert np.abs(difference).mean() < mean
