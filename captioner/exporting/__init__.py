@@ -1,4 +1,4 @@
-"""A captioner in forms that run without Keras: LiteRT, ONNX, TensorFlow's SavedModel.
+"""A captioner in forms that run without Keras: LiteRT, ONNX, SavedModel, a page for browsers.
 
 It is not called `export` because that is the function `captioner.export`. It may import the road
 (the modules of `captioner` itself), and `web`, whose page shares files with the one in

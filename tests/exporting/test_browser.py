@@ -1,28 +1,28 @@
 """The exported page: its files, its JavaScript against Python, and captions in a real browser."""
 
 import base64
-import contextlib
-import functools
-import http.server
 import itertools
 import json
 import os
+import pathlib
 import shutil
 import subprocess
 import sys
-import threading
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
 
+from benchmarks.browser import Engine, serving
 from captioner import CaptionerError, decoding, load
 from captioner.confidence import Confidence
 from captioner.exporting.browser import export_site, list_files, settings_of
 from captioner.generation import Generation
+from captioner.images import read_image
 from captioner.lite_captioner import LiteCaptioner, manifest_of
 from captioner.presets import DEFAULT_PRESET, exported_form
 from captioner.vocabulary import NEVER, Vocabulary
+from tests.exporting import make_model
 
 SAMPLES = ("cat", "coffee", "horses", "photographer", "polar_bear", "rocket")
 WORDS = 9  # five words, and the special ones
@@ -42,6 +42,7 @@ def test_the_modules_do_what_python_does(tmp_path):
     cases = {
         "searches": list(searches(rng)),
         "resize": [resized(rng, *sizes) for sizes in SIZES],
+        "shrink": [shrunk(rng, *case) for case in itertools.product((24, 40), (16, 32), (2, 4, 8))],
         "vocabulary": list(texts()),
         "confidence": list(confidences(rng)),
         "table": settings_of(manifest),
@@ -49,8 +50,9 @@ def test_the_modules_do_what_python_does(tmp_path):
     }
     path = tmp_path / "cases.json"
     path.write_text(json.dumps(cases))
+    modules = sorted((pathlib.Path(__file__).parent / "browser").glob("*.test.mjs"))
     done = subprocess.run(
-        [node, "--test", os.path.join(os.path.dirname(__file__), "browser")],
+        [node, "--test", *modules],
         env={**os.environ, "CASES": str(path)},
         capture_output=True,
         text=True,
@@ -115,6 +117,17 @@ def resized(rng, old, new):
         "size": new,
         "pixels": encoded(pixels.tobytes()),
         "expected": encoded(expected.tobytes()),
+    }
+
+
+def shrunk(rng, width, height, factor):
+    pixels = rng.integers(0, 256, (height, width, 3), np.uint8)
+    return {
+        "width": width,
+        "height": height,
+        "factor": factor,
+        "pixels": encoded(pixels.tobytes()),
+        "expected": encoded(Image.fromarray(pixels).reduce(factor).tobytes()),
     }
 
 
@@ -245,61 +258,6 @@ def test_a_python_without_lzma(tmp_path, monkeypatch):
 # In a browser
 
 
-class Files(http.server.SimpleHTTPRequestHandler):
-    """What `python -m http.server` is, without its lines."""
-
-    def log_message(self, *parts):
-        pass
-
-
-@contextlib.contextmanager
-def serving(folder):
-    """The address of a server of a folder's files."""
-    handler = functools.partial(Files, directory=str(folder))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join(20)
-
-
-class Engine:
-    """The worker of a page, opened from a place beside the page's own script."""
-
-    def __init__(self, browser, address):
-        self.browser = browser
-        browser.set_script_timeout(100)
-        browser.get(f"{address}/model/manifest.json")
-        self.opened = browser.execute_async_script(
-            "const done = arguments[0];"
-            "window.progress = [];"
-            "window.worker = new Worker('../engine/worker.js', { type: 'module' });"
-            "worker.onerror = ({ message }) => done({ type: 'broken', message });"
-            "worker.onmessage = ({ data }) => data.type === 'progress' ? progress.push(data)"
-            " : done(data);"
-            "worker.postMessage({ type: 'open', folder: 'model/' });"
-        )
-
-    def ask(self, *messages, answers=None):
-        """The first answers to messages; the content of files is given as bytes."""
-        for message in messages:
-            if "file" in message:
-                message["file"] = encoded(message["file"])
-        return self.browser.execute_async_script(
-            "const [messages, count, done] = arguments, answers = [];"
-            "worker.onmessage = ({ data }) => answers.push(data) === count && done(answers);"
-            "for (const message of messages) {"
-            "  if (message.file !== undefined) message.file = new File([Uint8Array.from("
-            "    atob(message.file), (each) => each.charCodeAt(0))], 'photo');"
-            "  worker.postMessage(message); }",
-            messages,
-            answers or len(messages),
-        )
-
-
 @pytest.fixture(scope="module")
 def engine(browser, tmp_path_factory):
     site = tmp_path_factory.mktemp("pages") / "sub" / "site"
@@ -333,7 +291,7 @@ def test_captions_are_pythons(engine):
             {"type": "caption", "id": number, "file": sample(name), "settings": settings}
             for number, name in enumerate(SAMPLES)
         ]
-        answers = engine.ask(*messages)
+        answers = engine.ask(messages)
         assert [each["id"] for each in answers] == list(range(len(SAMPLES)))
         for answer, captions in zip(answers, wanted, strict=True):
             captions = captions if isinstance(captions, list) else [captions]
@@ -354,7 +312,7 @@ def test_problems_of_a_photo_are_one_line(engine):
             [(b"", {}), (b"no picture", {}), (heic, {}), (sample("cat"), {"beam_size": 0})]
         )
     ]
-    assert [each["error"] for each in engine.ask(*messages)] == [
+    assert [each["error"] for each in engine.ask(messages)] == [
         "file is empty",
         "not a picture, or of a kind that this browser cannot read",
         "this browser cannot read HEIC pictures; convert it to JPEG, or use Safari",
@@ -366,5 +324,88 @@ def test_problems_of_a_photo_are_one_line(engine):
 def test_a_cancelled_photo_gets_no_answer(engine):
     photos = [{"type": "caption", "id": n, "file": sample("cat"), "settings": {}} for n in range(3)]
     cancelled = [{"type": "cancel", "id": 0}, {"type": "cancel", "id": 1}]
-    [answer] = engine.ask(*photos, *cancelled, answers=1)
+    [answer] = engine.ask([*photos, *cancelled], answers=1)
     assert (answer["type"], answer["id"]) == ("captioned", 2)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("cell", "layers", "attention"),
+    [("lstm", 2, "additive"), ("gru", 1, "none"), ("rnn", 1, "none")],
+)
+def test_every_kind_of_model(browser, tmp_path, cell, layers, attention):
+    site = tmp_path / "site"
+    export_site(make_model(cell, attention, layers), site, "float32", "mine")
+    with serving(site) as address:
+        engine = Engine(browser, address)
+        assert engine.opened["about"]["name"] == "mine"
+        check_against_python(engine, LiteCaptioner(site / "model"))
+
+
+@pytest.mark.long
+def test_browsers_without_relaxed_simd(browser, tmp_path):
+    """They take the other build; here it has the name of the first one."""
+    site = tmp_path / "site"
+    export_site(DEFAULT_PRESET, site)
+    for ending in (".js", ".wasm"):
+        os.replace(site / f"runtime/litert_compat{ending}", site / f"runtime/litert{ending}")
+    (site / "files.json").unlink()
+    (site / "files.json").write_text(json.dumps(list_files(site)))
+    with serving(site) as address:
+        check_against_python(Engine(browser, address), load(DEFAULT_PRESET))
+
+
+def check_against_python(engine, model):
+    settings = {"beam_size": 4, "n_best": 3, "max_length": 5}
+    message = {"type": "caption", "id": 1, "file": sample("cat"), "settings": settings}
+    [answer] = engine.ask([message])
+    wanted = model.generate("data/samples/cat.jpg", return_details=True, **settings)
+    assert [each["text"] for each in answer["captions"]] == [each.text for each in wanted]
+    for found, caption in zip(answer["captions"], wanted, strict=True):
+        assert found["word_scores"] == pytest.approx(caption.word_scores, abs=1e-3)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("name", "error"),
+    [
+        ("model/step.tflite", "model/step.tflite: cannot be fetched (status 404)"),
+        ("files.json", "/files.json: cannot be fetched (status 404)"),
+    ],
+)
+def test_a_file_that_is_missing(browser, tmp_path, name, error):
+    export_site(DEFAULT_PRESET, tmp_path / "site")
+    (tmp_path / "site" / name).unlink()
+    with serving(tmp_path / "site") as address:
+        opened = Engine(browser, address).opened
+    assert (opened["type"], opened["error"]) == ("failed", error)
+
+
+@pytest.mark.long
+def test_a_file_that_is_cut_off(browser, tmp_path):
+    export_site(DEFAULT_PRESET, tmp_path / "site")
+    os.truncate(tmp_path / "site" / "model" / "start.tflite", 1000)
+    with serving(tmp_path / "site") as address:
+        opened = Engine(browser, address).opened
+    assert opened["error"] == "model/start.tflite: did not arrive whole; reload the page"
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("kind", ["turned", "transparent", "large", "odd"])
+def test_pixels_are_pythons(engine, kind, tmp_path):
+    path = tmp_path / ("photo.png" if kind == "transparent" else "photo.jpg")
+    picture = Image.open("data/samples/horses.jpg")
+    if kind == "turned":
+        exif = Image.Exif()
+        exif[ExifTags.Base.Orientation] = 6
+        picture.save(path, exif=exif, quality=95)
+    elif kind == "transparent":
+        picture.putalpha(Image.linear_gradient("L").resize(picture.size))
+        picture.save(path)
+    else:
+        factor = {"large": 4, "odd": 3}[kind]
+        picture.resize([factor * side for side in picture.size]).save(path, quality=95)
+    difference = engine.pixels(path.read_bytes()).astype(int) - read_image(path, (288, 288))
+    most, mean = {"turned": (1, 0.2), "transparent": (2, 0.5)}.get(kind, (16, 0.4))
+    assert np.abs(difference).max() <= most
+    assert np.abs(difference).mean() < mean

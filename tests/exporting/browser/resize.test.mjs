@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { resize } from "../../../captioner/exporting/browser_page/engine/resize.js";
+import { resize, shrink } from "../../../captioner/exporting/browser_page/engine/resize.js";
 
 const { CASES } = process.env; // a JSON file that tests/exporting/test_browser.py writes
 
@@ -38,4 +38,20 @@ test("every pixel is Pillow's", { skip: !CASES && "Python writes the cases" }, (
     const found = resize(pictureOf(given, width, height), newWidth, newHeight);
     assert.equal(Buffer.from(found).toString("base64"), expected, `${width}x${height} to ${size}`);
   }
+});
+
+test("means of squares are Pillow's", { skip: !CASES && "Python writes the cases" }, () => {
+  for (const { width, height, factor, pixels, expected } of JSON.parse(readFileSync(CASES)).shrink) {
+    const small = shrink(pictureOf(new Uint8Array(Buffer.from(pixels, "base64")), width, height), factor);
+    assert.deepEqual([small.width, small.height], [Math.ceil(width / factor), Math.ceil(height / factor)]);
+    const parts = [small.read(0, 1), small.read(1, small.height - 1)]; // as `resize` reads, by rows
+    assert.equal(Buffer.concat(parts).toString("base64"), expected, `${width}x${height} by ${factor}`);
+  }
+});
+
+test("squares at the edges are as large as what is left", () => {
+  const pixels = Uint8Array.of(10, 20, 30, 40, 50, 60, 70, 80, 90);
+  const grey = Uint8Array.from({ length: 27 }, (_, place) => pixels[Math.floor(place / 3)]);
+  const small = shrink(pictureOf(grey, 3, 3), 2);
+  assert.deepEqual(small.read(0, 2).filter((_, place) => place % 3 === 0), Uint8Array.of(30, 45, 75, 90));
 });

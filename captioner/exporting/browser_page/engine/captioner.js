@@ -55,7 +55,7 @@ export class Captioner {
    * @returns {Promise<object[]>} { text, score, confidence, words, word_scores }, best first
    */
   async decode(image, { method, ...settings }) {
-    const { contexts, states } = sorted(await this.networks.start.run({ image }));
+    const { contexts, states } = divided(await this.networks.start.run({ image }));
     const rules = {
       ...settings,
       no_repeat_word: settings.no_repeat_word ? this.vocabulary.leastDistances() : null,
@@ -97,7 +97,7 @@ export class Captioner {
 }
 
 /** The arrays that stay the same for a picture, and those that every step changes. */
-function sorted(arrays) {
+function divided(arrays) {
   const isState = ([name]) => name.startsWith("state_");
   const all = Object.entries(arrays);
   return {

@@ -3,8 +3,10 @@
 // The browser decodes: it turns a photo upright as its EXIF data say, and converts its colours to
 // sRGB. Its own resizing would not look the same to the model, so that is done here.
 
-import { resize } from "./resize.js";
+import { resize, shrink } from "./resize.js";
 
+const HEAD = 16; // bytes at the start of a file that tell its kind
+const SCALES = [8, 4, 2]; // at which Pillow decodes large JPEG pictures
 const HEIF_BRANDS = ["heic", "heix", "heim", "heis", "hevc", "hevx", "hevm", "hevs", "mif1", "msf1"];
 
 /**
@@ -15,33 +17,44 @@ const HEIF_BRANDS = ["heic", "heix", "heim", "heis", "hevc", "hevx", "hevm", "he
  */
 export async function readPicture(file, size) {
   if (!file.size) throw new Error("file is empty");
-  const bitmap = await decoded(file);
+  const head = await headOf(file);
+  const bitmap = await decoded(file, head);
   try {
-    return resize(readerOf(bitmap), size, size);
+    return resize(scaled(readerOf(bitmap), head, size), size, size);
   } finally {
     bitmap.close();
   }
 }
 
-async function decoded(file) {
+async function headOf(file) {
   try {
-    return await createImageBitmap(file, { imageOrientation: "from-image", colorSpaceConversion: "default" });
+    return new Uint8Array(await file.slice(0, HEAD).arrayBuffer());
   } catch {
-    throw new Error(await reasonOf(file));
+    throw new Error("the file cannot be read any more");
   }
 }
 
-async function reasonOf(file) {
-  let head;
+async function decoded(file, head) {
   try {
-    head = new TextDecoder("latin1").decode(await file.slice(0, 16).arrayBuffer());
+    return await createImageBitmap(file, { imageOrientation: "from-image", colorSpaceConversion: "default" });
   } catch {
-    return "the file cannot be read any more";
+    const text = String.fromCharCode(...head);
+    if (text.slice(4, 8) === "ftyp" && HEIF_BRANDS.includes(text.slice(8, 12))) {
+      throw new Error("this browser cannot read HEIC pictures; convert it to JPEG, or use Safari");
+    }
+    throw new Error("not a picture, or of a kind that this browser cannot read");
   }
-  if (head.slice(4, 8) === "ftyp" && HEIF_BRANDS.includes(head.slice(8, 12))) {
-    return "this browser cannot read HEIC pictures; convert it to JPEG, or use Safari";
-  }
-  return "not a picture, or of a kind that this browser cannot read";
+}
+
+/**
+ * A JPEG at a half, a quarter or an eighth where that is still twice the size wanted. Pillow has it
+ * decoded so; means of squares come closest to that.
+ */
+function scaled(picture, head, size) {
+  const isJpeg = head[0] === 0xff && head[1] === 0xd8;
+  const most = Math.floor(Math.min(picture.width, picture.height) / (2 * size));
+  const scale = isJpeg && SCALES.find((each) => each <= most);
+  return scale ? shrink(picture, scale) : picture;
 }
 
 /** A bitmap as `resize` reads it: some rows at a time, transparent areas white. */

@@ -89,3 +89,49 @@ export function resize(picture, width, height) {
     { from: CHANNELS, to: CHANNELS }, { from: width * CHANNELS, to: width * CHANNELS });
   return resized;
 }
+
+/**
+ * A picture a whole number of times smaller, each of its pixels the mean of a square: Pillow's
+ * Image.reduce. It is made as it is read.
+ * @param {{width: number, height: number, read: function}} picture as `resize` takes it
+ * @param {number} factor
+ */
+export function shrink(picture, factor) {
+  const width = Math.ceil(picture.width / factor);
+  return {
+    width,
+    height: Math.ceil(picture.height / factor),
+    read(top, rows) {
+      const from = top * factor;
+      const oldRows = Math.min(rows * factor, picture.height - from);
+      const pixels = picture.read(from, oldRows);
+      return means(pixels, { oldWidth: picture.width, oldRows }, { width, rows }, factor);
+    },
+  };
+}
+
+function means(pixels, { oldWidth, oldRows }, { width, rows }, factor) {
+  const channels = pixels.length / (oldWidth * oldRows);
+  const small = new Uint8Array(rows * width * CHANNELS);
+  for (let row = 0; row < rows; row += 1) {
+    const lastRow = Math.min((row + 1) * factor, oldRows);
+    for (let column = 0; column < width; column += 1) {
+      const lastColumn = Math.min((column + 1) * factor, oldWidth);
+      let red = 0, green = 0, blue = 0;
+      for (let y = row * factor; y < lastRow; y += 1) {
+        for (let x = column * factor; x < lastColumn; x += 1) {
+          const at = (y * oldWidth + x) * channels;
+          red += pixels[at];
+          green += pixels[at + 1];
+          blue += pixels[at + 2];
+        }
+      }
+      const number = (lastRow - row * factor) * (lastColumn - column * factor);
+      const half = number >> 1, to = (row * width + column) * CHANNELS;
+      small[to] = Math.floor((red + half) / number);
+      small[to + 1] = Math.floor((green + half) / number);
+      small[to + 2] = Math.floor((blue + half) / number);
+    }
+  }
+  return small;
+}
