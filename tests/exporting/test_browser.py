@@ -52,7 +52,7 @@ def test_the_modules_do_what_python_does(tmp_path):
     path.write_text(json.dumps(cases))
     modules = sorted((pathlib.Path(__file__).parent / "browser").glob("*.test.mjs"))
     done = subprocess.run(
-        [node, "--test", *modules],
+        [node, "--test", "--test-reporter=tap", *modules],
         env={**os.environ, "CASES": str(path)},
         capture_output=True,
         text=True,
