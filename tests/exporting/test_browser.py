@@ -52,7 +52,7 @@ def test_the_modules_do_what_python_does(tmp_path):
     path.write_text(json.dumps(cases))
     modules = sorted((pathlib.Path(__file__).parent / "browser").glob("*.test.mjs"))
     done = subprocess.run(
-        [node, "--test", *modules],
+        [node, "--test", "--test-reporter=tap", *modules],
         env={**os.environ, "CASES": str(path)},
         capture_output=True,
         text=True,
@@ -107,7 +107,7 @@ SIZES = [  # (width, height) of a picture, and of what becomes of it
 def resized(rng, old, new):
     pixels = rng.integers(0, 256, (old[1], old[0], 3), np.uint8)
     # Along rows first: since version 13 Pillow begins with the columns of some pictures, which
-    # changes values by 1.
+    # changes values by up to 3.
     expected = Image.fromarray(pixels)
     for size in ((new[0], old[1]), new):
         expected = expected.resize(size, Image.Resampling.BICUBIC)
@@ -339,7 +339,7 @@ def test_every_kind_of_model(browser, tmp_path, cell, layers, attention):
     with serving(site) as address:
         engine = Engine(browser, address)
         assert engine.opened["about"]["name"] == "mine"
-        check_against_python(engine, LiteCaptioner(site / "model"))
+        check_against_python(engine, LiteCaptioner(site / "model"), tmp_path)
 
 
 @pytest.mark.long
@@ -352,14 +352,16 @@ def test_browsers_without_relaxed_simd(browser, tmp_path):
     (site / "files.json").unlink()
     (site / "files.json").write_text(json.dumps(list_files(site)))
     with serving(site) as address:
-        check_against_python(Engine(browser, address), load(DEFAULT_PRESET))
+        check_against_python(Engine(browser, address), load(DEFAULT_PRESET), tmp_path)
 
 
-def check_against_python(engine, model):
+def check_against_python(engine, model, folder):
+    photo = folder / "photo.png"  # of which both get the same pixels, unlike of large JPEG files
+    Image.open("data/samples/cat.jpg").save(photo)
     settings = {"beam_size": 4, "n_best": 3, "max_length": 5}
-    message = {"type": "caption", "id": 1, "file": sample("cat"), "settings": settings}
+    message = {"type": "caption", "id": 1, "file": photo.read_bytes(), "settings": settings}
     [answer] = engine.ask([message])
-    wanted = model.generate("data/samples/cat.jpg", return_details=True, **settings)
+    wanted = model.generate(photo, return_details=True, **settings)
     assert [each["text"] for each in answer["captions"]] == [each.text for each in wanted]
     for found, caption in zip(answer["captions"], wanted, strict=True):
         assert found["word_scores"] == pytest.approx(caption.word_scores, abs=1e-3)
@@ -406,6 +408,7 @@ def test_pixels_are_pythons(engine, kind, tmp_path):
         factor = {"large": 4, "odd": 3}[kind]
         picture.resize([factor * side for side in picture.size]).save(path, quality=95)
     difference = engine.pixels(path.read_bytes()).astype(int) - read_image(path, (288, 288))
-    most, mean = {"turned": (1, 0.2), "transparent": (2, 0.5)}.get(kind, (16, 0.4))
+    # The turned one is so tall that Pillow begins with its columns; the last two are shrunk.
+    most, mean = {"turned": (4, 0.2), "transparent": (4, 0.5)}.get(kind, (16, 0.4))
     assert np.abs(difference).max() <= most
     assert np.abs(difference).mean() < mean
