@@ -25,6 +25,7 @@ _HOME = {
     "Translator": "captioner.study.translator",
     "Vocabulary": "captioner.vocabulary",
     "export": "captioner.exporting.formats",
+    "export_site": "captioner.exporting.browser",
     "load": "captioner.models",
     "load_dataset": "captioner.datasets",
     "train": "captioner.training.run",

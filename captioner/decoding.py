@@ -33,6 +33,7 @@ KINDS = {  # kind of value -> (the types accepted, the words for it in an error)
     bool: (bool, "true or false"),
     str: (str, "a name"),
 }
+JSON_TYPES = {int: "integer", float: "number", bool: "boolean", str: "string"}
 
 
 class Setting(NamedTuple):
@@ -76,6 +77,26 @@ class Setting(NamedTuple):
     def label(self):
         """The name in an error line."""
         return self.name.replace("_", " ")
+
+    def schema(self, default):
+        """The JSON schema of a value that a visitor of a server or a page may choose, a dict.
+
+        Args:
+            default: what counts where none is given.
+
+        Example:
+        >>> SETTINGS["n_best"].schema(1)
+        {'type': 'integer', 'default': 1, 'minimum': 1, 'maximum': 20}
+        """
+        most = [each for each in (self.most, self.http_most) if each is not None]
+        bounds = {
+            "enum": list(self.choices) or None,
+            "minimum": self.least,
+            "exclusiveMinimum": self.above,
+            "maximum": min(most, default=None),
+        }
+        schema = {"type": JSON_TYPES[self.kind], "default": default}
+        return schema | {name: value for name, value in bounds.items() if value is not None}
 
     def check(self, value, most=None, origin=""):
         """Raises CaptionerError unless the value is of this kind and in this range.

@@ -4,7 +4,6 @@ from captioner import __version__
 from captioner.decoding import SETTINGS
 from captioner.web.uploads import MOST_FILES, MOST_TOTAL
 
-TYPES = {int: "integer", float: "number", bool: "boolean", str: "string"}
 ERRORS = {
     400: "Not a picture, a damaged picture, a wrong setting, a form without a file, or a host that "
     "is not this machine's",
@@ -53,32 +52,10 @@ def describe(model, limits, needs_key):
     return document
 
 
-def schema_of(setting, default):
-    """The JSON schema of one search setting.
-
-    Args:
-        setting: Setting.
-        default: what counts where a request does not give it.
-
-    Example:
-    >>> schema_of(SETTINGS["n_best"], 1)
-    {'type': 'integer', 'default': 1, 'minimum': 1, 'maximum': 20}
-    """
-    most = [each for each in (setting.most, setting.http_most) if each is not None]
-    bounds = {
-        "enum": list(setting.choices) or None,
-        "minimum": setting.least,
-        "exclusiveMinimum": setting.above,
-        "maximum": min(most, default=None),
-    }
-    schema = {"type": TYPES[setting.kind], "default": default}
-    return schema | {name: value for name, value in bounds.items() if value is not None}
-
-
 def settings_of_server(model):
     """The search settings of a server: a dict from names to (Setting, JSON schema)."""
     return {
-        name: (each, schema_of(each, model.generation.get(name, each.default)))
+        name: (each, each.schema(model.generation.get(name, each.default)))
         for name, each in SETTINGS.items()
     }
 

@@ -36,7 +36,10 @@ PAGE_HEADERS = {
     "Cache-Control": "no-cache",
 }
 FILE_ERRORS = (CaptionerError, HTTPException)  # those of one file among several
-BESIDE_THE_PAGE = {"page.css": "text/css", "page.js": "text/javascript"}
+FILES = importlib.resources.files("captioner.web")
+BESIDE_THE_PAGE = {"page.css": "text/css", "page.js": "text/javascript"} | {
+    f"parts/{file.name}": "text/javascript" for file in FILES.joinpath("parts").iterdir()
+}
 
 
 def make_app(
@@ -196,7 +199,7 @@ def _add_file(app, file, kind):
 
 
 def _text(file):
-    return importlib.resources.files("captioner.web").joinpath(file).read_text("utf-8")
+    return FILES.joinpath(file).read_text("utf-8")
 
 
 def _page(about):

@@ -40,3 +40,32 @@ def test_what_cannot_be_exported(model, tmp_path, capsys):
     assert main(["export", "--model", folder, "--out", str(tmp_path / "again")]) == 2
     assert "is exported already; give the .keras file" in capsys.readouterr().err
     assert not os.path.exists(tmp_path / "again")
+
+
+def test_a_page_of_the_shipped_model(tmp_path, capsys):
+    folder = str(tmp_path / "site")
+    assert main(["export", "--format", "web", "--out", folder]) == 0
+    written, use = capsys.readouterr().err.splitlines()
+    assert written.startswith(f"{folder}: model 24.7 MB, runtime 18.9 MB; ")
+    assert use == (
+        f"to use it: python -m http.server --directory {folder} 8000, "
+        "then open http://localhost:8000"
+    )
+    again = ["export", "--format", "web", "--out", folder, "--storage", "int8"]
+    assert main(again) == 2
+    assert "storage 'int8': everyday is exported already" in capsys.readouterr().err
+
+
+def test_a_page_of_an_own_model(model, tmp_path, capsys):
+    """Of a .keras file, and of a folder that was exported from it."""
+    exported, first, second = (str(tmp_path / name) for name in ("exported", "first", "second"))
+    assert main(["export", "--format", "web", "--model", model, "--out", first, "--quiet"]) == 0
+    assert main(["export", "--model", model, "--out", exported, "--quiet"]) == 0
+    assert main(["export", "--format", "web", "--model", exported, "--out", second, "--quiet"]) == 0
+    assert capsys.readouterr().err == ""
+    assert [shown_name(each) for each in (first, second)] == ["model", "exported"]
+
+
+def shown_name(site):
+    with open(os.path.join(site, "model", MANIFEST), encoding="utf-8") as file:
+        return json.load(file)["name"]

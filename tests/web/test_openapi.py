@@ -4,7 +4,7 @@ import pytest
 from fastapi.openapi.models import OpenAPI, PathItem
 
 from captioner.decoding import SETTINGS
-from captioner.web.openapi import describe, schema_of
+from captioner.web.openapi import describe
 from captioner.web.uploads import settings_in
 from tests.web.conftest import PNG, client_of
 
@@ -59,7 +59,7 @@ def test_the_defaults_are_those_of_the_model(tiny_captioner, monkeypatch):
     assert parameters(document)["beam_size"]["default"] == 7
     form = document["paths"]["/caption"]["post"]["requestBody"]["content"]["multipart/form-data"]
     assert form["schema"]["properties"]["beam_size"]["default"] == 7
-    assert schema_of(SETTINGS["n_best"], 1)["default"] == 1
+    assert SETTINGS["n_best"].schema(1)["default"] == 1
 
 
 def test_every_path_of_it_is_answered(tiny_captioner):

@@ -90,6 +90,15 @@ def downloaded(page):
     return list(csv.reader(io.StringIO(text[1:], newline="")))
 
 
+def answer_with(page, caption):
+    """From now on the server seems to answer with this caption."""
+    page.execute_script(
+        "const [caption] = arguments; window.fetch = async () => new Response(JSON.stringify("
+        "{ caption: caption.text, captions: [caption] }));",
+        caption,
+    )
+
+
 def test_the_shipped_model(served, browser):
     browser.get(served)
     choose(browser, os.path.abspath(PHOTO))
@@ -153,11 +162,13 @@ def test_hundreds_of_photos(page, tmp_path, painter):
         "const [content, done] = arguments;"
         "const bytes = Uint8Array.from(atob(content), (each) => each.charCodeAt(0));"
         "const files = Array.from({ length: 500 }, (_, n) => new File([bytes], `${n}.png`));"
-        "take(files); setTimeout(done, 0);",
+        "const transfer = new DataTransfer(); for (const each of files) transfer.items.add(each);"
+        "document.dispatchEvent(new DragEvent('drop', { dataTransfer: transfer }));"
+        "setTimeout(done, 0);",
         encoded_file(tmp_path / "p.png"),
     )
     assert page.find_element(By.ID, "count").text == "0 of 500"
-    assert page.execute_script("return running") == 4
+    assert len(page.find_elements(By.CLASS_NAME, "working")) == 4
     loaded = "return [...document.images].filter((each) => each.src).length"
     until(lambda: page.execute_script(loaded) >= 8)
     assert page.execute_script(loaded) < 100
@@ -253,9 +264,10 @@ def test_csv(page, many):
         ["2.png", "a blue photo", "-0.5", "0.75"],
         ["'=SUM(1).jpg", "", "", ""],
     ]
-    assert page.execute_script(
-        "cards[0].answer.captions[0].text = '=cmd()'; return csv().split('\\r\\n')[1].split(',')[1]"
-    ) == "'=cmd()"  # fmt: skip
+    answer_with(page, {"text": "=cmd()", "score": -1, "words": [], "word_scores": []})
+    choose(page, many / "4.png")
+    wait_until_done(page)
+    assert downloaded(page)[-1] == ["4.png", "'=cmd()", "-1", ""]
 
 
 def test_a_changed_setting_captions_again(page, many):
@@ -274,10 +286,15 @@ def test_a_changed_setting_captions_again(page, many):
 def test_an_answer_to_former_settings_is_not_shown(page, many, painter):
     painter.may_go_on.clear()
     choose(page, many / "0.png")
-    until(lambda: page.execute_script("return running") == 1)
+    until(lambda: page.find_elements(By.CLASS_NAME, "working"))
     page.find_element(By.CSS_SELECTOR, "#options summary").click()
     Select(page.find_element(By.NAME, "method")).select_by_visible_text("greedy")
-    until(lambda: page.execute_script("return query.get('method')") == "greedy")
+    until(
+        lambda: (
+            "method=greedy"
+            in page.execute_script("return document.getElementById('script').textContent")
+        )
+    )
     painter.may_go_on.set()
     until(lambda: cards(page)[0][1] == "a red photo greedy")
     assert page.find_element(By.ID, "count").text == "1 photo captioned"
@@ -306,7 +323,8 @@ def test_a_dropped_folder(page, many):
         "const inner = folder([file('/f/in/3.png'), file('/f/in/.no.png')], [file('/f/in/a.txt')]);"
         "const entries = [folder([file('/f/10.png'), inner], [file('/f/2.png')]), file('/x.txt')];"
         "const items = entries.map((each) => ({ webkitGetAsEntry: () => each }));"
-        "takeDropped({ files: [], items });",
+        "const event = new Event('drop', { cancelable: true });"
+        "document.dispatchEvent(Object.assign(event, { dataTransfer: { files: [], items } }));",
         encoded_file(many / "2.png"),
     )
     until(lambda: page.find_element(By.ID, "count").text == "4 photos captioned")
@@ -316,8 +334,10 @@ def test_a_dropped_folder(page, many):
 def test_a_file_that_is_gone(page):
     page.execute_script(
         "window.fetch = () => Promise.reject(new TypeError());"
-        "take([{ name: 'a.png', file: { size: 1, slice: () => ({"
-        "  arrayBuffer: () => Promise.reject(new Error()) }) } }]);"
+        "const file = { name: 'a.png', size: 1, slice: () => ({"
+        "  arrayBuffer: () => Promise.reject(new Error()) }) };"
+        "const event = new Event('paste', { cancelable: true });"
+        "document.dispatchEvent(Object.assign(event, { clipboardData: { files: [file] } }));"
     )
     until(lambda: cards(page) == [["a.png", "", "the file cannot be read any more"]])
     assert page.find_element(By.ID, "problem").text == ""

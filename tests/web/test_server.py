@@ -11,12 +11,13 @@ from PIL import Image
 
 from captioner.generation import Caption
 from captioner.images import read_image
+from captioner.web.server import BESIDE_THE_PAGE
 from captioner.web.uploads import MOST_FILES
 from tests.conftest import until
 from tests.hostile import encoded, photo
 from tests.web.conftest import PNG, client_of
 
-PAGES = ("/", "/docs", "/page.css", "/page.js")
+PAGES = ("/", "/docs", *(f"/{name}" for name in BESIDE_THE_PAGE))
 
 
 @pytest.mark.parametrize("path", PAGES)
