@@ -26,6 +26,7 @@ class ImageCell(keras.layers.Layer):
     gates = 1
     state_names = ("hidden",)
     gate_names = ()  # what `gate_values` returns
+    has_gradients = False  # whether `captioner.packing` can run it
 
     def __init__(self, units, recurrent_dropout=0.0, l2=0.0, seed=None, **kwargs):
         super().__init__(**kwargs)
@@ -81,6 +82,9 @@ class ImageCell(keras.layers.Layer):
             The list of new states (batch, units); the first is h_t.
         """
         hidden = states[0] if dropout_mask is None else states[0] * dropout_mask
+        return self._equations(projected, hidden, states)
+
+    def _equations(self, projected, hidden, states):
         recurrent = self.recurrent(hidden, self.recurrent_weights())
         return self.equations(projected, recurrent, states)[1]
 
@@ -109,11 +113,14 @@ class ImageCell(keras.layers.Layer):
         return ()
 
     def equations(self, projected, recurrent, states):
-        """One step, given w_hh·h_{t-1}: (gates, new states)."""
+        """One step, given w_hh·h_{t-1}: (gates, new states).
+
+        A cell whose step is not a function of that product defines `_equations` instead.
+        """
         raise NotImplementedError
 
     def gradients(self, recurrent, gates, before, after, upstream):
-        """The chain rule through `equations`.
+        """The chain rule through `equations`; only for cells that `has_gradients`.
 
         Args:
             recurrent, gates, before, after: tensors, what `equations` took and returned.
@@ -150,6 +157,8 @@ class RNNCell(ImageCell):
     Reference: Elman 1990, "Finding structure in time"; the document, section 2.
     """
 
+    has_gradients = True
+
     def equations(self, projected, recurrent, states):
         return (), [ops.tanh(projected + recurrent)]
 
@@ -176,6 +185,7 @@ class LSTMCell(ImageCell):
     section 3.2.
     """
 
+    has_gradients = True
     gates = 4
     state_names = ("hidden", "memory")
     gate_names = ("input_gate", "forget_gate", "candidate", "output_gate")
@@ -234,6 +244,7 @@ class GRUCell(ImageCell):
     Reference: Cho et al. 2014, equations (5) to (8).
     """
 
+    has_gradients = True
     gates = 3
     gate_names = ("update_gate", "reset_gate", "candidate")
 

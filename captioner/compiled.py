@@ -11,18 +11,17 @@ import keras
 import numpy as np
 
 XLA = keras.backend.backend() == "jax"
-PRECISIONS = ("float32", "bfloat16")
 
 
 @contextlib.contextmanager
 def products_in(precision):
     """A block in which compiled functions compute matrix products and convolutions in a precision.
 
-    Weights, sums over many values and results stay float32. On TensorFlow it concerns CPUs, by a
-    rewriting of the compiled graph for oneDNN; CPUs that cannot do it compute in float32.
+    Weights stay float32, and so do losses. On TensorFlow it concerns CPUs, where oneDNN computes
+    the rewritten graph.
 
     Args:
-        precision: one of `PRECISIONS`.
+        precision: str. `"float32"`, which changes nothing, or `"bfloat16"`.
 
     Example:
     >>> with products_in("bfloat16"):

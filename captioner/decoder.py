@@ -8,7 +8,7 @@ from keras import ops
 
 from captioner.decoder_settings import DECODER_SETTINGS, DecoderSettings
 from captioner.packing import Packing
-from captioner.recurrent import ImageRNN
+from captioner.recurrent import UNROLL_LIMIT, ImageRNN
 
 
 @keras.saving.register_keras_serializable(package="captioner")
@@ -91,7 +91,7 @@ class Decoder(keras.layers.Layer):
             image = self._no_image(ops.shape(words)[0])
         else:
             image = _for_each_caption(self._image_vector(image, training), words)
-        if packed and all(layer.can_pack for layer in self.recurrent):
+        if packed and self._can_pack(words):
             return self.logits(self._run_packed(packing.pack(words), image, packing, training))
         output = self.drop_words(self.word_vectors(words), training=training)
         weights = None
@@ -105,6 +105,10 @@ class Decoder(keras.layers.Layer):
             output = self.drop_output(output, training=training)
         logits = self.logits(packing.pack(output) if packed else output)
         return (logits, weights) if return_attention else logits
+
+    def _can_pack(self, words):
+        is_short = words.shape[1] <= UNROLL_LIMIT
+        return is_short and all(layer.can_pack for layer in self.recurrent)
 
     def _run_packed(self, words, image, packing, training):
         """The recurrent layers' output for real words, (real words, units)."""

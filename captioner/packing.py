@@ -23,8 +23,8 @@ class Packing:
 
     Example:
     >>> packing = Packing(np.array([[True, False], [True, True]]))
-    >>> packing.pack(np.array([[1, 0], [3, 4]]))
-    [3, 1, 4]
+    >>> np.asarray(packing.pack(np.array([[1, 0], [3, 4]])))
+    array([3, 1, 4])
     """
 
     def __init__(self, mask):
@@ -76,9 +76,7 @@ def run_packed(cell, projected, packing, dropout_mask=None):
 
     @ops.custom_gradient
     def run(projected, *weights):
-        states = [ops.zeros((ops.shape(projected[steps[0]])[0], units), projected.dtype)] * len(
-            names
-        )
+        states = [ops.zeros((packing.batch, units), projected.dtype) for _ in names]
         passed = []  # for each step what its gradient needs
         for rows in steps:
             count = rows.stop - rows.start

@@ -134,7 +134,7 @@ class ImageRNN(keras.layers.Layer):
     @property
     def can_pack(self):
         """Whether `run_packed` is there for this layer."""
-        return CAN_PACK and self.implementation == "custom" and self.attention is None
+        return CAN_PACK and self.attention is None and self._runner.can_pack
 
     def run_packed(self, words, image, packing, training=False):
         """The output for real words only, from states of zeros; much faster to train than `call`.
@@ -279,6 +279,7 @@ class OwnLoop:
 
     def __init__(self, cell, units, recurrent_dropout, l2, seed):
         self.layer = CELLS[cell](units, recurrent_dropout, l2, seed, name="cell")
+        self.can_pack = self.layer.has_gradients
 
     def build(self, words_shape, image_shape):
         self.layer.build(words_shape, image_shape)
@@ -346,6 +347,7 @@ class KerasLoop:
     """
 
     held_as = "keras_layer"
+    can_pack = False
     layers: ClassVar = {
         "rnn": keras.layers.SimpleRNN,
         "lstm": keras.layers.LSTM,

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from captioner import Captioner, Decoder, Vocabulary
-from captioner.compiled import PRECISIONS, XLA, CompiledModel, padded, products_in, rows_for
+from captioner.compiled import XLA, CompiledModel, padded, products_in, rows_for
 from captioner.training.distribution import OneDevice
 from captioner.training.teacher_forcing import TeacherForcing
 
@@ -91,7 +91,7 @@ def test_few_steps_are_compiled_for_many_numbers_of_rows(learner):
     assert learner._networks()._step._jax_function._run._cache_size() == 4  # 128, 64, 32, 16
 
 
-@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_products_in_a_precision(precision):
     """A CPU that cannot do bfloat16 may compute in float32: the result is as close at least."""
     keras.utils.set_random_seed(0)
