@@ -3,12 +3,16 @@
 import numpy as np
 import torch
 from torch import nn
+from torch.nn.utils.rnn import pack_padded_sequence
 
 UNITS, EMBEDDING, IMAGE_UNITS, ATTENTION_UNITS, DROPOUT = 512, 256, 512, 256, 0.5
 
 
 class ConstantImage(nn.Module):
-    """nn.LSTM with word and picture concatenated at every step."""
+    """nn.LSTM with word and picture concatenated at every step, on packed sequences.
+
+    Packed, as in yunjey's pytorch-tutorial, it computes neither recurrence nor logits of padding.
+    """
 
     def __init__(self, vocabulary_size, channels):
         super().__init__()
@@ -19,10 +23,18 @@ class ConstantImage(nn.Module):
         self.logits = nn.Linear(UNITS, vocabulary_size)
 
     def forward(self, words, image):
+        """Logits (real words, vocabulary), in the order of `packed`."""
         vectors = self.embedding(words)  # (batch, time, embed)
         image = self.image(image)[:, None].expand(-1, words.shape[1], -1)
-        hidden, _ = self.lstm(torch.cat([vectors, image], dim=-1))
-        return self.logits(self.dropout(hidden))
+        inputs = packed(torch.cat([vectors, image], dim=-1), words)
+        hidden, _ = self.lstm(inputs)
+        return self.logits(self.dropout(hidden.data))
+
+
+def packed(values, words):
+    """The values (batch, time, ...) of real words, as a PackedSequence."""
+    lengths = (words != 0).sum(dim=1)
+    return pack_padded_sequence(values, lengths, batch_first=True, enforce_sorted=False)
 
 
 class Attention(nn.Module):
@@ -66,17 +78,21 @@ class Attention(nn.Module):
         return logits[order.argsort()]
 
 
-def trainer(vocabulary_size, channels, attention):
+def trainer(vocabulary_size, channels, attention, autocast=False):
     """A function of (words, targets, image) arrays that does one training step."""
     network = (Attention if attention else ConstantImage)(vocabulary_size, channels)
     network.train()
-    optimizer = torch.optim.Adam(network.parameters(), lr=2e-3)
+    optimizer = torch.optim.Adam(network.parameters(), lr=2e-3, fused=True)
     loss_of = nn.CrossEntropyLoss(ignore_index=0, label_smoothing=0.1)
 
     def step(words, targets, image):
         words, targets = (torch.from_numpy(each.astype(np.int64)) for each in (words, targets))
-        logits = network(words, torch.from_numpy(image))
-        loss = loss_of(logits.flatten(0, 1), targets.flatten())
+        with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+            logits = network(words, torch.from_numpy(image)).float()
+        if attention:
+            loss = loss_of(logits.flatten(0, 1), targets.flatten())
+        else:
+            loss = loss_of(logits, packed(targets, words).data)
         optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(network.parameters(), 5.0)

@@ -26,6 +26,7 @@ class ImageCell(keras.layers.Layer):
     gates = 1
     state_names = ("hidden",)
     gate_names = ()  # what `gate_values` returns
+    has_gradients = False  # whether `captioner.packing` can run it
 
     def __init__(self, units, recurrent_dropout=0.0, l2=0.0, seed=None, **kwargs):
         super().__init__(**kwargs)
@@ -83,6 +84,10 @@ class ImageCell(keras.layers.Layer):
         hidden = states[0] if dropout_mask is None else states[0] * dropout_mask
         return self._equations(projected, hidden, states)
 
+    def _equations(self, projected, hidden, states):
+        recurrent = self.recurrent(hidden, self.recurrent_weights())
+        return self.equations(projected, recurrent, states)[1]
+
     def gate_values(self, projected, hidden):
         """The gates between 0 and 1, and the candidate between -1 and 1, as `gate_names` has them.
 
@@ -93,7 +98,39 @@ class ImageCell(keras.layers.Layer):
         Returns:
             Tuple of tensors (batch, units), empty where the cell has no gates.
         """
+        return self.gates_of(projected, self.recurrent(hidden, self.recurrent_weights()))
+
+    def recurrent_weights(self):
+        """What `recurrent` multiplies by and adds: a list of tensors, w_hh first."""
+        return [ops.convert_to_tensor(self.w_hh)]
+
+    def recurrent(self, hidden, weights):
+        """w_hh·h_{t-1}, (batch, gates·units), of h_{t-1} (batch, units)."""
+        return ops.matmul(hidden, weights[0])
+
+    def gates_of(self, projected, recurrent):
+        """`gate_values`, given w_hh·h_{t-1}."""
         return ()
+
+    def equations(self, projected, recurrent, states):
+        """One step, given w_hh·h_{t-1}: (gates, new states).
+
+        A cell whose step is not a function of that product defines `_equations` instead.
+        """
+        raise NotImplementedError
+
+    def gradients(self, recurrent, gates, before, after, upstream):
+        """The chain rule through `equations`; only for cells that `has_gradients`.
+
+        Args:
+            recurrent, gates, before, after: tensors, what `equations` took and returned.
+            upstream: list of tensors (batch, units). The gradients of the states after.
+
+        Returns:
+            (gradient of projected, gradient of recurrent, list of those of the states before but
+            for what goes through w_hh).
+        """
+        raise NotImplementedError
 
     def get_config(self):
         return {
@@ -120,8 +157,14 @@ class RNNCell(ImageCell):
     Reference: Elman 1990, "Finding structure in time"; the document, section 2.
     """
 
-    def _equations(self, projected, hidden, states):
-        return [ops.tanh(projected + ops.matmul(hidden, self.w_hh))]
+    has_gradients = True
+
+    def equations(self, projected, recurrent, states):
+        return (), [ops.tanh(projected + recurrent)]
+
+    def gradients(self, recurrent, gates, before, after, upstream):
+        of_sum = upstream[0] * (1 - ops.square(after[0]))
+        return of_sum, of_sum, [0.0]
 
 
 @keras.saving.register_keras_serializable(package="captioner")
@@ -142,6 +185,7 @@ class LSTMCell(ImageCell):
     section 3.2.
     """
 
+    has_gradients = True
     gates = 4
     state_names = ("hidden", "memory")
     gate_names = ("input_gate", "forget_gate", "candidate", "output_gate")
@@ -155,9 +199,9 @@ class LSTMCell(ImageCell):
 
         return self.add_weight(name="bias", shape=(width,), initializer=remember_first)
 
-    def gate_values(self, projected, hidden):
-        gates = projected + ops.matmul(hidden, self.w_hh)  # (batch, 4·units)
-        input_gate, forget_gate, candidate, output_gate = ops.split(gates, 4, axis=-1)
+    def gates_of(self, projected, recurrent):
+        gates = ops.split(projected + recurrent, 4, axis=-1)
+        input_gate, forget_gate, candidate, output_gate = gates
         return (
             ops.sigmoid(input_gate),
             ops.sigmoid(forget_gate),
@@ -165,10 +209,24 @@ class LSTMCell(ImageCell):
             ops.sigmoid(output_gate),
         )
 
-    def _equations(self, projected, hidden, states):
-        input_gate, forget_gate, candidate, output_gate = self.gate_values(projected, hidden)
+    def equations(self, projected, recurrent, states):
+        gates = self.gates_of(projected, recurrent)
+        input_gate, forget_gate, candidate, output_gate = gates
         memory = forget_gate * states[1] + input_gate * candidate
-        return [output_gate * ops.tanh(memory), memory]
+        return gates, [output_gate * ops.tanh(memory), memory]
+
+    def gradients(self, recurrent, gates, before, after, upstream):
+        input_gate, forget_gate, candidate, output_gate = gates
+        seen = ops.tanh(after[1])
+        of_memory = upstream[1] + upstream[0] * output_gate * (1 - ops.square(seen))
+        of_sums = [
+            of_memory * candidate * _sigmoid_slope(input_gate),
+            of_memory * before[1] * _sigmoid_slope(forget_gate),
+            of_memory * input_gate * (1 - ops.square(candidate)),
+            upstream[0] * seen * _sigmoid_slope(output_gate),
+        ]
+        of_sum = ops.concatenate(of_sums, axis=-1)
+        return of_sum, of_sum, [0.0, of_memory * forget_gate]
 
 
 @keras.saving.register_keras_serializable(package="captioner")
@@ -186,6 +244,7 @@ class GRUCell(ImageCell):
     Reference: Cho et al. 2014, equations (5) to (8).
     """
 
+    has_gradients = True
     gates = 3
     gate_names = ("update_gate", "reset_gate", "candidate")
 
@@ -195,8 +254,13 @@ class GRUCell(ImageCell):
     def _input_bias(self):
         return self.bias[0]
 
-    def gate_values(self, projected, hidden):
-        recurrent = ops.matmul(hidden, self.w_hh) + self.bias[1]  # (batch, 3·units)
+    def recurrent_weights(self):
+        return [*super().recurrent_weights(), self.bias[1]]
+
+    def recurrent(self, hidden, weights):
+        return super().recurrent(hidden, weights) + weights[1]
+
+    def gates_of(self, projected, recurrent):
         update, reset, candidate = ops.split(projected, 3, axis=-1)
         recurrent_update, recurrent_reset, recurrent_candidate = ops.split(recurrent, 3, axis=-1)
         reset_gate = ops.sigmoid(reset + recurrent_reset)
@@ -206,10 +270,24 @@ class GRUCell(ImageCell):
             ops.tanh(candidate + reset_gate * recurrent_candidate),
         )
 
-    def _equations(self, projected, hidden, states):
-        update_gate, _, candidate = self.gate_values(projected, hidden)
+    def equations(self, projected, recurrent, states):
+        gates = self.gates_of(projected, recurrent)
+        update_gate, _, candidate = gates
         # What is kept is kept whole: dropout, where there is any, acts on w_hh·h_{t-1} alone.
-        return [update_gate * states[0] + (1 - update_gate) * candidate]
+        return gates, [update_gate * states[0] + (1 - update_gate) * candidate]
+
+    def gradients(self, recurrent, gates, before, after, upstream):
+        update_gate, reset_gate, candidate = gates
+        of_candidate = upstream[0] * (1 - update_gate) * (1 - ops.square(candidate))
+        of_update = upstream[0] * (before[0] - candidate) * _sigmoid_slope(update_gate)
+        of_reset = of_candidate * recurrent[:, 2 * self.units :] * _sigmoid_slope(reset_gate)
+        of_projected = ops.concatenate([of_update, of_reset, of_candidate], axis=-1)
+        of_recurrent = ops.concatenate([of_update, of_reset, of_candidate * reset_gate], axis=-1)
+        return of_projected, of_recurrent, [upstream[0] * update_gate]
+
+
+def _sigmoid_slope(value):
+    return value * (1 - value)
 
 
 CELLS = {"rnn": RNNCell, "lstm": LSTMCell, "gru": GRUCell}

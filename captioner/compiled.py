@@ -5,10 +5,44 @@ as fast, the CNN a quarter, and takes many seconds to compile each shape (measur
 else compiles, and a model without it is computed operation by operation.
 """
 
+import contextlib
+
 import keras
 import numpy as np
 
 XLA = keras.backend.backend() == "jax"
+
+
+@contextlib.contextmanager
+def products_in(precision):
+    """A block in which compiled functions compute matrix products and convolutions in a precision.
+
+    Weights stay float32, and so do losses. On TensorFlow it concerns CPUs, where oneDNN computes
+    the rewritten graph.
+
+    Args:
+        precision: str. `"float32"`, which changes nothing, or `"bfloat16"`.
+
+    Example:
+    >>> with products_in("bfloat16"):
+    ...     loss = steps.train(inputs, targets)
+    """
+    if precision == "float32":
+        yield
+    elif XLA:
+        import jax  # only here: with another backend it need not be installed
+
+        with jax.default_matmul_precision(precision):
+            yield
+    else:
+        import tensorflow as tf  # the rewriting is TensorFlow's own
+
+        name = "auto_mixed_precision_onednn_bfloat16"
+        tf.config.optimizer.set_experimental_options({name: True})
+        try:
+            yield
+        finally:
+            tf.config.optimizer.set_experimental_options({name: False})
 
 
 class CompiledModel(keras.Model):

@@ -7,7 +7,8 @@ import keras
 from keras import ops
 
 from captioner.decoder_settings import DECODER_SETTINGS, DecoderSettings
-from captioner.recurrent import ImageRNN
+from captioner.packing import Packing
+from captioner.recurrent import UNROLL_LIMIT, ImageRNN
 
 
 @keras.saving.register_keras_serializable(package="captioner")
@@ -27,6 +28,8 @@ class Decoder(keras.layers.Layer):
             captions without pictures: i is 0 then.
         return_attention: bool. Whether to return (logits, weights), the weights of the regions at
             each step, (batch, time, regions). Defaults to `False`.
+        packed: bool. Whether to return logits of real words only, (real words, vocabulary_size), in
+            the order of `captioner.packing.Packing`. Defaults to `False`.
 
     Returns:
         Logits, tensor (batch, time, vocabulary_size): which word comes after each given one.
@@ -81,12 +84,15 @@ class Decoder(keras.layers.Layer):
         self.logits.build((None, None, self.units))
         self.built = True
 
-    def call(self, words, image, training=False, return_attention=False):
+    def call(self, words, image, training=False, return_attention=False, packed=False):
         mask = ops.not_equal(words, 0)  # (batch, time)
+        packing = Packing(mask) if packed else None
         if image is None:
             image = self._no_image(ops.shape(words)[0])
         else:
             image = _for_each_caption(self._image_vector(image, training), words)
+        if packed and self._can_pack(words):
+            return self.logits(self._run_packed(packing.pack(words), image, packing, training))
         output = self.drop_words(self.word_vectors(words), training=training)
         weights = None
         for layer in self.recurrent:
@@ -97,8 +103,20 @@ class Decoder(keras.layers.Layer):
                     output, image, mask=mask, training=training, return_attention=True
                 )
             output = self.drop_output(output, training=training)
-        logits = self.logits(output)
+        logits = self.logits(packing.pack(output) if packed else output)
         return (logits, weights) if return_attention else logits
+
+    def _can_pack(self, words):
+        is_short = words.shape[1] <= UNROLL_LIMIT
+        return is_short and all(layer.can_pack for layer in self.recurrent)
+
+    def _run_packed(self, words, image, packing, training):
+        """The recurrent layers' output for real words, (real words, units)."""
+        output = self.drop_words(self.word_vectors(words), training=training)
+        for layer in self.recurrent:
+            output = layer.run_packed(output, image, packing, training)
+            output = self.drop_output(output, training=training)
+        return output
 
     def learn_pictures(self, trainable):
         """Sets whether the layers that prepare the picture learn; without pictures they cannot."""

@@ -30,6 +30,27 @@ def variable_number(optimizer, variable):
     return optimizer._get_variable_index(variable)
 
 
+def moving_averages(adam, number):
+    """The two moving averages of an Adam for one of its variables, to be updated in place.
+
+    A fused operation needs the variables of TensorFlow themselves.
+
+    Args:
+        adam: keras.optimizers.Adam that is built.
+        number: int, from `variable_number`.
+
+    Returns:
+        (mean of gradients, mean of squared gradients): two keras.Variable.
+
+    Example:
+    >>> weight, adam = keras.Variable(1.0), keras.optimizers.Adam(beta_1=0.9)
+    >>> adam.apply([np.float32(2.0)], [weight])
+    >>> round(float(moving_averages(adam, 0)[0]), 3)
+    0.2
+    """
+    return adam._momentums[number], adam._velocities[number]
+
+
 class GradientsAsGiven:
     """Makes an optimizer, as its first base class, apply the gradients as they are given.
 

@@ -9,6 +9,7 @@ from captioner.attention import AdditiveAttention
 from captioner.cells import CELLS
 from captioner.compiled import XLA
 from captioner.errors import CaptionerError, require
+from captioner.packing import CAN_PACK, run_packed
 
 # Loops of known length up to this are written out step by step; longer ones would take too long to
 # trace. XLA takes ten times as long to compile a loop that is written out (measured).
@@ -129,6 +130,25 @@ class ImageRNN(keras.layers.Layer):
         if return_attention:
             return (output, *looked)
         return (output, states) if return_state else output
+
+    @property
+    def can_pack(self):
+        """Whether `run_packed` is there for this layer."""
+        return CAN_PACK and self.attention is None and self._runner.can_pack
+
+    def run_packed(self, words, image, packing, training=False):
+        """The output for real words only, from states of zeros; much faster to train than `call`.
+
+        Args:
+            words: tensor (real words, embed), as `packing` packs them.
+            image: tensor (batch, features).
+            packing: Packing.
+            training: bool. Defaults to `False`.
+
+        Returns:
+            Tensor (real words, units).
+        """
+        return self._runner.run_packed(words, image, packing, training)
 
     def initial_state(self, batch_size):
         """Zeros: a list of one tensor (batch, units) per state name."""
@@ -259,6 +279,7 @@ class OwnLoop:
 
     def __init__(self, cell, units, recurrent_dropout, l2, seed):
         self.layer = CELLS[cell](units, recurrent_dropout, l2, seed, name="cell")
+        self.can_pack = self.layer.has_gradients
 
     def build(self, words_shape, image_shape):
         self.layer.build(words_shape, image_shape)
@@ -297,6 +318,13 @@ class OwnLoop:
         (_, *states), (output, *_) = _loop(step, carry, inputs, mask)
         return output, states
 
+    def run_packed(self, words, image, packing, training):
+        """The output for real words, see `ImageRNN.run_packed`."""
+        image = packing.of_captions(self.prepare_image(image))
+        dropout_mask = self.layer.dropout_mask(packing.batch, training)
+        inputs = self.combine(self.prepare_words(words), image)  # (real words, g·units)
+        return run_packed(self.layer, inputs, packing, dropout_mask)
+
     def gates(self, inputs, hidden):
         """The cell's `gate_values` in one step."""
         return self.layer.gate_values(inputs, hidden)
@@ -319,6 +347,7 @@ class KerasLoop:
     """
 
     held_as = "keras_layer"
+    can_pack = False
     layers: ClassVar = {
         "rnn": keras.layers.SimpleRNN,
         "lstm": keras.layers.LSTM,

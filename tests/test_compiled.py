@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from captioner import Captioner, Decoder, Vocabulary
-from captioner.compiled import XLA, CompiledModel, padded, rows_for
+from captioner.compiled import XLA, CompiledModel, padded, products_in, rows_for
 from captioner.training.distribution import OneDevice
 from captioner.training.teacher_forcing import TeacherForcing
 
@@ -89,3 +89,19 @@ def test_few_steps_are_compiled_for_many_numbers_of_rows(learner):
         for each, wanted_each in zip(states, wanted_state, strict=True):
             np.testing.assert_allclose(each, wanted_each[:rows], atol=1e-5)
     assert learner._networks()._step._jax_function._run._cache_size() == 4  # 128, 64, 32, 16
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_products_in_a_precision(precision):
+    """A CPU that cannot do bfloat16 may compute in float32: the result is as close at least."""
+    keras.utils.set_random_seed(0)
+    layer = keras.layers.Dense(64)
+    model = keras.Sequential([keras.Input((256,)), layer])
+    model.compile(jit_compile=XLA)
+    values = rng.normal(size=(128, 256)).astype("float32")
+    exact = values @ np.asarray(layer.kernel)
+    with products_in(precision):
+        found = model.predict_on_batch(values)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, exact, atol=1e-4 if precision == "float32" else 0.05)
+    np.testing.assert_allclose(model.predict_on_batch(values), exact, atol=1e-4)  # afterwards

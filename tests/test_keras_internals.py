@@ -4,7 +4,12 @@ import keras
 import numpy as np
 import pytest
 
-from captioner.keras_internals import GradientsAsGiven, step_function, variable_number
+from captioner.keras_internals import (
+    GradientsAsGiven,
+    moving_averages,
+    step_function,
+    variable_number,
+)
 
 
 def test_the_number_of_a_variable_is_known_within_an_update():
@@ -21,6 +26,16 @@ def test_the_number_of_a_variable_is_known_within_an_update():
     optimizer.apply([np.ones(size, "float32") for size in (2, 3, 4)], variables)
     assert seen == [0, 1, 2]
     assert [variable_number(optimizer, each) for each in variables] == [0, 1, 2]
+
+
+def test_the_moving_averages_of_adam():
+    variables = [keras.Variable(np.zeros(size)) for size in (2, 3)]
+    adam = keras.optimizers.Adam(beta_1=0.9, beta_2=0.99)
+    adam.apply([np.full(size, float(size), "float32") for size in (2, 3)], variables)
+    for number, gradient in enumerate((2.0, 3.0)):
+        mean, mean_square = moving_averages(adam, number)
+        np.testing.assert_allclose(mean, np.full(mean.shape, 0.1 * gradient), rtol=1e-5)
+        np.testing.assert_allclose(mean_square, np.full(mean.shape, 0.01 * gradient**2), rtol=1e-5)
 
 
 def test_an_optimizer_asks_its_own_method_to_join_gradients():

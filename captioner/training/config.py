@@ -355,6 +355,13 @@ class TrainConfig(DecoderSettings, InputSettings):
         group="training",
         choices=(True, False),
     )
+    precision: str = setting(
+        "float32",
+        "type of number in matrix products while the CNN is frozen; bfloat16 is faster on CPUs "
+        "with AMX (amx_bf16 in /proc/cpuinfo); weights, and the CNN's learning, stay float32",
+        group="training",
+        choices=("float32", "bfloat16"),
+    )
     distribute: str = setting(
         "none",
         "where to train: none, on one device; mirrored, on all GPUs of this machine; multiworker, "

@@ -4,11 +4,44 @@ import math
 
 import keras
 
-from captioner.keras_internals import variable_number
+from captioner.keras_internals import moving_averages, variable_number
 from captioner.training.choosing import waits
 
 
-class TwoRateAdam(keras.optimizers.Adam):
+class Adam(keras.optimizers.Adam):
+    """Keras' Adam; on one device of TensorFlow, by its fused operation.
+
+    That reads and writes weights and moving averages once. Keras' Adam does so for each of its
+    operations. The variables of both are the same, and so are the steps.
+
+    Example:
+    >>> optimizer = Adam(1e-3, global_clipnorm=5.0)
+    """
+
+    def update_step(self, gradient, variable, learning_rate):
+        if self.amsgrad or not _is_one_device_of_tensorflow():
+            super().update_step(gradient, variable, learning_rate)
+            return
+        import tensorflow as tf  # the fused operation is TensorFlow's own
+
+        number, dtype = variable_number(self, variable), variable.dtype
+        mean, mean_square = moving_averages(self, number)
+        step = tf.cast(self.iterations + 1, dtype)
+        tf.raw_ops.ResourceApplyAdam(
+            var=variable.handle,
+            m=mean.value.handle,
+            v=mean_square.value.handle,
+            beta1_power=self.beta_1**step,
+            beta2_power=self.beta_2**step,
+            lr=tf.cast(learning_rate, dtype),
+            beta1=self.beta_1,
+            beta2=self.beta_2,
+            epsilon=self.epsilon,
+            grad=tf.cast(tf.convert_to_tensor(gradient), dtype),
+        )
+
+
+class TwoRateAdam(Adam):
     """Adam with smaller steps for some variables; Adam's steps do not follow a scaled gradient.
 
     Args:
@@ -29,6 +62,14 @@ class TwoRateAdam(keras.optimizers.Adam):
     def update_step(self, gradient, variable, learning_rate):
         factor = self._slow_factor if variable_number(self, variable) in self._slow_numbers else 1.0
         super().update_step(gradient, variable, learning_rate * factor)
+
+
+def _is_one_device_of_tensorflow():
+    if keras.backend.backend() != "tensorflow":
+        return False
+    import tensorflow as tf
+
+    return not tf.distribute.has_strategy()
 
 
 def learning_rate_at(step, steps, peak, schedule="cosine", warmup=0.05):

@@ -23,6 +23,7 @@ FORMER_FILE, FORMER_FOLDER = ".new", ".saving-"
 FREE_TO_CHANGE = {
     "out", "cache", "epochs", "fine_tune_epochs", "self_critical", "patience", "learning_rate",
     "fine_tune_learning_rate", "encoder_learning_rate", "self_critical_learning_rate",
+    "precision",
 }  # fmt: skip
 
 

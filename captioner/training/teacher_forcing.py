@@ -5,6 +5,7 @@ import numpy as np
 from keras import ops
 
 from captioner.decoding import IMPOSSIBLE, NEVER_SAID
+from captioner.packing import CAN_PACK, Packing
 from captioner.training.distribution import mean_over_replicas
 from captioner.vocabulary import PAD
 
@@ -68,9 +69,11 @@ class TeacherForcing(keras.Model):
         if not training:
             return decoder(words, image)
         if decoder.attention == "none" or image is None:
-            output = {"logits": decoder(words, image, training=True)}
+            output = {"logits": decoder(words, image, training=True, packed=CAN_PACK)}
         else:
-            logits, weights = decoder(words, image, training=True, return_attention=True)
+            logits, weights = decoder(
+                words, image, training=True, return_attention=True, packed=CAN_PACK
+            )
             output = {"logits": logits, "attention": weights}
         if self.word_layer is not None:
             output["word_logits"] = self.word_layer(image)
@@ -135,7 +138,9 @@ class TeacherForcing(keras.Model):
         """
         if not inputs or f"{kind}_words" not in inputs:
             return 0.0
-        logits = self.captioner.decoder(inputs[f"{kind}_words"], inputs[image], training=True)
+        logits = self.captioner.decoder(
+            inputs[f"{kind}_words"], inputs[image], training=True, packed=CAN_PACK
+        )
         return word_loss(inputs[f"{kind}_targets"], logits, self.label_smoothing)
 
 
@@ -146,7 +151,8 @@ def word_loss(targets, logits, label_smoothing=0.0, weights=None):
 
     Args:
         targets: int tensor (captions, time), 0 for padding.
-        logits: tensor (captions, time, vocabulary).
+        logits: tensor (captions, time, vocabulary), or (real words, vocabulary), those of the words
+            that are not padding, in the order of `Packing`.
         label_smoothing: float. Defaults to `0.0`.
         weights: tensor (captions,) or None. What each caption's part of the sum is multiplied by.
             Defaults to `None`.
@@ -154,6 +160,12 @@ def word_loss(targets, logits, label_smoothing=0.0, weights=None):
     Returns:
         Scalar tensor.
     """
+    if weights is not None:
+        weights = weights[:, None]
+    if len(logits.shape) == 2:
+        packing = Packing(ops.not_equal(targets, PAD))
+        targets = packing.pack(targets)
+        weights = None if weights is None else packing.of_captions(weights)[:, 0]
     words = logits.shape[-1]
     wanted = ops.one_hot(targets, words, dtype="float32") * (1 - label_smoothing)
     wanted = wanted + label_smoothing / words
@@ -161,7 +173,7 @@ def word_loss(targets, logits, label_smoothing=0.0, weights=None):
     losses = ops.categorical_crossentropy(wanted, ops.cast(logits, "float32"), from_logits=True)
     mask = ops.cast(ops.not_equal(targets, PAD), "float32")
     if weights is not None:
-        losses = losses * weights[:, None]
+        losses = losses * weights
     count = mean_over_replicas(ops.sum(mask))
     return ops.sum(losses * mask) / ops.maximum(count, TINY)
 

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from captioner.training.optimizers import TwoRateAdam, learning_rate_at, plateau_factor
+from captioner.training.optimizers import Adam, TwoRateAdam, learning_rate_at, plateau_factor
 
 
 def test_learning_rate_rises_then_falls():
@@ -36,3 +36,21 @@ def test_slow_variables_move_less():
     optimizer.apply([np.ones(1, "float32")] * 2, [slow, fast])
     assert 1 - float(fast[0]) == pytest.approx(0.01, rel=1e-3)
     assert 1 - float(slow[0]) == pytest.approx(0.001, rel=1e-3)
+
+
+@pytest.mark.parametrize("settings", [{}, {"use_ema": True, "ema_momentum": 0.5}], ids=str)
+def test_the_fused_adam_is_that_of_keras(settings):
+    """Its steps and its averages, of an embedding too, most of whose rows have no gradient."""
+
+    def trained(kind):
+        keras.utils.set_random_seed(0)
+        layers = [keras.layers.Embedding(9, 3), keras.layers.Dense(1)]
+        model = keras.Sequential([keras.Input((2,), dtype="int32"), *layers])
+        optimizer = kind(0.1, global_clipnorm=0.5, **settings)
+        model.compile(optimizer, "mse", jit_compile=False)
+        for words in ([[1, 2]], [[2, 8]], [[1, 2]]):
+            model.train_on_batch(np.array(words), np.ones((1, 2, 1), "float32"))
+        return [*model.weights, *optimizer.variables]
+
+    for mine, theirs in zip(trained(Adam), trained(keras.optimizers.Adam), strict=True):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-4, atol=1e-6)

@@ -72,7 +72,10 @@ def test_one_process_at_a_time(begun, config):
 
 @pytest.mark.parametrize(
     ("changed", "message"),
-    [({"units": 7}, "units was 512, is 7"), ({"epochs": 7, "patience": 0}, None)],
+    [
+        ({"units": 7}, "units was 512, is 7"),
+        ({"epochs": 7, "patience": 0, "precision": "bfloat16"}, None),
+    ],
 )
 def test_settings_that_may_change(begun, config, changed, message):
     begun.end()

@@ -38,6 +38,17 @@ def test_l2_is_part_of_the_loss_of_a_step(tiny_captioner):
     assert loss == pytest.approx(words + 0.5 * norm, rel=1e-4)
 
 
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_stage_learns_in_either_precision(tiny_captioner, precision):
+    stage = stage_of(tiny_captioner, precision=precision, label_smoothing=0.0)
+    inputs, targets = an_example(tiny_captioner)
+    first = float(word_loss(targets, tiny_captioner.decoder(**inputs)))
+    losses = [float(stage.learn(inputs, targets)) for _ in range(40)]
+    assert losses[0] == pytest.approx(first, rel=0.02)
+    assert losses[-1] < losses[0]
+    assert {weight.dtype for weight in tiny_captioner.decoder.weights} == {"float32"}
+
+
 def test_weight_averaging_keeps_the_moving_average(tiny_captioner):
     stage = stage_of(tiny_captioner, ema=0.75)
     variable = tiny_captioner.decoder.logits.kernel
