@@ -483,6 +483,14 @@ def test_without_a_network(own_site, watched, many):
     assert offline_text(watched) == "Ready for offline use"
 
 
+def stored_files(page):
+    """The addresses of what is kept for offline use."""
+    return page.execute_async_script(
+        "const done = arguments[0]; caches.keys().then(async ([name]) => "
+        "done((await (await caches.open(name)).keys()).map((each) => each.url)))"
+    )
+
+
 @pytest.mark.long
 def test_the_shipped_model_without_a_network(tmp_path, watched):
     photos = [os.path.abspath(f"data/samples/{name}.jpg") for name in ("photographer", "horses")]
@@ -491,6 +499,7 @@ def test_the_shipped_model_without_a_network(tmp_path, watched):
     with serving(folder) as url:
         open_page(watched, url)
         until(lambda: offline_text(watched) == "Ready for offline use", 60)
+    assert sum(path.endswith(".wasm") for path in stored_files(watched)) == 1  # of two builds
     open_page(watched, url)  # the server is gone
     choose(watched, *photos)
     until(lambda: watched.find_element(By.ID, "count").text == "2 photos captioned", 60)

@@ -1,4 +1,5 @@
 // Keeps the site for use without a network, by service_worker.js, and offers its new versions.
+import { BUILD } from "./engine/runtime.js";
 import { announce, find, percent } from "./parts/dom.js";
 
 const READY = "Ready for offline use";
@@ -12,7 +13,7 @@ export async function keepOffline() {
   });
   try {
     const version = await currentVersion();
-    follow(version ? await container.register(`service_worker.js?${version}`, { updateViaCache: "none" })
+    follow(version ? await container.register(`service_worker.js?${version}&${BUILD}`, { updateViaCache: "none" })
       : await container.getRegistration());
   } catch (error) {
     say(`Not kept for offline use: ${error.message}`);

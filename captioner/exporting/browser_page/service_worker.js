@@ -1,7 +1,8 @@
-// Keeps all files of one version of the site, and answers from them. The page starts it as
-// service_worker.js?VERSION. The browser starts it only when every file is there and whole.
+// Keeps the files of one version of the site, and answers from them. The page starts it as
+// service_worker.js?VERSION&BUILD. The browser starts it only when every file is there and whole.
+// Of the builds of LiteRT.js only the one that suits this browser is kept: they are large.
 
-const VERSION = location.search.slice(1);
+const [VERSION, BUILD] = location.search.slice(1).split("&");
 const CACHES = `captioner ${registration.scope} `;  // other sites may have the same host
 const CACHE = CACHES + VERSION;
 
@@ -15,7 +16,8 @@ addEventListener("fetch", (event) => {
 
 async function fill() {
   const list = await fetch("files.json", { cache: "no-store" });
-  const { version, files } = await list.clone().json();
+  const { version, files: all } = await list.clone().json();
+  const files = all.filter(({ path }) => !path.startsWith("runtime/") || path.startsWith(`runtime/${BUILD}.`));
   if (version !== VERSION) throw new Error("the site has changed meanwhile");
   const cache = await caches.open(CACHE), total = files.reduce((sum, { bytes }) => sum + bytes, 0);
   let loaded = 0;

@@ -10,7 +10,8 @@ const THREADS = 1; // more need headers that a static host does not send
 const RELAXED = Uint8Array.of(
   0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0,
   10, 15, 1, 13, 0, 65, 1, 253, 15, 65, 2, 253, 15, 253, 128, 2, 11);
-const BUILD = WebAssembly.validate(RELAXED) ? "litert" : "litert_compat";
+/** The name of the build of LiteRT.js that suits this browser. */
+export const BUILD = WebAssembly.validate(RELAXED) ? "litert" : "litert_compat";
 
 /** The path of the compiled part of LiteRT.js, from the site's folder. */
 export const PROGRAM = `runtime/${BUILD}.wasm`;
