@@ -46,7 +46,8 @@ def test_a_page_of_the_shipped_model(tmp_path, capsys):
     folder = str(tmp_path / "site")
     assert main(["export", "--format", "web", "--out", folder]) == 0
     written, use = capsys.readouterr().err.splitlines()
-    assert written.startswith(f"{folder}: model 24.7 MB, runtime 18.9 MB; ")
+    sizes = [megabytes(size_of(os.path.join(folder, part))) for part in ("model", "runtime", "")]
+    assert written == "{}: model {}, runtime {}; {} in all".format(folder, *sizes)
     assert use == (
         f"to use it: python -m http.server --directory {folder} 8000, "
         "then open http://localhost:8000"

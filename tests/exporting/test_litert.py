@@ -11,7 +11,7 @@ from captioner import CaptionerError, load
 from captioner.exporting import litert
 from captioner.exporting.formats import export
 from captioner.lite_captioner import checksum_of
-from tests.exporting import check_the_same_numbers
+from tests.exporting import check_the_same_numbers, make_model
 
 
 def litert_runner(folder):
@@ -39,6 +39,37 @@ def test_the_cnn_takes_one_picture_and_the_decoder_any_number(tiny_captioner, tm
         inputs = Interpreter(str(tmp_path / "out" / f"{name}.tflite")).get_input_details()
         rows[name] = {int(each["shape_signature"][0]) for each in inputs}
     assert rows == {"encode": {1}, "start": {-1}, "step": {-1}}
+
+
+def test_a_step_passes_no_weights_from_piece_to_piece(tiny_captioner, tmp_path):
+    """LiteRT would hold them once more, in float32."""
+    export(tiny_captioner, tmp_path / "out")
+    network = Interpreter(str(tmp_path / "out" / "step.tflite"))
+    network.allocate_tensors()
+    tensors = {each["index"]: each for each in network.get_tensor_details()}
+    operators = network._get_ops_details()
+    [lookup] = [each for each in operators if each["op_name"] == "GATHER"]
+    assert tensors[lookup["inputs"][0]]["dtype"] == np.float16
+    pieces = [each for each in operators if each["op_name"] == "DELEGATE"]
+    passed = [tensors[output] for each in pieces for output in each["outputs"]]
+    assert passed
+    assert all(each["shape_signature"][0] == -1 for each in passed)
+
+
+@pytest.mark.parametrize("attention", ["none", "additive"])
+def test_a_step_of_float16_says_what_one_of_float32_says(tmp_path, attention):
+    model = make_model("lstm", attention, layers=2)
+    words = np.array([1, 4, 8, 5], "int32")
+    found = {}
+    for storage in ("float16", "float32"):
+        export(model, tmp_path / storage, storage)
+        run = litert_runner(tmp_path / storage)
+        shape = (4, *model.image_shape)
+        image = np.random.default_rng(0).normal(size=shape).astype("float32")
+        found[storage] = run("step", {"words": words, **run("start", {"image": image})})
+    assert np.ptp(found["float32"]["log_probs"], axis=0).max() > 0.01  # words matter
+    for name, each in found["float32"].items():
+        np.testing.assert_allclose(found["float16"][name], each, atol=3e-3)
 
 
 @pytest.mark.long
