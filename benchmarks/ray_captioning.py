@@ -1,14 +1,17 @@
 """The speed of Ray's actors against that of one process that uses all cores.
 
-    python -m benchmarks.ray_captioning --photos flickr8k/images --rounds 3
+    python -m benchmarks.ray_captioning --photos flickr8k/images --pictures 800 --rounds 3
 
 Measures pictures per second, from JPEG to a file of captions, for caption.py without Ray, for one
 actor with one core, and for one actor per core. They take turns for several rounds, and the medians
-are printed. Starting Ray, the actors and their models is not counted: the clock starts when each
-actor has finished a part.
+are printed; the ratio is the median of the rounds' ratios. Starting Ray, the actors and their
+models is not counted, nor that one actor may end before another: the clock of each actor runs from
+the end of its first part to the end of its last. What the process or the actors computed is printed
+as well: milliseconds of a core for each picture.
 """
 
 import argparse
+import contextlib
 import functools
 import glob
 import os
@@ -16,6 +19,7 @@ import tempfile
 import time
 from statistics import median
 
+from benchmarks.processes import cpu_seconds
 from captioner.bulk.model_files import ModelFiles
 from captioner.bulk.object_stores import ObjectStores
 from captioner.bulk.part_formats import FORMATS
@@ -30,12 +34,15 @@ PART_SIZE = 100
 
 
 def without_ray(model, paths):
-    start = time.perf_counter()
+    """Pictures per second, and milliseconds of a core for each."""
+    start, work = time.perf_counter(), time.process_time()
     count = sum(1 for _ in model.generate_all(paths, 32))
-    return count / (time.perf_counter() - start)
+    taken = time.perf_counter() - start
+    return count / taken, 1000 * (time.process_time() - work) / count
 
 
 def by_actors(actors, paths):
+    """The same, for actors of Ray."""
     with tempfile.TemporaryDirectory() as output:
         folder = PartsFolder(output, ObjectStores(), "jsonl")
         plan = folder.begin({}, paths, PART_SIZE, parts=1)
@@ -50,39 +57,51 @@ def by_actors(actors, paths):
             batch_size=32,
             content_of=functools.partial(FORMATS["jsonl"], with_scores=False),
         )
-        begun, start, count = set(), None, 0
+        readings = {}  # process -> (seconds, seconds of a core, pictures) after each of its parts
         for report in caption_parts(job, plan, list(range(plan.parts)), actors):
-            count += report.pictures if start else 0
-            begun.add(report.process)
-            if len(begun) == actors and not start:
-                start = time.perf_counter()
-        return count / (time.perf_counter() - start)
+            with contextlib.suppress(OSError):  # Ray ends an actor that has nothing left to do
+                work = cpu_seconds(report.process)
+                of_process = readings.setdefault(report.process, [])
+                of_process.append((time.perf_counter(), work, report.pictures))
+        rate = total_work = total = 0
+        for of_process in readings.values():
+            (start, work_before, _), *_, (end, work_after, _) = of_process
+            pictures = sum(pictures for _, _, pictures in of_process[1:])
+            rate += pictures / (end - start)
+            total_work, total = total_work + work_after - work_before, total + pictures
+        return rate, 1000 * total_work / total
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--photos", required=True, help="folder of at least 2000 pictures")
-    parser.add_argument("--pictures", type=int, default=2000)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--photos", required=True, help="folder of pictures")
+    parser.add_argument("--pictures", type=int, default=800, help="default: 800")
+    parser.add_argument("--rounds", type=int, default=3, help="default: 3")
+    parser.add_argument(
+        "--actors", type=int, nargs="+", default=[1, os.cpu_count()], metavar="N",
+        help="how many to measure (default: one, and one per core)",
+    )  # fmt: skip
     options = parser.parse_args()
+    least = 4 * PART_SIZE * max(options.actors)  # each actor's last report may be lost
+    if options.pictures < least:
+        parser.error(f"--pictures {options.pictures}: must be {least} or more")
     paths = sorted(glob.glob(os.path.join(options.photos, "*.jpg")))[: options.pictures]
     paths = [os.path.abspath(path) for path in paths]
-    cores = os.cpu_count()
     model = LiteCaptioner(exported_form(DEFAULT_PRESET))
-    contestants = {
-        "caption.py, one process": lambda: without_ray(model, paths),
-        "--engine ray --actors 1": lambda: by_actors(1, paths),
-        f"--engine ray --actors {cores}": lambda: by_actors(cores, paths),
-    }
+    alone = "caption.py, one process"
+    contestants = {alone: lambda: without_ray(model, paths)}
+    for actors in options.actors:
+        contestants[f"--engine ray --actors {actors}"] = functools.partial(by_actors, actors, paths)
     found = {name: [] for name in contestants}
-    with connected(cores):
+    with connected(max(options.actors)):
         for _ in range(options.rounds):
             for name, run in contestants.items():
                 found[name].append(run())
-    print("| what | pictures/s | times one process |\n|---|---|---|")
-    rates = {name: median(each) for name, each in found.items()}
-    for name, rate in rates.items():
-        print(f"| {name} | {rate:.1f} | {rate / rates['caption.py, one process']:.2f} |")
+    print("| what | pictures/s | times one process | CPU ms |\n|---|---|---|---|")
+    for name, readings in found.items():
+        ratios = [one / other for (one, _), (other, _) in zip(readings, found[alone], strict=True)]
+        rate, work = (median(each) for each in zip(*readings, strict=True))
+        print(f"| {name} | {rate:.1f} | {median(ratios):.2f} | {work:.1f} |")
 
 
 if __name__ == "__main__":

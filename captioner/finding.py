@@ -11,7 +11,6 @@ import sys
 import unicodedata
 from collections import Counter
 from typing import NamedTuple
-from urllib.parse import unquote_to_bytes
 
 from PIL import features
 
@@ -30,6 +29,8 @@ RAW = {
 }  # fmt: skip
 UNREADABLE = {".jxl"}
 PICTURES = ENDINGS | heif.ENDINGS | RAW | UNREADABLE
+# Of the files with captions that lie beside pictures; the first is what caption.py writes.
+CAPTION_ENDINGS = (".txt", ".caption", ".cap", ".captions", ".text")
 # Folders in which programs keep thumbnails, deleted files and packages: Synology and QNAP, Windows,
 # macOS, Linux' file systems, web projects, Lightroom. Hidden ones are not named here.
 PASSED_OVER = {
@@ -116,6 +117,8 @@ def local_spelling(name):
         )
     if uri and not os.path.lexists(name):
         path = uri[2]
+        from urllib.parse import unquote_to_bytes  # slow to import, and seldom needed
+
         return path if os.path.lexists(path) else os.fsdecode(unquote_to_bytes(os.fsencode(path)))
     if name.isascii() and not _MAY_BE_OTHERWISE.search(name):
         return name

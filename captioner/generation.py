@@ -1,7 +1,7 @@
 """From pictures to sentences: what a captioner and an ensemble of them have in common."""
 
+import contextlib
 import zlib
-from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import NamedTuple
@@ -88,13 +88,19 @@ class Generation:
             results = [best for [best] in results]
         return results[0] if is_single else results
 
-    def generate_all(self, images, batch_size=32, with_attention=False, **settings):
+    def generate_all(
+        self, images, batch_size=32, with_attention=False, encode_ahead=True, **settings
+    ):
         """Captions any number of pictures, a batch at a time; a broken picture does not stop it.
 
         Args:
-            images: iterable of paths, PIL images or arrays.
+            images: iterable of paths, PIL images or arrays. A thread goes through it, a little
+                ahead of what is captioned.
             batch_size, settings: as in `generate`.
             with_attention: bool. Whether to add where each word looked. Defaults to `False`.
+            encode_ahead: bool. Whether the CNN encodes the next batch while the captions of one are
+                searched. On a single core nothing is gained: both only take turns. Defaults to
+                `True`.
 
         Yields:
             (index, image, list of n_best `Caption`, best first, or the `ImageError`), in input
@@ -102,30 +108,44 @@ class Generation:
         """
         search = self.search_settings(settings) | {"with_attention": with_attention}
         require(batch_size >= 1, f"batch size {batch_size}: must be 1 or more")
-        size = (self.picture_size, self.picture_size)
-        # While the captions of a batch are searched, which keeps one core busy, the CNN encodes the
-        # next one.
-        with ThreadPoolExecutor(1) as thread:
-            encoded = deque()
-            for batch in _batches(read_images(images, size), batch_size):
-                encoded.append((batch, thread.submit(self._encode_batch, batch, batch_size)))
-                if len(encoded) > 1:
-                    yield from self._caption_batch(*encoded.popleft(), search)
-            for batch, image in encoded:
-                yield from self._caption_batch(batch, image, search)
+        batches = self._encoded(images, batch_size, needs_numbers=search["method"] == "sample")
+        with contextlib.closing(batches), contextlib.closing(_one_ahead(batches)) as ahead:
+            for batch in ahead if encode_ahead else batches:
+                yield from self._caption_batch(*batch, search)
 
-    def _encode_batch(self, batch, batch_size):
-        pixels = [result for _, _, result in batch if not isinstance(result, ImageError)]
+    def _encoded(self, images, batch_size, needs_numbers):
+        """Reads and encodes pictures, a batch at a time.
+
+        Yields:
+            (list of `_Read`, what `encode` gives for those that could be read, or None).
+        """
+        size = (self.picture_size, self.picture_size)
+        with contextlib.closing(read_images(images, size)) as pictures:
+            while True:
+                batch = []
+                pixels = _noting(islice(pictures, batch_size), batch, needs_numbers)
+                image = self._encode_as_read(pixels, batch_size)
+                if not batch:
+                    return
+                yield batch, image
+
+    def _encode_as_read(self, pictures, batch_size):
+        """What `encode` gives for pictures that are being read; None if there are none.
+
+        Args:
+            pictures: iterator of arrays (size, size, 3).
+            batch_size: int.
+        """
+        pixels = list(pictures)
         return self.encode(np.stack(pixels), batch_size) if pixels else None
 
-    def _caption_batch(self, batch, encoding, search):
-        image, captions = encoding.result(), iter(())
+    def _caption_batch(self, batch, image, search):
+        captions = iter(())
         if image is not None:
-            read = [result for _, _, result in batch if not isinstance(result, ImageError)]
-            captions = iter(self.decode(image, pictures=picture_numbers(read), **search))
-        for index, source, result in batch:
-            failed = isinstance(result, ImageError)
-            yield index, source, result if failed else next(captions)
+            numbers = [each.number for each in batch if each.error is None]
+            captions = iter(self.decode(image, pictures=numbers, **search))
+        for index, source, error, _ in batch:
+            yield index, source, next(captions) if error is None else error
 
     def decode(self, image, method=DEFAULT.method, pictures=None, with_attention=False, **settings):
         """Captions for pictures already encoded.
@@ -251,7 +271,37 @@ def picture_numbers(pictures):
     return [zlib.crc32(np.ascontiguousarray(pixels)) for pixels in pictures]
 
 
-def _batches(items, size):
-    items = iter(items)
-    while batch := list(islice(items, size)):
-        yield batch
+def _one_ahead(batches):
+    """The batches; while the captions of one are searched, a thread encodes the next one."""
+    with ThreadPoolExecutor(1) as thread:
+        encoded = thread.submit(next, batches, None)
+        while (batch := encoded.result()) is not None:
+            encoded = thread.submit(next, batches, None)
+            yield batch
+
+
+class _Read(NamedTuple):
+    """A picture that has been read, without its pixels.
+
+    Attributes:
+        index: int.
+        source: a path, PIL image or array.
+        error: ImageError or None.
+        number: int or None. See `picture_numbers`.
+    """
+
+    index: int
+    source: object
+    error: object
+    number: object
+
+
+def _noting(results, batch, needs_numbers):
+    """The pixels of pictures that could be read; `batch` gets a `_Read` for each picture."""
+    for index, source, result in results:
+        if isinstance(result, ImageError):
+            batch.append(_Read(index, source, result, None))
+            continue
+        [number] = picture_numbers([result]) if needs_numbers else [None]
+        batch.append(_Read(index, source, None, number))
+        yield result

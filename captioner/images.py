@@ -27,7 +27,8 @@ TURNS = {  # EXIF's orientation -> what turns the picture upright
     8: Image.Transpose.ROTATE_90,
 }
 THREADS = min(32, max(4, os.cpu_count() or 1))  # Pillow decodes without holding Python's lock
-READ_AHEAD = max(64, 8 * THREADS)  # pictures decoded ahead of their use
+READ_AHEAD = max(16, 2 * THREADS)  # pictures decoded ahead of their use
+COMMON = ("JPEG", "PNG", "GIF", "BMP", "PPM")  # Pillow has these ready; 40 more take a while
 LARGE = 2**24  # pixels; larger pictures are decoded one at a time, to save memory
 MOST_AT_ONCE = 2**29  # bytes of a file that are read into memory at once
 MOST_SECONDS = 30  # for the decoding of one picture
@@ -200,6 +201,9 @@ def _decoded(file, size):
 
 
 def _opened(file):
+    with contextlib.suppress(UnidentifiedImageError):
+        return Image.open(file, formats=COMMON)
+    file.seek(0)
     try:
         return Image.open(file, formats=_formats())
     except UnidentifiedImageError:

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
@@ -13,13 +14,15 @@ from captioner.decoding import stored_settings
 from captioner.errors import CaptionerError, cannot_be, require
 from captioner.files import replacing_folder
 from captioner.generation import Generation
-from captioner.text_files import read_bytes, read_json, replace_text
+from captioner.mapped_files import release_pages
+from captioner.text_files import read_json, replace_text
 from captioner.vocabulary import Vocabulary
 
 FORMAT = 1  # of the folder
 MANIFEST = "manifest.json"
 NETWORKS = ("encode", "start", "step")  # one .tflite file each
 THREADS = os.cpu_count() or 1
+PIECE = 2**20  # bytes of a network that are read at once
 
 
 class LiteCaptioner(Generation):
@@ -57,10 +60,15 @@ class LiteCaptioner(Generation):
         self.confidence = Confidence.from_config(manifest.get("confidence"))
         self.picture_size = manifest["picture_size"]
         checksums = manifest.get("checksums", {})  # old folders have none
-        self._encode, self._start, self._step = (
-            _open_network(os.path.join(folder, f"{name}.tflite"), checksums.get(name), threads)
-            for name in NETWORKS
-        )
+        paths = [os.path.join(folder, f"{name}.tflite") for name in NETWORKS]
+        # While LiteRT is imported, and while one network is opened, the next one is checked.
+        with ThreadPoolExecutor(1) as thread:
+            found = thread.map(checksum_of, paths)
+            interpreter = _interpreter_class()
+            self._encode, self._start, self._step = (
+                _open_network(interpreter, path, checksums.get(name) in (None, checksum), threads)
+                for name, path, checksum in zip(NETWORKS, paths, found, strict=True)
+            )
 
     def __getattr__(self, name):  # called for what is not there
         raise AttributeError(
@@ -76,6 +84,11 @@ class LiteCaptioner(Generation):
         """
         return np.concatenate([self._encode(pixels=each[None])["image"] for each in pixels])
 
+    def _encode_as_read(self, pictures, batch_size):
+        """Encodes each picture as soon as it is read, and keeps no pixels."""
+        found = [self._encode(pixels=each[None])["image"] for each in pictures]
+        return np.concatenate(found) if found else None
+
     def start(self, image):
         """`Decoder.start`: (context, state), two lists of arrays with one row for each picture."""
         found = self._start(image=np.asarray(image, np.float32))
@@ -88,17 +101,17 @@ class LiteCaptioner(Generation):
         return found["log_probs"], listed("state", found)
 
 
-def _open_network(path, checksum, threads):
-    """One .tflite file as a function from named arrays to named arrays, of any number of rows."""
-    interpreter = _interpreter_class()
+def _open_network(interpreter, path, is_whole, threads):
+    """One .tflite file as a function from named arrays to named arrays."""
     require(
-        checksum is None or checksum == checksum_of(path),
+        is_whole,
         f"{path}: damaged (its checksum is not that of {MANIFEST}); export the model again",
     )
     with only_failures_heard():
         try:
             opened = interpreter(path, num_threads=threads)
             opened.allocate_tensors()  # finds a damaged file, and prints LiteRT's greeting
+            release_pages(path)
             return opened.get_signature_runner()
         except (ValueError, RuntimeError) as error:
             raise CaptionerError(cannot_be("opened by LiteRT", path, error)) from error
@@ -171,8 +184,19 @@ def store_confidence(folder, confidence, out):
 
 
 def checksum_of(path):
-    """The CRC-32 of a file: it detects damage in a few milliseconds, but not manipulation."""
-    return zlib.crc32(read_bytes(path))
+    """The CRC-32 of a file: it detects damage in a few milliseconds, but not manipulation.
+
+    Raises:
+        CaptionerError: It cannot be read.
+    """
+    checksum = 0
+    try:
+        with open(path, "rb", buffering=0) as file:
+            while piece := file.read(PIECE):
+                checksum = zlib.crc32(piece, checksum)
+    except OSError as error:
+        raise CaptionerError(cannot_be("read", path, error)) from error
+    return checksum
 
 
 def is_exported(path):

@@ -3,8 +3,6 @@
 import sys
 import time
 
-from tqdm import tqdm
-
 EVERY = 60  # seconds from line to line; shorter work has none
 
 
@@ -38,16 +36,14 @@ class ProgressBar:
         self._clock, self._start = clock, clock()
         self._written = self._start  # when the last line was
         self._before = self._done = done
-        self._bar = tqdm(
-            total=total, initial=done, unit=unit, desc=title or None, leave=False, file=sys.stderr,
-            disable=not (shown and on_terminal),
-        )  # fmt: skip
+        self._bar = self._make_bar() if shown and on_terminal else None
 
     def add(self, count, note=""):
         """Counts more, and shows a note beside the count."""
         self._done += count
-        self._bar.set_postfix_str(note, refresh=False)
-        self._bar.update(count)
+        if self._bar is not None:
+            self._bar.set_postfix_str(note, refresh=False)
+            self._bar.update(count)
         now = self._clock()
         if self._writes_lines and now - self._written >= EVERY and self._done < self._total:
             self._written = now
@@ -61,7 +57,8 @@ class ProgressBar:
 
     def close(self):
         """Ends the bar."""
-        self._bar.close()
+        if self._bar is not None:
+            self._bar.close()
 
     def __enter__(self):
         return self
@@ -69,7 +66,17 @@ class ProgressBar:
     def __exit__(self, *error):
         self.close()
 
+    def _make_bar(self):
+        from tqdm import tqdm  # slow to import, and one picture has no bar
+
+        return tqdm(
+            total=self._total, initial=self._done, unit=self._unit, desc=self._title or None,
+            leave=False, file=sys.stderr,
+        )  # fmt: skip
+
     def _line(self, seconds, note):
+        from tqdm import tqdm
+
         rate = (self._done - self._before) / seconds
         left = tqdm.format_interval((self._total - self._done) / rate)
         title = f"{self._title}: " if self._title else ""

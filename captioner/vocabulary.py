@@ -1,5 +1,6 @@
 """Caption text <-> words <-> word ids, for any language, without a dependency."""
 
+import functools
 import re
 import unicodedata
 from collections import Counter
@@ -55,13 +56,9 @@ _SPACELESS = (
 # Once the characters are translated, what is neither \w nor punctuation is a mark or a joiner.
 _MARK = r"[^\w '·.,:\-]"
 _PART = rf"[^\W{_SPACELESS}][^ '·.,:\-{_SPACELESS}]*"
-_WORD = re.compile(
-    rf"(?=\w)[{_SPACELESS}]{_MARK}*|{_PART}(?:(?:['·\-]|(?<=\d)[.,:](?=\d)){_PART})*"
-)
+_WORD = rf"(?=\w)[{_SPACELESS}]{_MARK}*|{_PART}(?:(?:['·\-]|(?<=\d)[.,:](?=\d)){_PART})*"
 # No tokenizer returns these; in a file from a stranger they could control a terminal.
 _SEPARATES = re.compile(r"[\s\x00-\x1f\x7f-\x9f\ud800-\udfff]").search
-_IS_SPACELESS = re.compile(rf"[{_SPACELESS}]").match
-_HAS_SPACELESS = re.compile(rf"[{_SPACELESS}]").search
 _ENDING_APART = re.compile(r"(?<=[^ '·.,:\-]) +(?='(?:s|m|d|ll|re|ve)(?:[ ·.,:\-]|$))")
 
 
@@ -85,8 +82,8 @@ def tokenize(text):
     # NFC comes last: taking a character away can bring a letter and its accent together.
     text = unicodedata.normalize("NFC", text.lower().translate(_CHARACTERS))
     if "'" not in text:
-        return _WORD.findall(text)
-    return _join_negations(_WORD.findall(_ENDING_APART.sub("", text)))
+        return _compiled(_WORD).findall(text)
+    return _join_negations(_compiled(_WORD).findall(_ENDING_APART.sub("", text)))
 
 
 def count_spaceless(text):
@@ -96,9 +93,20 @@ def count_spaceless(text):
     >>> count_spaceless("一只 dog"), count_spaceless("a dog")
     (2, 0)
     """
-    if not _HAS_SPACELESS(text):
+    if text.isascii() or not _compiled(f"[{_SPACELESS}]").search(text):
         return 0
-    return sum(_IS_SPACELESS(word) is not None for word in tokenize(text))
+    return sum(map(_is_spaceless, tokenize(text)))
+
+
+def _is_spaceless(word):
+    """Whether a word begins with a character of a script written without spaces."""
+    return not word.isascii() and _compiled(f"[{_SPACELESS}]").match(word) is not None
+
+
+@functools.cache
+def _compiled(pattern):
+    """A pattern with thousands of characters: compiling it would slow down every start."""
+    return re.compile(pattern)
 
 
 def _join_negations(words):
@@ -106,7 +114,7 @@ def _join_negations(words):
         return words
     joined = []
     for word in words:
-        if word == "n't" and joined and not _IS_SPACELESS(joined[-1]):
+        if word == "n't" and joined and not _is_spaceless(joined[-1]):
             joined[-1] += word
         else:
             joined.append(word)
@@ -128,7 +136,7 @@ def detokenize(words):
     """
     text, needs_space = "", False
     for word in words:
-        is_spaceless = _IS_SPACELESS(word) is not None
+        is_spaceless = _is_spaceless(word)
         text += " " + word if needs_space and not is_spaceless else word
         needs_space = not is_spaceless
     return text

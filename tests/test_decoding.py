@@ -57,6 +57,78 @@ def test_a_beam_as_wide_as_everything_is_brute_force(seed, length_penalty):
     np.testing.assert_allclose([each.score for each in found], [scores[b] for b in best], rtol=1e-5)
 
 
+def textbook_beam(table, size, penalty, n_best, is_allowed):
+    """Beam search as its definition says, one picture: every extension is made, then all sorted."""
+    live, finished = [((), 0.0)], []
+    for length in range(LENGTH + 1):
+        extensions = [
+            ((*words, word), total + table[length, words[-1] if words else START, word])
+            for words, total in live
+            for word in ([END] if length == LENGTH else [END, *SAYABLE])
+            if word == END or is_allowed((*words, word))
+        ]
+        extensions.sort(key=lambda each: -each[1])
+        for words, total in extensions[:size]:
+            if words[-1] == END:
+                finished.append((words[:-1], total / len(words) ** penalty))
+        live = [each for each in extensions if each[0][-1] != END][:size]
+        if len(finished) >= size or not live:
+            break
+    return sorted(finished, key=lambda each: -each[1])[:n_best]
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("rule", ["none", "no pair twice", "no word twice"])
+@pytest.mark.parametrize(("size", "penalty"), [(1, 1.0), (2, 0.8), (3, 0.0), (5, -1.0), (9, 2.0)])
+def test_beam_search_is_what_its_definition_says(size, penalty, rule, seed):
+    def is_allowed(words):
+        if rule == "no word twice":
+            return len(set(words)) == len(words)
+        pairs = list(itertools.pairwise(words))
+        return rule == "none" or len(set(pairs)) == len(pairs)
+
+    step, state, table = markov(seed, pictures=4)
+    rules = {
+        "none": {},
+        "no pair twice": {"no_repeat_ngram": 2},
+        "no word twice": {"no_repeat_word": np.full(VOCABULARY, NEVER)},
+    }[rule]
+    found = decoding.beam(step, state, size, penalty, n_best=size, max_length=LENGTH, **rules)
+    for number, hypotheses in enumerate(found):
+        wanted = textbook_beam(table[number], size, penalty, size, is_allowed)
+        assert [each.words for each in hypotheses] == [words for words, _ in wanted]
+        scores = [each.score for each in hypotheses]
+        np.testing.assert_allclose(scores, [score for _, score in wanted], rtol=1e-5)
+
+
+def test_only_hypotheses_that_exist_have_rows():
+    """Three words can follow, so a beam of 130 has 1, 3, 9 and 27 rows, and no filled-up ones."""
+    step, state, _ = markov(0)
+    rows = []
+
+    def counting(words, state):
+        rows.append(len(words))
+        return step(words, state)
+
+    decoding.beam(counting, state, beam_size=130, max_length=3)
+    assert rows == [1, 3, 9, 27]
+
+
+def test_the_search_leaves_what_the_step_returned_as_it_was():
+    step, state, _ = markov(2, pictures=2)
+    returned = []
+
+    def keeping(words, state):
+        log_probs, state = step(words, state)
+        log_probs = log_probs.astype(np.float32)
+        returned.append((log_probs, log_probs.copy()))
+        return log_probs, state
+
+    decoding.beam(keeping, state, max_length=LENGTH)
+    for log_probs, before in returned:
+        np.testing.assert_array_equal(log_probs, before)
+
+
 @pytest.mark.parametrize("seed", range(10))
 def test_beam_of_one_is_greedy(seed):
     step, state, _ = markov(seed, pictures=3)

@@ -1,5 +1,7 @@
 """From pictures to sentences, with a model that needs no network."""
 
+import threading
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,7 @@ from captioner import CaptionerError, Vocabulary
 from captioner.confidence import Confidence
 from captioner.decoding import stored_settings
 from captioner.generation import Caption, Generation, picture_numbers
-from captioner.images import ImageError
+from captioner.images import READ_AHEAD, ImageError
 from captioner.vocabulary import END
 
 WORDS = ["red", "green", "blue", "bright"]  # ids 4 to 7
@@ -126,6 +128,28 @@ def test_a_broken_picture_stops_generate_but_not_generate_all(tmp_path):
     assert isinstance(error, ImageError)
 
 
+@pytest.mark.parametrize(("encode_ahead", "wanted"), [(True, "eess"), (False, "eses")])
+def test_the_next_batch_is_encoded_during_the_search_of_one_or_after_it(encode_ahead, wanted):
+    seen, all_encoded = [], threading.Event()
+
+    class Watched(Namer):
+        def encode(self, pixels, batch_size=32):
+            seen.append("e")
+            if len(self.batches) == 1:  # this is the second batch
+                all_encoded.set()
+            return super().encode(pixels, batch_size)
+
+        def start(self, image):
+            if encode_ahead:
+                assert all_encoded.wait(20)
+            seen.append("s")
+            return super().start(image)
+
+    found = Watched().generate_all(PICTURES, batch_size=2, encode_ahead=encode_ahead)
+    assert [caption.text for _, _, [caption] in found] == ["red", "green", "blue"]
+    assert "".join(seen) == wanted
+
+
 @pytest.mark.parametrize("method", ["greedy", "beam", "sample"])
 def test_a_caption_does_not_depend_on_the_other_pictures(method):
     pictures = PICTURES * 3
@@ -208,3 +232,65 @@ def test_the_rule_about_words_is_looked_up_in_the_vocabulary():
     table = model.search_arguments({"no_repeat_word": True, "beam_size": 2})
     assert table["beam_size"] == 2
     assert table["no_repeat_word"].tolist() == model.vocabulary.least_distances()
+
+
+def counted(images, taken):
+    for image in images:
+        taken.append(image)
+        yield image
+
+
+def test_pictures_are_read_only_a_little_ahead():
+    taken = []
+    found = Namer().generate_all(counted(PICTURES * 100, taken), batch_size=4)
+    for number, (index, _, _) in zip(range(5), found, strict=False):
+        assert index == number
+    found.close()
+    # The batch that is searched, those that are encoded meanwhile, and the pictures read ahead.
+    assert len(taken) <= 3 * 4 + READ_AHEAD
+
+
+def test_a_captioning_that_is_left_ends_its_threads():
+    before = threading.active_count()
+    found = Namer().generate_all(PICTURES * 100, batch_size=4)
+    next(found)
+    assert threading.active_count() > before
+    found.close()
+    assert threading.active_count() == before
+
+
+class Failing(Namer):
+    """Fails at the second batch."""
+
+    def encode(self, pixels, batch_size=32):
+        if self.batches:
+            raise RuntimeError("out of order")
+        return super().encode(pixels, batch_size)
+
+
+def broken(images):
+    yield from images
+    raise RuntimeError("out of order")
+
+
+@pytest.mark.parametrize(
+    ("model", "images"), [(Failing(), PICTURES * 100), (Namer(), broken(PICTURES))]
+)
+def test_an_error_ends_the_captioning_and_its_threads(model, images):
+    before = threading.active_count()
+    found = model.generate_all(images, batch_size=3)
+    with pytest.raises(RuntimeError, match="out of order"):
+        list(found)
+    assert threading.active_count() == before
+    assert list(found) == []
+
+
+def test_pictures_are_numbered_for_sampling_only(monkeypatch):
+    def refuse(pictures):
+        raise AssertionError("it costs time")
+
+    monkeypatch.setattr("captioner.generation.picture_numbers", refuse)
+    assert Namer().generate(PICTURES) == ["red", "green", "blue"]
+    assert Namer().generate(PICTURES, method="greedy") == ["red", "green", "blue"]
+    with pytest.raises(AssertionError, match="costs time"):
+        Namer().generate(PICTURES, method="sample")

@@ -14,7 +14,7 @@ from captioner import Captioner, CaptionerError, Decoder, Encoder, Ensemble, Voc
 from captioner.cli import main
 from captioner.confidence import Confidence
 from captioner.exporting.formats import export
-from captioner.images import read_image
+from captioner.images import READ_AHEAD, read_image
 from captioner.lite_captioner import MANIFEST, LiteCaptioner, store_confidence
 from captioner.models import load_models
 from captioner.presets import DEFAULT_PRESET
@@ -168,6 +168,24 @@ def test_no_keras_is_needed(exported, photos):
     caption, loaded = done.stdout.splitlines()
     assert caption.startswith(f"{photos / 'a.png'}\t")
     assert loaded == "[]"
+
+
+def test_each_picture_is_encoded_as_soon_as_it_is_read(monkeypatch):
+    model, read_before, taken = load(DEFAULT_PRESET), [], []
+    encode = model._encode
+
+    def encode_one(pixels):
+        read_before.append(len(taken))
+        return encode(pixels=pixels)
+
+    def pictures():
+        for shade in range(60):
+            taken.append(shade)
+            yield np.full((9, 9, 3), shade, np.uint8)
+
+    monkeypatch.setattr(model, "_encode", encode_one)
+    assert len(list(model.generate_all(pictures(), batch_size=60, method="greedy"))) == 60
+    assert read_before[0] <= READ_AHEAD  # not all 60, whose pixels would have to be kept
 
 
 def test_all_that_it_has_is_explained():

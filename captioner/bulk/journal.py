@@ -5,7 +5,6 @@ import json
 import os
 
 import numpy as np
-from filelock import FileLock, Timeout
 
 from captioner import __version__
 from captioner.errors import CaptionerError, cannot_be, differences, require
@@ -42,6 +41,8 @@ class Journal:
     """
 
     def __init__(self, output, settings, resume):
+        from filelock import FileLock, Timeout  # slow to import, and not for every captioning
+
         self.path, self._file = _path(output), None
         self._lock = FileLock(self.path + ".lock")
         try:

@@ -18,7 +18,6 @@ from captioner.finding import find_images
 from captioner.images import ImageError, describe
 from captioner.models import ModelChoice, opened
 from captioner.output.attention_maps import AttentionMaps
-from captioner.output.picture_metadata import MetadataError, require_exiv2, write_description
 from captioner.output.sidecars import (
     ENDING,
     SidecarError,
@@ -99,6 +98,8 @@ class CaptionOptions:
             text = getattr(self, name)
             require(text.isprintable(), f"--{name} {text!r}: must be text in one line")
         if self.write_metadata:
+            from captioner.output.picture_metadata import require_exiv2
+
             require_exiv2()
 
 
@@ -335,12 +336,7 @@ def _to_write(captions, options):
 
 def _write_beside_and_into(picture, captions, options):
     """Writes the caption into the picture and beside it where wanted; returns what failed."""
-    problems = []
-    try:
-        if options.write_metadata:
-            write_description(picture, captions[0].text, options.overwrite)
-    except MetadataError as problem:
-        problems.append(str(problem))
+    problems = _write_into(picture, captions, options) if options.write_metadata else []
     try:
         ending = options.caption_extension
         if options.sidecar and (options.overwrite or not has_sidecar(picture, ending)):
@@ -348,6 +344,17 @@ def _write_beside_and_into(picture, captions, options):
     except SidecarError as problem:
         problems.append(str(problem))
     return problems
+
+
+def _write_into(picture, captions, options):
+    """Writes the caption into the picture; returns what failed, a list of one line or none."""
+    from captioner.output.picture_metadata import MetadataError, write_description
+
+    try:
+        write_description(picture, captions[0].text, options.overwrite)
+    except MetadataError as problem:
+        return [str(problem)]
+    return []
 
 
 def _write_each(results, write, listener):

@@ -8,7 +8,6 @@ import errno
 import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from urllib.parse import parse_qsl
 
 from captioner.errors import CaptionerError, cannot_be, needs_extra, require
 from captioner.finding import is_passed_over, is_picture, local_spelling
@@ -64,6 +63,8 @@ class ObjectStores:
         """
         if not is_uri(uri):
             return uri
+        from urllib.parse import parse_qsl  # slow to import, and not for files of this machine
+
         place, mark, options = uri.rpartition("?")
         if not mark or not re.fullmatch(r"\w+=[^&]*(&\w+=[^&]*)*", options):
             place, options = uri, ""

@@ -207,8 +207,10 @@ class PartCaptioner:
     """
 
     def __init__(self, job, directory, attempts):
-        self._job = job = require_ray().get(job)
+        ray = require_ray()
+        self._job = job = ray.get(job)
         self._attempts = attempts
+        self._has_gpu = bool(ray.get_gpu_ids())
         self._stop = ""
         # TensorFlow would start a thread for each core, and take all of a GPU that actors share.
         os.environ["TF_NUM_INTRAOP_THREADS"] = str(ACTOR_CPUS)
@@ -224,7 +226,7 @@ class PartCaptioner:
                 with contextlib.suppress(OSError):  # then no picture is found, which is reported
                     os.chdir(directory)
             require(
-                require_ray().get(attempts.open.remote()),
+                ray.get(attempts.open.remote()),
                 "processes die while they open the model; is there memory for so many? "
                 "Give fewer --actors, and continue with --resume",
             )
@@ -293,7 +295,10 @@ class PartCaptioner:
     def _captions(self, pictures):
         job = self._job
         found = self._model.generate_all(
-            self._reader.sources(pictures), job.batch_size, **job.search
+            self._reader.sources(pictures),
+            job.batch_size,
+            encode_ahead=self._has_gpu,  # else one core does everything
+            **job.search,
         )
         return [(picture, result) for picture, (_, _, result) in zip(pictures, found, strict=True)]
 

@@ -18,7 +18,6 @@ import os
 
 from captioner.bulk.local_captioning import CaptionOptions, caption_files
 from captioner.bulk.part_formats import FORMATS as PART_FORMATS
-from captioner.bulk.ray_captioning import RayOptions, caption_with_ray
 from captioner.cli.common_arguments import add_batch_size_argument, add_quiet_argument
 from captioner.cli.messages import Progress, complain, standard_output
 from captioner.cli.model_arguments import add_model_arguments, chosen_model
@@ -80,8 +79,9 @@ def _add_output_arguments(parser):
     )
     group.add_argument(
         "--output",
+        type=_file_or_standard_output,
         metavar="FILE",
-        help="write here instead of to standard output; with --engine ray, a folder or its URI",
+        help="write here instead of to standard output (-); with --engine ray, a folder or its URI",
     )
     group.add_argument(
         "--resume",
@@ -110,6 +110,11 @@ def _add_output_arguments(parser):
     group.add_argument(
         "--suffix", metavar="TEXT", help="text after every caption written (default: none)"
     )
+
+
+def _file_or_standard_output(text):
+    """`-` is standard output, as for most programs."""
+    return None if text == "-" else text
 
 
 def _add_arguments_beside_pictures(parser):
@@ -207,6 +212,8 @@ def _caption_here(options, progress):
 
 
 def _caption_with_ray(options, progress):
+    from captioner.bulk.ray_captioning import RayOptions, caption_with_ray
+
     _refuse(options, (*ONLY_LOCAL, "threads", "device"), "local")
     require(options.output, "--engine ray: needs --output, a folder for the captions")
     chosen = RayOptions(

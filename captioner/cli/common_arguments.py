@@ -2,7 +2,6 @@
 
 import os
 
-from captioner.datasets import FORMATS
 from captioner.devices import require_device, start_keras
 from captioner.errors import require
 
@@ -31,6 +30,8 @@ def add_data_arguments(parser):
 
 def add_data_format_argument(parser):
     """Adds the flag that says what the annotations of --data are."""
+    from captioner.datasets import FORMATS  # slow to import, and not for captioning
+
     parser.add_argument(
         "--data-format",
         "--format",

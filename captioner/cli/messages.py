@@ -4,8 +4,6 @@ import contextlib
 import os
 import sys
 
-from tqdm import tqdm
-
 from captioner.bulk.progress import Listener
 from captioner.cli.streams import ClosedStream
 from captioner.errors import CaptionerError, cannot_be, require
@@ -15,10 +13,14 @@ from captioner.progress import ProgressBar
 def say(line):
     """Prints a line on standard error, above a progress bar if there is one.
 
-    Where it cannot be printed, because the reader has gone or the disk is full, the work continues.
+    There can only be one where tqdm, which draws it, has been imported. Where the line cannot be
+    printed, because the reader has gone or the disk is full, the work continues.
     """
     try:
-        tqdm.write(line, file=sys.stderr)
+        if "tqdm" in sys.modules:
+            sys.modules["tqdm"].tqdm.write(line, file=sys.stderr)
+        else:
+            print(line, file=sys.stderr)
         sys.stderr.flush()
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())

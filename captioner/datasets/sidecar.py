@@ -18,10 +18,10 @@ from captioner.datasets.pictures import TOLERATED
 from captioner.datasets.splits import by_folder
 from captioner.datasets.text_encodings import read_saved_text
 from captioner.errors import CaptionerError
+from captioner.finding import CAPTION_ENDINGS as ENDINGS
 from captioner.finding import is_passed_over, is_picture
 from captioner.text_files import read_bytes, read_json
 
-ENDINGS = (".txt", ".caption", ".cap", ".captions", ".text")  # the first is what caption.py writes
 DATA_ENDING = ".json"  # of WebDataset and img2dataset: an object with the caption in it
 SEVERAL_FILES = "pictures with several caption files, all read"
 

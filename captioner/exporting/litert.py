@@ -30,12 +30,25 @@ def write(functions, captioner, folder, storage):
     for name, (function, signature) in functions.items():
         # The decoder is quick as it is, and the search compares its numbers.
         kind = "float16" if storage == "int8" and name != "encode" else storage
+        signature = _for_one_picture(signature) if name == "encode" else signature
         content = _convert(function, signature, captioner, kind)
         path = os.path.join(folder, f"{name}.tflite")
         with open(path, "wb") as file:
             file.write(content)
         checksums[name] = checksum_of(path)
     return checksums
+
+
+def _for_one_picture(signature):
+    """The inputs of a CNN that takes one picture at a time.
+
+    LiteRT then runs the CNN as one piece. One for any number of pictures it runs in seventeen
+    pieces, and copies all weights in float32 into its working memory, 24 MB.
+    """
+    return {
+        name: tf.TensorSpec((1, *spec.shape[1:]), spec.dtype, name)
+        for name, spec in signature.items()
+    }
 
 
 def _convert(function, signature, captioner, storage):

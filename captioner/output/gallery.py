@@ -1,7 +1,6 @@
 """A page to look at captions: one HTML file with everything in it, thumbnails too."""
 
 import base64
-import importlib.resources
 import io
 import json
 
@@ -33,11 +32,9 @@ class Gallery:
     """
 
     def __init__(self, file, title="captions", scores=None):
-        page = (
-            importlib.resources.files("captioner.output")
-            .joinpath("gallery.html")
-            .read_text("utf-8")
-        )
+        from importlib import resources  # slow to import, and not for every captioning
+
+        page = resources.files("captioner.output").joinpath("gallery.html").read_text("utf-8")
         before, self._after = page.split(_PLACE_OF_DATA)
         self._file = file
         about = {"title": title} | ({"scores": scores} if scores else {})

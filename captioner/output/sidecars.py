@@ -3,13 +3,12 @@
 import os
 import re
 
-from captioner.datasets.sidecar import ENDINGS
 from captioner.errors import CaptionerError, require
-from captioner.finding import is_picture
+from captioner.finding import CAPTION_ENDINGS, is_picture
 from captioner.images import describe
 from captioner.text_files import replacing_text
 
-ENDING = ENDINGS[0]
+ENDING = CAPTION_ENDINGS[0]
 
 
 class SidecarError(CaptionerError):

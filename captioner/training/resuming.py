@@ -10,7 +10,7 @@ import os
 from keras import ops
 
 from captioner.captioner import Captioner, load_keras
-from captioner.errors import flag, require
+from captioner.errors import counted, flag, require
 from captioner.training.about import about, without_folders
 from captioner.training.choosing import counts_cider, goodness, is_best
 from captioner.training.config import as_list
@@ -237,5 +237,6 @@ def _variables(stage):
 
 def _size_of(fingerprint):
     """How large the data of a fingerprint are, in words."""
-    pictures, captions = fingerprint["pictures"], f"{fingerprint['captions']} captions"
-    return f"{pictures} pictures with {captions}" if pictures else captions
+    captions = counted(fingerprint["captions"], "caption")
+    pictures = fingerprint["pictures"]
+    return f"{counted(pictures, 'picture')} with {captions}" if pictures else captions

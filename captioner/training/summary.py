@@ -1,5 +1,6 @@
 """What a run reports before its first epoch."""
 
+from captioner.errors import counted
 from captioner.training.history_files import left_out
 from captioner.training.set_scores import tokenization_of
 from captioner.training.sources import shares
@@ -24,9 +25,9 @@ def summary(config, captioner, data, stages, devices):
     if devices.describe():
         yield devices.describe()
     yield (
-        f"{len(data.training)} pictures with {len(data.captions)} captions to learn from, "
-        f"{len(data.validation)} pictures to choose by; vocabulary {len(captioner.vocabulary)} "
-        f"(words seen at least {config.min_count} times)"
+        f"{_size(data.training, len(data.captions))} to learn from, "
+        f"{counted(len(data.validation), 'picture')} to choose by; "
+        f"vocabulary {len(captioner.vocabulary)} (words seen at least {config.min_count} times)"
     )
     if len(data.training.by_set()) > 1:
         yield from _of_each_set(config, data)
@@ -45,19 +46,20 @@ def summary(config, captioner, data, stages, devices):
     )
 
 
+def _size(pictures, captions):
+    return f"{counted(len(pictures), 'picture')} with {counted(captions, 'caption')}"
+
+
 def _of_each_set(config, data):
     """What each of several data sets brings."""
     weights, chosen_by = shares(config), data.validation.by_set()
     for name, rows in data.training.by_set().items():
         captions = sum(len(data.training.captions[n]) for n in rows)
         share = weights.get(name, captions / len(data.captions))
-        own = f"; {len(chosen_by.get(name, ()))} pictures to choose by"
+        own = f"; {counted(len(chosen_by.get(name, ())), 'picture')} to choose by"
         if "" in chosen_by:  # one --val-data for all sets
             own = ""
-        yield (
-            f"{name}: {len(rows)} pictures with {captions} captions, {100 * share:.1f} % of what "
-            f"is learned from{own}"
-        )
+        yield (f"{name}: {_size(rows, captions)}, {100 * share:.1f} % of what is learned from{own}")
 
 
 def _of_cut_captions(captions, most):
@@ -75,8 +77,8 @@ def _of_text(data, stages):
     counts = data.text.word_counts()[UNKNOWN:]  # the unknown word comes before the known ones
     unknown = 100 * counts[0] / max(1, counts.sum())
     yield (
-        f"{len(data.text)} captions without pictures; {unknown:.1f} % of their words are not in "
-        "the vocabulary"
+        f"{counted(len(data.text), 'caption')} without pictures; "
+        f"{unknown:.1f} % of their words are not in the vocabulary"
     )
     if not any(stage.learns_from_text(data.config) for stage in stages):
         yield "note: no stage learns from --text; give --text-epochs, or --text-weight"

@@ -22,6 +22,13 @@ def test_text(model, photos, capsys):
     assert all(len(line.split("\t")) == 2 for line in lines)
 
 
+def test_a_hyphen_is_standard_output(model, photos, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["caption", str(photos), "--model", model, "--output", "-"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 3
+    assert not os.path.exists("-")
+
+
 def test_a_broken_picture_stops_nothing(model, photos, capsys):
     (photos / "aa.jpg").write_bytes(b"broken")
     assert main(["caption", str(photos), str(photos / "zz.jpg"), "--model", model]) == 1

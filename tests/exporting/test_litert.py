@@ -16,7 +16,11 @@ from tests.exporting import check_the_same_numbers
 
 def litert_runner(folder):
     def run(name, arrays):
-        found = Interpreter(f"{folder}/{name}.tflite").get_signature_runner()(**arrays)
+        network = Interpreter(f"{folder}/{name}.tflite").get_signature_runner()
+        if name == "encode":
+            images = [network(pixels=each[None])["image"] for each in arrays["pixels"]]
+            return {"image": np.concatenate(images)}
+        found = network(**arrays)
         # Here outputs may be called like inputs.
         return {f"new_{key}" if key in arrays else key: each for key, each in found.items()}
 
@@ -26,6 +30,15 @@ def litert_runner(folder):
 def test_the_same_numbers(tmp_path):
     """Of other cells too, see tests/test_lite_captioner.py."""
     check_the_same_numbers(tmp_path / "out", "litert", litert_runner, "lstm", 2, "additive")
+
+
+def test_the_cnn_takes_one_picture_and_the_decoder_any_number(tiny_captioner, tmp_path):
+    export(tiny_captioner, tmp_path / "out")
+    rows = {}
+    for name in ("encode", "start", "step"):
+        inputs = Interpreter(str(tmp_path / "out" / f"{name}.tflite")).get_input_details()
+        rows[name] = {int(each["shape_signature"][0]) for each in inputs}
+    assert rows == {"encode": {1}, "start": {-1}, "step": {-1}}
 
 
 @pytest.mark.long

@@ -282,8 +282,8 @@ MORE = CaptionDataset([1, 2], ["1.png", "2.png"], [["a dog"], ["a cat"]])
     [
         (facts_of(replicas=2), "began with 2 replicas, and there are 1 now; start as many"),
         (facts_of("pixels"), "is in its stage of pixels, which these settings leave out"),
-        (facts_of(training=OTHER), r"dogs: has changed .* 1 captions \(different ones\)"),
-        (facts_of(training=MORE), "train had 2 pictures with 2 captions, has 1 pictures with 1"),
+        (facts_of(training=OTHER), r"dogs: has changed .* 1 caption \(different ones\)"),
+        (facts_of(training=MORE), "train had 2 pictures with 2 captions, has 1 picture with 1"),
     ],
 )
 def test_what_has_to_be_as_it_was(facts, message):

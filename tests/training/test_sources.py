@@ -468,7 +468,7 @@ def test_a_run_with_validation_pictures_of_its_own_is_resumed(sets, settings, tm
     settings |= {"data": sets, "val_data": str(val)}
     lines = []
     model = run(settings, log=lines.append)
-    assert lines[0].startswith("16 pictures with 32 captions to learn from, 1 pictures to choose")
+    assert lines[0].startswith("16 pictures with 32 captions to learn from, 1 picture to choose")
     assert list(model.about["validation"]) == ["CIDEr", "BLEU-4"]
     assert model.about["trained_with"]["val_data"] == "val.csv"
     stored = json.loads((tmp_path / "run/config.json").read_text())

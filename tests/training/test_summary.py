@@ -38,7 +38,7 @@ def test_the_sizes_of_what_is_learned_from_and_of_what_learns(tiny_captioner):
     first, last = lines_of(tiny_captioner, encoder="mobilenet_v2", min_count=3)
     size = len(tiny_captioner.vocabulary)
     assert first == (
-        "2 pictures with 3 captions to learn from, 1 pictures to choose by; vocabulary "
+        "2 pictures with 3 captions to learn from, 1 picture to choose by; vocabulary "
         f"{size} (words seen at least 3 times)"
     )
     decoder = sum(weight.size for weight in tiny_captioner.decoder.get_weights())
@@ -69,9 +69,9 @@ def test_what_each_of_several_sets_brings(tiny_captioner):
     training = ONE.named("pets").joined(dataset([["a dog"]]).named("more"))
     _, pets, more, _ = lines_of(tiny_captioner, training)
     assert pets == (
-        "pets: 2 pictures with 3 captions, 75.0 % of what is learned from; 1 pictures to choose by"
+        "pets: 2 pictures with 3 captions, 75.0 % of what is learned from; 1 picture to choose by"
     )
-    assert more.startswith("more: 1 pictures with 1 captions, 25.0 %")
+    assert more.startswith("more: 1 picture with 1 caption, 25.0 %")
     assert more.endswith("0 pictures to choose by")
 
 
