@@ -9,6 +9,7 @@ Reference: the document, sections 5.1 and 6.2; simple forecasts: Hyndman & Athan
 "Forecasting: principles and practice", section 5.2.
 """
 
+import functools
 from typing import NamedTuple
 
 import keras
@@ -63,7 +64,7 @@ def load(name):
     if name == "sunspots":
         found = _datasets().sunspots.load_pandas().data
         times, values = found["YEAR"].to_numpy(), found["SUNACTIVITY"].to_numpy()
-        return Series(times, values, 11, "year", "sunspots, yearly mean")
+        return Series(times, values, 11, "year", "sunspots")
     found = weekly_co2().resample("MS").mean()
     times = found.index.year + (found.index.month - 0.5) / 12
     return Series(times.to_numpy(), found.to_numpy(), 12, "month", "CO2 (ppm)")
@@ -432,29 +433,29 @@ def learned(
     validation,
     inputs,
     seeds=(0, 1, 2),
-    epochs=20,
-    patience=5,
-    passes=4,
+    steps=200,
+    every=20,
+    patience=4,
     batch_size=128,
     learning_rate=0.01,
     loss=known_error,
 ):
-    """What networks say after learning, one for each seed, each as it was in its best epoch.
+    """What networks say after learning, one for each seed, each as it was when it was best.
 
-    All have one compiled model, which starts anew with the weights of each seed.
+    Networks of the same settings share one compiled model, also in later calls; it starts anew
+    with the weights of each seed.
 
     Args:
         settings: dict. Of `SeriesRNN`, without the seed.
         training, validation: tuple of arrays (inputs, targets).
         inputs: list of arrays (windows, length). What to answer, once learned.
         seeds: iterable of int. Defaults to `(0, 1, 2)`.
-        epochs: int. At most so many. Defaults to `20`.
-        patience: int. Epochs without a lower validation loss after which learning stops. Defaults
-            to `5`.
-        passes: int. Times that an epoch has all training windows. Defaults to `4`.
-        batch_size: int. Defaults to `128`.
+        steps: int. Steps of Adam, at most. Defaults to `200`.
+        every: int. Steps between two looks at the validation loss. Defaults to `20`.
+        patience: int. Looks without a lower loss after which learning stops. Defaults to `4`.
+        batch_size: int. Windows of a step; where there are fewer, all of them. Defaults to `128`.
         learning_rate: float. Of Adam. Defaults to `0.01`.
-        loss: as Keras takes it. Defaults to `known_error`.
+        loss: callable. (targets, outputs) -> tensor. Defaults to `known_error`.
 
     Returns:
         (list of arrays (seeds, windows, ...), one for each of the inputs;
@@ -463,36 +464,57 @@ def learned(
     Example:
     >>> wave = np.sin(np.arange(60)).astype("float32")
     >>> known, new = windows(wave, 8, 1, stop=40), windows(wave, 8, 1, start=40)
-    >>> [found], losses = learned({"cell": "gru"}, known, new, [new[0]], epochs=2)
+    >>> [found], losses = learned({"cell": "gru"}, known, new, [new[0]], steps=20)
     >>> found.shape, losses.shape
     ((3, 20, 1), (3,))
     """
-    model = SeriesRNN(**settings)
-    model.build(training[0].shape)
-    model.compile(keras.optimizers.Adam(learning_rate, global_clipnorm=1.0), loss, jit_compile=XLA)
-    model.optimizer.build(model.trainable_variables)
-    model.optimizer.save_own_variables(at_start := {})
-    often = [np.concatenate([each] * passes) for each in training]
+    length = training[0].shape[1]
+    model, optimizer_at_start = _compiled(length, learning_rate, loss, **settings)
+    count = len(training[0])
+    rows = np.arange(min(batch_size, count))
     ends = np.cumsum([len(each) for each in inputs])[:-1]
     answers, losses = [], []
     for seed in seeds:
         fresh = SeriesRNN(**settings, seed=seed)
-        fresh.build(training[0].shape)
+        fresh.build((None, length))
         model.set_weights(fresh.get_weights())
-        model.optimizer.load_own_variables(at_start)
-        stopping = keras.callbacks.EarlyStopping(patience=patience, restore_best_weights=True)
-        history = model.fit(
-            *often, batch_size, epochs, verbose=0, validation_data=validation, callbacks=[stopping]
-        ).history
-        answers.append(np.split(model.predict(np.concatenate(inputs), 128, verbose=0), ends))
-        losses.append(min(history["val_loss"]))
+        model.optimizer.load_own_variables(optimizer_at_start)
+        best, weights, looks = np.inf, model.get_weights(), 0
+        for step in range(1, steps + 1):
+            batch = (rows + step * len(rows)) % count
+            model.train_on_batch(*(each[batch] for each in training))
+            if step % every and step < steps:
+                continue
+            found = float(loss(validation[1], model.predict_on_batch(validation[0])))
+            looks += 1
+            if found < best:
+                best, weights, looks = found, model.get_weights(), 0
+            elif looks == patience:
+                break
+        model.set_weights(weights)
+        answers.append(np.split(model.predict_on_batch(np.concatenate(inputs)), ends))
+        losses.append(best)
     return [np.stack(each) for each in zip(*answers, strict=True)], np.array(losses)
+
+
+@functools.lru_cache(maxsize=16)
+def _compiled(length, learning_rate, loss, **settings):
+    """A model for windows of a length, and its optimizer's state before the first step.
+
+    To compile one takes as long as some hundred steps of learning, so they are kept.
+    """
+    model = SeriesRNN(**settings)
+    model.build((None, length))
+    model.compile(keras.optimizers.Adam(learning_rate, global_clipnorm=1.0), loss, jit_compile=XLA)
+    model.optimizer.build(model.trainable_variables)
+    model.optimizer.save_own_variables(at_start := {})
+    return model, at_start
 
 
 def network_forecasts(parts, also=(), cell="lstm", scale=None, relative=False, **practice):
     """What networks forecast after learning from the training part.
 
-    Gaps are interpolated within each window. The validation part tells the best epoch.
+    Gaps are interpolated within each window. The validation part tells when a network is best.
 
     Args:
         parts: Parts, in the unit of the series.
@@ -511,7 +533,7 @@ def network_forecasts(parts, also=(), cell="lstm", scale=None, relative=False, *
 
     Example:
     >>> parts = split(np.sin(np.arange(90.0)), length=8, horizon=2, validation=50, test=70)
-    >>> validation, test = network_forecasts(parts, cell="gru", epochs=1)
+    >>> validation, test = network_forecasts(parts, cell="gru", steps=20)
     >>> validation.shape
     (3, 19, 2)
     """

@@ -165,7 +165,7 @@ def test_networks_learn_a_wave_better_than_naively(cell):
     wave = 100 + 20 * np.sin(np.arange(240) / 3)
     parts = series.split(wave, 12, 6, 120, 180)
     validation, test = series.network_forecasts(
-        parts, cell=cell, scale=Scale.of(wave[:120]), seeds=(0, 1), epochs=15
+        parts, cell=cell, scale=Scale.of(wave[:120]), seeds=(0, 1)
     )
     assert validation.shape == (2, 55, 6)
     errors = series.horizon_errors(test, parts.test[1]).mean(axis=1)
@@ -175,16 +175,38 @@ def test_networks_learn_a_wave_better_than_naively(cell):
 
 
 @pytest.mark.long
-def test_a_seed_gives_the_same_network_wherever_it_comes():
+def test_a_seed_gives_the_same_network_wherever_it_comes_as_it_was_when_it_was_best():
     wave = np.sin(np.arange(60.0) / 3).astype("float32")
     training, validation = series.windows(wave, 8, 2, stop=40), series.windows(wave, 8, 2, 40)
 
-    def answers(seeds):
+    def answers(seeds, steps=40):
         [found], losses = series.learned(
-            {"outputs": 2, "cell": "rnn"}, training, validation, [validation[0]], seeds, epochs=3
+            {"outputs": 2, "cell": "rnn"}, training, validation, [validation[0]], seeds, steps
         )
         return found, losses
 
     (together, losses), (alone, loss) = answers((4, 5)), answers((5,))
     np.testing.assert_allclose(together[1], alone[0], atol=1e-5)
     np.testing.assert_allclose(losses[1:], loss, rtol=1e-4)
+    for found, loss in zip(together, losses, strict=True):
+        assert float(series.known_error(validation[1], found)) == pytest.approx(loss, rel=1e-4)
+    assert (answers((4, 5), steps=80)[1] <= 1.001 * losses).all()
+
+
+@pytest.mark.long
+def test_learning_ends_where_the_validation_loss_no_longer_falls(monkeypatch):
+    inputs = np.linspace(0, 1, 40, dtype="float32").reshape(8, 5)
+    training, validation = (inputs, inputs[:, :1] + 9), (inputs, inputs[:, :1] - 9)
+    taken, take = [], SeriesRNN.train_on_batch
+
+    def counted(model, *batch):
+        taken.append(batch)
+        return take(model, *batch)
+
+    monkeypatch.setattr(SeriesRNN, "train_on_batch", counted)
+    options = {"seeds": (0,), "every": 2, "patience": 3, "batch_size": 4}
+    series.learned({"cell": "rnn"}, training, validation, [inputs], steps=200, **options)
+    assert len(taken) == 2 + 3 * 2  # the first look is the best
+    assert {len(values) for values, _ in taken} == {4}
+    assert (taken[0][0] != taken[1][0]).all()
+    np.testing.assert_array_equal(taken[0][0], taken[2][0])
