@@ -6,6 +6,8 @@ import os
 import pytest
 
 from captioner.cli import main
+from captioner.cli.messages import megabytes
+from captioner.files import size_of
 from captioner.lite_captioner import MANIFEST
 
 
