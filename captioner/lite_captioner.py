@@ -86,8 +86,9 @@ class LiteCaptioner(Generation):
     def encode(self, pixels, batch_size=32):
         """What `Captioner.see` returns, as an array, for any number of pictures.
 
-        One by one, whatever the batch size: that is a fifth faster than 32 at once, whose
-        activations do not fit in the processor's cache, and takes a third of the memory (measured).
+        An interpreter takes one picture at a time, whatever the batch size: that is a fifth faster
+        than 32 at once, whose activations do not fit in the processor's cache, and takes a third of
+        the memory (measured). Many pictures are shared out among several interpreters.
         """
         if len(pixels) == 1:
             return self._encoders.one(pixels[0])
