@@ -188,7 +188,7 @@ def list_files(folder):
 
     Example:
     >>> list_files("data/samples")["files"][0]["path"]
-    'LICENSES.md'
+    'astronaut.jpg'
     """
     paths = sorted(
         os.path.relpath(os.path.join(place, name), folder).replace(os.sep, "/")
