@@ -17,6 +17,7 @@ from statistics import mean, median
 
 import numpy as np
 
+from benchmarks.products import multiplications_per_second
 from captioner import load_dataset, metrics
 from captioner.captioner import load_keras
 from captioner.exporting.formats import export
@@ -73,17 +74,6 @@ def captioned(models, datasets, limit):
     }
 
 
-def products(rounds=5):
-    """How many multiplications a second NumPy reaches."""
-    matrix = np.ones((MATRIX, MATRIX), np.float32)
-    times = []
-    for _ in range(rounds):
-        start = time.perf_counter()
-        matrix @ matrix
-        times.append(time.perf_counter() - start)
-    return MATRIX**3 / min(times)
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data", required=True, nargs="+", help="folders of data sets")
@@ -105,7 +95,7 @@ def main():
     size = (keras_model.picture_size,) * 2
     timed = np.stack([read_image(path, size) for path in datasets[0].image_paths[:TIMED]])
     times = speeds(models, timed, options.rounds)
-    peak = products()
+    peak = multiplications_per_second(MATRIX, MATRIX, MATRIX)
     found = captioned(models, datasets, options.pictures)
 
     first = options.storages[0]
@@ -124,8 +114,8 @@ def main():
             f"| {ratios[1]:.2f} | {error.mean():.2%} | {cider:.4f} | {equal:.1%} |"
         )
     reached = needed / times[first][0]
-    print(f"\n{len(captions)} photographs; a picture takes {needed / 1e6:.0f} M multiplications;")
-    print(f"{first} reaches {reached / 1e9:.0f} G a second, NumPy {peak / 1e9:.0f} G")
+    print(f"\n{len(captions)} photographs; {needed / 1e6:.0f} million multiplications a picture;")
+    print(f"{first} reaches {reached / 1e9:.0f} billion a second, NumPy {peak / 1e9:.0f} billion")
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from statistics import median
 
 import numpy as np
 
-from benchmarks.training_speed import in_a_process_of_its_own
+from benchmarks.processes import in_a_process_of_its_own
 
 CAPTIONS, ROWS = 5, 16
 

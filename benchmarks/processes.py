@@ -1,7 +1,18 @@
-"""What other processes compute."""
+"""Contestants in processes of their own, and what other processes compute."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
+
+
+def in_a_process_of_its_own(module, name, arguments):
+    """The rate that a contestant of one of these benchmarks prints."""
+    command = [sys.executable, "-m", module, *arguments, "--contestant", name]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(f"{name} failed:\n{done.stderr[-2000:]}")
+    return float(done.stdout.split()[-1])
 
 
 def cpu_seconds(process):

@@ -7,7 +7,7 @@ is proportional to its rows. "Rows" is the number that a search sends through th
 pictures, so it says what the search should cost. "In the network" is the part of the time that the
 decoder itself takes, and "a row" is that part for each row. The searches take turns for several
 rounds, and the medians are printed. The last lines say what a beam of 5 costs, and how fast this
-machine multiplies the same matrix as the decoder's logits in NumPy.
+machine multiplies a matrix of the size of the decoder's logits in NumPy.
 """
 
 import argparse
@@ -18,11 +18,13 @@ from statistics import median
 
 import numpy as np
 
+from benchmarks.products import multiplications_per_second
 from captioner.images import read_image
 from captioner.lite_captioner import LiteCaptioner
 from captioner.presets import DEFAULT_PRESET, exported_form
 
 PICTURES = 64
+LOGITS = 512, 4037  # units and words of the shipped model
 SEARCHES = {"greedy": {"method": "greedy"}} | {
     f"beam {width}": {"method": "beam", "beam_size": width} for width in (1, 3, 5, 10)
 }
@@ -50,17 +52,6 @@ def measured(model, image, search):
     seconds = time.perf_counter() - start
     del model.step  # the class has the original
     return seconds, counting.seconds, counting.rows
-
-
-def multiplications_per_second(rows, units=512, words=4037):
-    """How many multiplications a second NumPy makes in a product of this size; the best of ten."""
-    output, weights = np.ones((rows, units), "float32"), np.ones((units, words), "float32")
-    times = []
-    for _ in range(10):
-        start = time.perf_counter()
-        output @ weights
-        times.append(time.perf_counter() - start)
-    return rows * units * words / min(times)
 
 
 def main():
@@ -91,7 +82,8 @@ def main():
         )
     ratio = medians["beam 5"][0] / greedy_seconds
     print(f"\nA beam of 5 costs {ratio:.2f} times greedy search.")
-    print(f"NumPy: {multiplications_per_second(5 * PICTURES) / 1e9:.0f} billion products a second.")
+    peak = multiplications_per_second(5 * PICTURES, *LOGITS)
+    print(f"NumPy: {peak / 1e9:.0f} billion multiplications a second.")
 
 
 if __name__ == "__main__":

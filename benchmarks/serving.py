@@ -27,7 +27,7 @@ from typing import NamedTuple
 from benchmarks.processes import cpu_seconds
 
 CLIENTS = 8
-FEW = 40  # pictures of the run of caption.py that stands for its start
+FEW = 40  # pictures of the run of caption.py whose time is subtracted as its start
 
 
 class Reading(NamedTuple):
@@ -210,6 +210,7 @@ def seconds_of_command(photos):
 
 
 def children_seconds():
+    """What the processes that have ended computed, in seconds of a core."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 

@@ -14,12 +14,12 @@ bfloat16 is --precision bfloat16 of train.py, and autocast of PyTorch.
 """
 
 import argparse
-import subprocess
-import sys
 import time
 from statistics import median
 
 import numpy as np
+
+from benchmarks.processes import in_a_process_of_its_own
 
 PICTURES, CHANNELS, REGIONS, BATCH = 1000, 1280, 49, 128
 
@@ -141,15 +141,6 @@ CONTESTANTS = {
     "PyTorch, bfloat16": lambda *given: with_torch(*given, precision="bfloat16"),
     "keras.layers.LSTM": with_keras_lstm,
 }
-
-
-def in_a_process_of_its_own(module, name, arguments):
-    """The rate that a contestant of one of these benchmarks prints."""
-    command = [sys.executable, "-m", module, *arguments, "--contestant", name]
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode:
-        raise SystemExit(f"{name} failed:\n{done.stderr[-2000:]}")
-    return float(done.stdout.split()[-1])
 
 
 def main():

@@ -16,7 +16,7 @@ import os
 import time
 from statistics import median
 
-from benchmarks.training_speed import in_a_process_of_its_own
+from benchmarks.processes import in_a_process_of_its_own
 
 TOKENS, BEAM_SIZE = 12, 3
 

@@ -8,12 +8,14 @@ With the gate order used here the weights are those of Keras: `keras.layers.LSTM
 `concat([w_xh, w_ih])` where its input is `concat([words, image])`.
 """
 
+import abc
+
 import keras
 from keras import ops
 
 
-class ImageCell(keras.layers.Layer):
-    """Weights and projections shared by the three cells; a subclass adds the equations.
+class ImageCell(keras.layers.Layer, abc.ABC):
+    """Weights and projections that all cells share; a subclass adds the equations.
 
     Args:
         units: int. Size of the hidden state h_t.
@@ -26,7 +28,6 @@ class ImageCell(keras.layers.Layer):
     gates = 1
     state_names = ("hidden",)
     gate_names = ()  # what `gate_values` returns
-    has_gradients = False  # whether `captioner.packing` can run it
 
     def __init__(self, units, recurrent_dropout=0.0, l2=0.0, seed=None, **kwargs):
         super().__init__(**kwargs)
@@ -84,9 +85,9 @@ class ImageCell(keras.layers.Layer):
         hidden = states[0] if dropout_mask is None else states[0] * dropout_mask
         return self._equations(projected, hidden, states)
 
+    @abc.abstractmethod
     def _equations(self, projected, hidden, states):
-        recurrent = self.recurrent(hidden, self.recurrent_weights())
-        return self.equations(projected, recurrent, states)[1]
+        """The new states, as `step` returns them, from h_{t-1} with its dropout, `hidden`."""
 
     def gate_values(self, projected, hidden):
         """The gates between 0 and 1, and the candidate between -1 and 1, as `gate_names` has them.
@@ -98,6 +99,30 @@ class ImageCell(keras.layers.Layer):
         Returns:
             Tuple of tensors (batch, units), empty where the cell has no gates.
         """
+        return ()
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "units": self.units,
+            "recurrent_dropout": self.recurrent_dropout,
+            "l2": self.l2,
+            "seed": self.seed,
+        }
+
+
+class DifferentiatedCell(ImageCell):
+    """A cell with its gradients written out, so that `captioner.packing` can train it faster.
+
+    Its equations are those of w_hh·h_{t-1}, which is computed apart: the gradient of w_hh is then
+    one matrix product over all words, and the rest of a step's gradient needs no product.
+    """
+
+    def _equations(self, projected, hidden, states):
+        recurrent = self.recurrent(hidden, self.recurrent_weights())
+        return self.equations(projected, recurrent, states)[1]
+
+    def gate_values(self, projected, hidden):
         return self.gates_of(projected, self.recurrent(hidden, self.recurrent_weights()))
 
     def recurrent_weights(self):
@@ -112,38 +137,36 @@ class ImageCell(keras.layers.Layer):
         """`gate_values`, given w_hh·h_{t-1}."""
         return ()
 
+    @abc.abstractmethod
     def equations(self, projected, recurrent, states):
-        """One step, given w_hh·h_{t-1}: (gates, new states).
-
-        A cell whose step is not a function of that product defines `_equations` instead.
-        """
-        raise NotImplementedError
-
-    def gradients(self, recurrent, gates, before, after, upstream):
-        """The chain rule through `equations`; only for cells that `has_gradients`.
+        """One step, given w_hh·h_{t-1}.
 
         Args:
-            recurrent, gates, before, after: tensors, what `equations` took and returned.
+            projected: tensor (batch, gates·units), as in `step`.
+            recurrent: tensor (batch, gates·units), what `recurrent` returned.
+            states: list of tensors (batch, units), as in `step`.
+
+        Returns:
+            (what `gates_of` returns, list of the new states).
+        """
+
+    @abc.abstractmethod
+    def gradients(self, recurrent, gates, before, after, upstream):
+        """The chain rule through `equations`.
+
+        Args:
+            recurrent, gates: what `equations` took and returned.
+            before, after: lists of tensors (batch, units). The states it took and returned.
             upstream: list of tensors (batch, units). The gradients of the states after.
 
         Returns:
-            (gradient of projected, gradient of recurrent, list of those of the states before but
-            for what goes through w_hh).
+            (gradient of `projected`, gradient of `recurrent`, list of the gradients of the states
+            before, without what reaches them through `recurrent`).
         """
-        raise NotImplementedError
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "units": self.units,
-            "recurrent_dropout": self.recurrent_dropout,
-            "l2": self.l2,
-            "seed": self.seed,
-        }
 
 
 @keras.saving.register_keras_serializable(package="captioner")
-class RNNCell(ImageCell):
+class RNNCell(DifferentiatedCell):
     """The plain recurrence with the image term, equations (3) and (5) of the document.
 
         h_t = tanh(w_hh h_{t-1} + w_xh x_t + w_ih i_t + b)
@@ -157,8 +180,6 @@ class RNNCell(ImageCell):
     Reference: Elman 1990, "Finding structure in time"; the document, section 2.
     """
 
-    has_gradients = True
-
     def equations(self, projected, recurrent, states):
         return (), [ops.tanh(projected + recurrent)]
 
@@ -168,7 +189,7 @@ class RNNCell(ImageCell):
 
 
 @keras.saving.register_keras_serializable(package="captioner")
-class LSTMCell(ImageCell):
+class LSTMCell(DifferentiatedCell):
     """The LSTM with the image term in every gate, equations (6) to (10) of the document.
 
         f_t  = sigmoid(w_f [h_{t-1}, x_t, image_t] + b_f)     forget gate      (6)
@@ -185,7 +206,6 @@ class LSTMCell(ImageCell):
     section 3.2.
     """
 
-    has_gradients = True
     gates = 4
     state_names = ("hidden", "memory")
     gate_names = ("input_gate", "forget_gate", "candidate", "output_gate")
@@ -230,7 +250,7 @@ class LSTMCell(ImageCell):
 
 
 @keras.saving.register_keras_serializable(package="captioner")
-class GRUCell(ImageCell):
+class GRUCell(DifferentiatedCell):
     """The GRU with the image term in both gates and the candidate, section 4.3 of the document.
 
         z_t  = sigmoid(w_z [h_{t-1}, x_t, image_t] + b_z)             update gate
@@ -244,7 +264,6 @@ class GRUCell(ImageCell):
     Reference: Cho et al. 2014, equations (5) to (8).
     """
 
-    has_gradients = True
     gates = 3
     gate_names = ("update_gate", "reset_gate", "candidate")
 

@@ -391,10 +391,10 @@ def _best_extensions(log_probs, sums, pictures, size):
     """The best extensions of each picture's hypotheses by one word.
 
     They are the picture's `size` best extensions that do not end, and those that end and are among
-    its `size` best of all. The best are taken one after another, because then only one row of a
-    picture must be searched for its next best word: that is faster than finding the best words of
-    every row (measured). Of equal extensions the one of the earlier row, then of the lower word id
-    comes first.
+    its `size` best of all. The best are taken one after another: each time only the row that it was
+    taken from must be searched again, instead of sorting every row (`python -m benchmarks.searches`
+    measures the whole search). Of equal extensions the one of the earlier row, then of the lower
+    word id comes first.
 
     Args:
         log_probs: array (rows, vocabulary), of the next words. It is changed.
@@ -409,29 +409,29 @@ def _best_extensions(log_probs, sums, pictures, size):
     """
     first_rows = np.searchsorted(pictures, np.arange(pictures[-1] + 1))  # of each picture
     all_rows = np.arange(len(pictures))
-    places = all_rows - first_rows[pictures]  # of each row among its picture's
+    all_places = all_rows - first_rows[pictures]  # of each row among its picture's
     best_words = log_probs.argmax(axis=1)  # of each row, among those not yet taken
-    totals = np.full((len(first_rows), places.max() + 1), -np.inf)
-    totals[pictures, places] = sums + log_probs[all_rows, best_words]
+    totals = np.full((len(first_rows), all_places.max() + 1), -np.inf)  # of those words
+    totals[pictures, all_places] = sums + log_probs[all_rows, best_words]
     missing = np.full(len(first_rows), size)  # how many that do not end each picture still needs
-    pictures, found = np.unique(pictures), []
+    searched, found = np.unique(pictures), []  # the pictures that still need some
     for rank in range(2 * size):  # each hypothesis can end in one way only
-        places = totals[pictures].argmax(axis=1)
-        rows = first_rows[pictures] + places
-        words, is_possible = best_words[rows], totals[pictures, places] > IMPOSSIBLE / 2
+        places = totals[searched].argmax(axis=1)
+        rows = first_rows[searched] + places
+        words, is_possible = best_words[rows], totals[searched, places] > IMPOSSIBLE / 2
         ends = words == END
-        missing[pictures] -= is_possible & ~ends
+        missing[searched] -= is_possible & ~ends
         taken = is_possible & (~ends | (rank < size))
-        found.append((pictures[taken], rows[taken], words[taken], log_probs[rows, words][taken]))
-        continues = is_possible & (missing[pictures] > 0)
-        pictures, places, rows = pictures[continues], places[continues], rows[continues]
-        if not len(pictures):
+        found.append((searched[taken], rows[taken], words[taken], log_probs[rows, words][taken]))
+        continues = is_possible & (missing[searched] > 0)
+        searched, places, rows = searched[continues], places[continues], rows[continues]
+        if not len(searched):
             break
         log_probs[rows, words[continues]] = -np.inf
         best_words[rows] = log_probs[rows].argmax(axis=1)
-        totals[pictures, places] = sums[rows] + log_probs[rows, best_words[rows]]
-    pictures, *found = (np.concatenate(each) for each in zip(*found, strict=True))
-    order = np.argsort(pictures, kind="stable")
+        totals[searched, places] = sums[rows] + log_probs[rows, best_words[rows]]
+    owners, *found = (np.concatenate(each) for each in zip(*found, strict=True))
+    order = np.argsort(owners, kind="stable")
     return tuple(each[order] for each in found)
 
 

@@ -1,4 +1,4 @@
-"""Memory that a mapped file takes once it has been read."""
+"""The memory that mapped files take after they have been read."""
 
 import ctypes
 import mmap
@@ -7,10 +7,10 @@ import sys
 
 
 def release_pages(path):
-    """Takes the pages of a mapped file out of this process's memory; a use reads them again.
+    """Takes the pages of a mapped file out of this process's memory; using them reads them again.
 
-    LiteRT maps the file of a network, and keeps the weights in a form of its own: the pages would
-    stay without any use. Does nothing on systems other than Linux.
+    LiteRT maps a network's file and copies the weights into a form of its own, so that the pages
+    would stay in memory unused. On systems other than Linux nothing is done.
 
     Args:
         path: str. A file that something in this process may have mapped.
@@ -26,7 +26,7 @@ def release_pages(path):
 
 
 def _places(path):
-    """Where a file is mapped to be read only, from address to address."""
+    """The addresses, (start, end), at which a file is mapped read-only."""
     try:
         with open("/proc/self/maps", encoding="utf-8", errors="surrogateescape") as file:
             lines = [line.rstrip("\n") for line in file if line.endswith(f" {path}\n")]

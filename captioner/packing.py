@@ -60,7 +60,7 @@ def run_packed(cell, projected, packing, dropout_mask=None):
     That of a loop would be one product for each step, and the sum of these.
 
     Args:
-        cell: ImageCell.
+        cell: DifferentiatedCell.
         projected: tensor (real words, gates·units): w_xh·x_t + w_ih·i_t + bias.
         packing: Packing.
         dropout_mask: tensor (batch, units) or None, as `ImageCell.step` takes it; its rows go to

@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from captioner.attention import AdditiveAttention
-from captioner.cells import CELLS
+from captioner.cells import CELLS, DifferentiatedCell
 from captioner.compiled import XLA
 from captioner.errors import CaptionerError, require
 from captioner.packing import CAN_PACK, run_packed
@@ -279,7 +279,7 @@ class OwnLoop:
 
     def __init__(self, cell, units, recurrent_dropout, l2, seed):
         self.layer = CELLS[cell](units, recurrent_dropout, l2, seed, name="cell")
-        self.can_pack = self.layer.has_gradients
+        self.can_pack = isinstance(self.layer, DifferentiatedCell)
 
     def build(self, words_shape, image_shape):
         self.layer.build(words_shape, image_shape)

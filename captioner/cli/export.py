@@ -42,8 +42,8 @@ def add_arguments(parser):
         "--model",
         default=DEFAULT_PRESET,
         metavar="NAME|FILE|FOLDER",
-        help="captioner; a folder exported for LiteRT only for the format web (default: "
-        "%(default)s)",
+        help="captioner; for the format web it may also be a folder exported for LiteRT "
+        "(default: %(default)s)",
     )
     add_quiet_argument(parser)
     parser.add_argument("--out", required=True, metavar="FOLDER", help="folder to write")
@@ -85,18 +85,14 @@ def _export(options):
 
 
 def _export_site(options):
-    model = options.model
+    model, name = options.model, None
     if not (exported_form(model) or is_exported(find_model(model))):
         start_backend("export")
         from captioner.captioner import load_keras
 
+        name = os.path.splitext(os.path.basename(model))[0]  # runs/mine/best.keras is "best"
         model = load_keras(model)
-    export_site(model, options.out, options.storage, _shown_name(options.model))
-
-
-def _shown_name(model):
-    """What the page calls the model: runs/mine/best.keras is "best"."""
-    return os.path.splitext(os.path.basename(os.path.normpath(model)))[0]
+    export_site(model, options.out, options.storage, name)
 
 
 def _summary(folder, format):

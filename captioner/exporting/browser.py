@@ -27,7 +27,7 @@ METHODS = ("greedy", "beam")  # the searches that the page has
 
 
 def export_site(model, folder, storage=None, name=None):
-    """Writes a web page that captions photos in the browser; no server is needed but one of files.
+    """Writes a web page that captions photos in the browser, as static files for any web server.
 
     Args:
         model: str, the name of a shipped model or a folder exported for LiteRT; or Captioner, which
@@ -36,8 +36,8 @@ def export_site(model, folder, storage=None, name=None):
             complete; any other folder that is not empty is refused.
         storage: str or None. Of a Captioner: how weights are stored, see
             `captioner.exporting.formats.export`. Defaults to `None`, float16.
-        name: str or None. What the page calls the model. Defaults to `None`, the model's own name
-            or that of its folder.
+        name: str or None. What the page calls the model. Defaults to `None`: the name of the
+            shipped model or of the folder, and "model" for a Captioner.
 
     Raises:
         CaptionerError: The folder holds something else or cannot be written; there is no such
@@ -153,8 +153,9 @@ def settings_of(manifest):
         list of dicts: name, JSON schema (type, default, minimum ...), methods, help and label.
 
     Example:
-    >>> [each["name"] for each in settings_of(manifest_of("runs/mine/exported"))]
-    ['method', 'beam_size', 'length_penalty', 'n_best', 'max_length', 'no_repeat_ngram', ...
+    >>> manifest = manifest_of("captioner/presets/everyday.litert")
+    >>> [each["name"] for each in settings_of(manifest)][:4]
+    ['method', 'beam_size', 'length_penalty', 'n_best']
     """
     stored = dict(manifest["generation"])
     if stored.get("method") not in METHODS:
@@ -162,7 +163,7 @@ def settings_of(manifest):
     fields = []
     for name, setting in SETTINGS.items():
         methods = [each for each in METHODS if each in setting.methods]
-        # Models that were trained before there was that rule do not know which words to repeat.
+        # Models older than this rule do not know which words may be repeated.
         is_known = name != "no_repeat_word" or manifest["vocabulary"].get("repeatable") is not None
         if not is_known or not (methods or name == "method"):
             continue
@@ -187,7 +188,7 @@ def list_files(folder):
 
     Example:
     >>> list_files("data/samples")["files"][0]["path"]
-    'LICENSES.md'
+    'astronaut.jpg'
     """
     paths = sorted(
         os.path.relpath(os.path.join(place, name), folder).replace(os.sep, "/")

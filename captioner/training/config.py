@@ -357,8 +357,8 @@ class TrainConfig(DecoderSettings, InputSettings):
     )
     precision: str = setting(
         "float32",
-        "type of number in matrix products while the CNN is frozen; bfloat16 is faster on CPUs "
-        "with AMX (amx_bf16 in /proc/cpuinfo); weights, and the CNN's learning, stay float32",
+        "type of the numbers in matrix products while the CNN is frozen; bfloat16 is faster on "
+        "CPUs with AMX (amx_bf16 in /proc/cpuinfo); weights, and a CNN that learns, stay float32",
         group="training",
         choices=("float32", "bfloat16"),
     )

@@ -11,8 +11,9 @@ from captioner.training.choosing import waits
 class Adam(keras.optimizers.Adam):
     """Keras' Adam; on one device of TensorFlow, by its fused operation.
 
-    That reads and writes weights and moving averages once. Keras' Adam does so for each of its
-    operations. The variables of both are the same, and so are the steps.
+    The fused operation reads and writes weights and moving averages once, where Keras' Adam does so
+    for each of its operations. The variables and the steps of both are the same. With `amsgrad`,
+    under `tf.distribute` and on other backends Keras' own operations are used.
 
     Example:
     >>> optimizer = Adam(1e-3, global_clipnorm=5.0)
@@ -65,6 +66,7 @@ class TwoRateAdam(Adam):
 
 
 def _is_one_device_of_tensorflow():
+    """Whether variables are plain ones of TensorFlow, as its fused operation needs them."""
     if keras.backend.backend() != "tensorflow":
         return False
     import tensorflow as tf

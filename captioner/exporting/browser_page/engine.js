@@ -1,4 +1,4 @@
-// The captioner as the page sees it: a worker, which computes while the page stays quick.
+// The captioner as the page sees it: a worker, so that the page stays responsive while it computes.
 
 export class Engine {
   // progress(loaded, total) is called with the bytes of the model and of what runs it.

@@ -43,8 +43,8 @@ function sort() { arrange(queue.cards, find("order").value); }
 
 // Photos
 
-// Which files of a folder are pictures. HEIC is among them even where this browser cannot read it:
-// people must hear of it.
+// Which files of a folder are pictures. HEIC is among them even where this browser cannot read it,
+// so that its card says so.
 const isPicture = ({ file, name }) => (file.type.startsWith("image/") && file.type !== "image/svg+xml")
   || /\.(hei[cf]s?|hif)$/i.test(name);
 

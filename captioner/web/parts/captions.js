@@ -1,7 +1,7 @@
 // What a card shows of a photo's captions: { text, score, confidence, words, word_scores }.
 import { count, make, percent } from "./dom.js";
 
-// The words of a caption, each the more coloured the surer the model was of it.
+// The words of a caption, shaded by how sure the model was of each.
 export function shadedWords(caption) {
   return caption.words.map((word, n) => {
     const sureness = Math.exp(caption.word_scores[n]);

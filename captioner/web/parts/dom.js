@@ -1,5 +1,5 @@
-// Small things that the pages are made of. The modules of this folder are those of two pages: the
-// server's, and the one that `captioner export --format web` writes.
+// Small tools for pages. Two pages share the modules of this folder: the server's, and the one that
+// `captioner export --format web` writes.
 
 export const find = (id) => document.getElementById(id);
 

@@ -40,7 +40,7 @@ async function takeDropped(transfer, pass) {
   entries.forEach((entry, n) => pass(found[n], entry.isDirectory));
 }
 
-async function filesIn(entry) {  // of a dropped folder and those in it
+async function filesIn(entry) {  // of a dropped folder and its subfolders
   if (entry.isFile) {
     const file = await new Promise((resolve, reject) => { entry.file(resolve, reject); });
     return [{ file, name: entry.fullPath.replace(/^\//, "") }];

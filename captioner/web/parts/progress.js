@@ -1,6 +1,6 @@
 import { announce, count, find } from "./dom.js";
 
-// The toolbar: how far the queue is, how quick, and what the button does.
+// The toolbar: how far the queue is, how fast, and what the button does.
 export function showProgress(queue) {
   const { cards, isStopped } = queue, failed = queue.number("failed");
   const ended = queue.number("done") + failed, isDone = ended === cards.length;

@@ -39,7 +39,7 @@ async function showThumbnail(card) {
     const url = URL.createObjectURL(small);
     card.image.onload = card.image.onerror = () => URL.revokeObjectURL(url);
     card.image.src = url;
-  } catch {  // of a kind that this browser cannot read, or no picture at all
+  } catch {  // of a kind that this browser cannot read, or not a picture
     card.hasNoPreview = true;
     card.picture.append(make("span", { className: "no-preview", textContent: "No preview of this file" }));
   }

@@ -1,4 +1,4 @@
-// A ZIP archive of small text files. They are stored as they are: packing would save little.
+// A ZIP archive of small text files. They are not compressed, which would save little.
 // Source: PKWARE's APPNOTE.TXT, sections 4.3.7 (local header), 4.3.12 (directory), 4.3.16 (end).
 
 const MOST = 65535;  // files that an archive can have

@@ -1,4 +1,4 @@
-// Fetches the files of the site, and tells how much of them has arrived.
+// Fetches the files of the site, and reports how much of them has arrived.
 
 /**
  * @param {URL} site the address of the folder with files.json

@@ -92,7 +92,7 @@ export function resize(picture, width, height) {
 
 /**
  * A picture a whole number of times smaller, each of its pixels the mean of a square: Pillow's
- * Image.reduce. It is made as it is read.
+ * Image.reduce. Rows are computed when they are read, so that no whole picture is in memory.
  * @param {{width: number, height: number, read: function}} picture as `resize` takes it
  * @param {number} factor
  */

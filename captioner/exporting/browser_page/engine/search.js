@@ -79,7 +79,7 @@ function ended({ from, score }, penalty) {
   return { words: from.words, wordScores, score: sum(wordScores) / wordScores.length ** penalty };
 }
 
-/** A copy in which the words are impossible that may not come next. */
+/** A copy in which words that may not come next are impossible. */
 function permitted(logProbs, said, length, rules) {
   const left = Float32Array.from(logProbs);
   for (const word of NEVER_SAID) left[word] = IMPOSSIBLE;
@@ -93,7 +93,7 @@ function permitted(logProbs, said, length, rules) {
   return left;
 }
 
-/** Makes every word impossible that would repeat n words in the same order. */
+/** Makes impossible, in place, every word that would repeat n words in the same order. */
 function forbidNgrams(logProbs, said, n) {
   const last = said.length - n + 1; // where the last n - 1 words begin
   for (let start = 0; start < last; start += 1) {
@@ -103,7 +103,7 @@ function forbidNgrams(logProbs, said, n) {
   }
 }
 
-/** Makes every word impossible that would be repeated too soon. */
+/** Makes impossible, in place, every word that would be repeated too soon. */
 function forbidWords(logProbs, said, leastDistances) {
   said.forEach((word, place) => {
     if (said.length - place < leastDistances[word]) logProbs[word] = IMPOSSIBLE;

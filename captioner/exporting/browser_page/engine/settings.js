@@ -1,6 +1,6 @@
 // The settings of a search: those given, else those stored in the model, checked as
-// captioner/generation.py and captioner/decoding.py do. What there is, and its range, is said by
-// the table that the export writes into the model's manifest.
+// captioner/generation.py and captioner/decoding.py do. Their names
+// and ranges are in the table that the export writes into the model's manifest.
 
 const KINDS = { integer: "a whole number", number: "a number", boolean: "true or false", string: "a name" };
 

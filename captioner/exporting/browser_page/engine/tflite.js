@@ -1,5 +1,5 @@
-// A .tflite file, as far as the engine must know it: which tensors go in and come out under which
-// names, and for how many rows it computes. LiteRT.js runs only networks whose number of rows is
+// What the engine must know of a .tflite file: which tensors go in and come out under which names,
+// and for how many rows it computes. LiteRT.js runs only networks whose number of rows is
 // fixed, and gives one name to outputs that share a tensor, so both are read here from the file.
 //
 // The format: https://github.com/google-ai-edge/LiteRT, tflite/schema/schema.fbs, stored as
@@ -51,7 +51,7 @@ class Tables {
 }
 
 /**
- * Fixes the number of rows of a network, in place, and tells what goes in and comes out.
+ * Fixes the number of rows of a network, in place, and returns what goes in and comes out.
  * @param {Uint8Array} bytes the content of a .tflite file with one signature
  * @param {number} rows
  * @returns {{inputs: {name: string, shape: number[]}[], outputs: {names: string[], shape: number[]}[]}}
