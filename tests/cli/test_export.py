@@ -6,6 +6,8 @@ import os
 import pytest
 
 from captioner.cli import main
+from captioner.cli.messages import megabytes
+from captioner.files import size_of
 from captioner.lite_captioner import MANIFEST
 
 
@@ -46,7 +48,10 @@ def test_a_page_of_the_shipped_model(tmp_path, capsys):
     folder = str(tmp_path / "site")
     assert main(["export", "--format", "web", "--out", folder]) == 0
     written, use = capsys.readouterr().err.splitlines()
-    assert written.startswith(f"{folder}: model 24.7 MB, runtime 18.9 MB; ")
+    model, runtime = (
+        megabytes(size_of(os.path.join(folder, each))) for each in ("model", "runtime")
+    )
+    assert written.startswith(f"{folder}: model {model}, runtime {runtime}; ")
     assert use == (
         f"to use it: python -m http.server --directory {folder} 8000, "
         "then open http://localhost:8000"
