@@ -335,6 +335,17 @@ def test_an_edit_outlives_changed_settings(page, many):
     assert captions(page)[0] == "a red photo greedy"
 
 
+def test_numbers_as_people_type_them(page, many):
+    choose(page, many / "0.png")
+    wait_until_done(page)
+    page.find_element(By.CSS_SELECTOR, "#options summary").click()
+    for typed, meant in ((".5", "0.5"), ("-.25", "-0.25"), ("007", "7")):
+        field = page.find_element(By.NAME, "length_penalty")
+        field.clear()
+        field.send_keys(typed, Keys.TAB)
+        until(lambda meant=meant: captions(page) == [f"a red photo {meant}"])
+
+
 def test_edits_are_not_lost_by_mistake(page, many):
     choose(page, many / "0.png")
     wait_until_done(page)
