@@ -335,6 +335,22 @@ def test_an_edit_outlives_changed_settings(page, many):
     assert captions(page)[0] == "a red photo greedy"
 
 
+def test_what_is_announced(page, many):
+    """The end once, and each edit: not the model's caption at every letter."""
+    page.execute_script(
+        "window.said = []; const place = document.getElementById('announcement');"
+        "new MutationObserver(() => said.push(place.textContent)).observe(place,"
+        "{ childList: true });"
+    )
+    choose(page, many / "0.png")
+    wait_until_done(page)
+    edit(page, 0, "mine")
+    page.find_element(By.CLASS_NAME, "undo").click()
+    assert page.execute_script("return said") == [
+        "1 photo added", "a red photo", "Changed to: mine", "Undone"
+    ]  # fmt: skip
+
+
 def test_numbers_as_people_type_them(page, many):
     choose(page, many / "0.png")
     wait_until_done(page)
