@@ -451,6 +451,17 @@ def test_a_thousand_photos_do_not_fill_the_memory(page, many):
     assert page.execute_script(loaded) < 100
 
 
+def test_a_page_opened_as_a_file(own_site, browser):
+    """Browsers start no modules of a file: the page says what to do, by itself."""
+    browser.get((own_site / "index.html").as_uri())
+    until(lambda: browser.find_element(By.ID, "unstarted").is_displayed())
+    assert "python -m http.server" in browser.find_element(By.ID, "unstarted").text
+    with serving(own_site) as url:
+        open_page(browser, url)
+        assert not browser.find_elements(By.ID, "unstarted")
+    browser.get("about:blank")
+
+
 def test_an_engine_that_does_not_open(own_site, watched):
     (own_site / "model" / "about.json").unlink()
     with serving(own_site) as url:
