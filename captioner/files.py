@@ -12,6 +12,8 @@ import shutil
 import stat
 import uuid
 
+from captioner.errors import require
+
 UNFINISHED = ".writing-"  # begins the name of what is being written
 
 
@@ -147,12 +149,16 @@ def replacing_folder(path):
 
     Raises:
         OSError: It cannot be written, or cannot get its name.
+        CaptionerError: It is the folder that this process works in, or one above it: whoever works
+            there, such as a shell, would be left in the older one, which is deleted.
 
     Example:
     >>> with replacing_folder("exported") as unfinished:
     ...     replace_bytes(f"{unfinished}/manifest.json", b"{}")
     """
     target = os.path.realpath(path)
+    is_left = not os.path.join(os.getcwd(), "").startswith(os.path.join(target, ""))
+    require(is_left, f"{target}: is the folder you are in, or above it; go to another one first")
     unfinished = _beside(target)
     os.mkdir(unfinished)
     try:

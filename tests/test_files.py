@@ -6,7 +6,7 @@ import stat
 
 import pytest
 
-from captioner import files
+from captioner import CaptionerError, files
 from captioner.files import (
     put_in_place,
     replace_bytes,
@@ -167,6 +167,19 @@ def test_a_link_to_a_folder_is_followed(tmp_path):
         fill(unfinished, "new")
     assert (tmp_path / "link").is_symlink()
     assert (tmp_path / "folder/a").read_text() == "new"
+
+
+@pytest.mark.parametrize("path", [".", ".."])
+def test_the_folder_one_is_in_is_not_replaced(tmp_path, monkeypatch, path):
+    """It would be another folder of the same name, and one's own deleted."""
+    (tmp_path / "in" / "it").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "in" / "it")
+    with pytest.raises(CaptionerError, match="is the folder you are in"), replacing_folder(path):
+        pass
+    assert os.listdir(tmp_path / "in") == ["it"]
+    with replacing_folder("../i"):  # whose name only begins alike
+        pass
+    assert sorted(os.listdir(tmp_path / "in")) == ["i", "it"]
 
 
 def test_a_folder_that_fails_half_way_changes_nothing(tmp_path, monkeypatch):

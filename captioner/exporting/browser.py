@@ -16,7 +16,14 @@ import tempfile
 from captioner.decoding import DEFAULT, SETTINGS
 from captioner.errors import CaptionerError, cannot_be, require
 from captioner.files import replacing_folder
-from captioner.lite_captioner import MANIFEST, NETWORKS, is_exported, manifest_of, manifest_text
+from captioner.lite_captioner import (
+    MANIFEST,
+    NETWORKS,
+    LiteCaptioner,
+    is_exported,
+    manifest_of,
+    manifest_text,
+)
 from captioner.presets import exported_form
 from captioner.text_files import read_bytes
 
@@ -51,7 +58,11 @@ def export_site(model, folder, storage=None, name=None):
         is_empty = os.path.isdir(folder) and not os.listdir(folder)
         require(is_empty, f"{folder}: exists and is not an exported page; give another folder")
     if isinstance(model, (str, os.PathLike)):
-        require(storage is None, f"storage {storage!r}: {model} is exported already; leave it out")
+        require(
+            storage is None,
+            f"storage {storage!r}: {model} is exported already; leave it out, or give the .keras "
+            "file",
+        )
         _write(_exported(os.fspath(model)), folder, name)
         return
     from captioner.exporting.formats import export  # needs TensorFlow
@@ -80,6 +91,7 @@ def _exported(name):
         f"{name}: neither a shipped model nor an exported one; open a .keras file by "
         "captioner.load(..., runtime='keras')",
     )
+    LiteCaptioner(folder)  # an error here says which file is damaged or missing
     return folder
 
 

@@ -248,6 +248,16 @@ def test_only_an_older_page_is_replaced(tmp_path):
     assert sorted(os.listdir(tmp_path)) == ["notes.txt", "site"]
 
 
+@pytest.mark.parametrize("damage", [lambda path: os.truncate(path, 1000), os.remove])
+def test_a_damaged_model_becomes_no_page(tmp_path, damage):
+    model = tmp_path / "model"
+    shutil.copytree(exported_form(DEFAULT_PRESET), model)
+    damage(model / "step.tflite")
+    with pytest.raises(CaptionerError, match=r"step\.tflite"):
+        export_site(str(model), tmp_path / "site")
+    assert os.listdir(tmp_path) == ["model"]
+
+
 def test_a_python_without_lzma(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "lzma", None)
     with pytest.raises(CaptionerError, match="needs Python's lzma module"):

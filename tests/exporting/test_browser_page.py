@@ -335,6 +335,33 @@ def test_an_edit_outlives_changed_settings(page, many):
     assert captions(page)[0] == "a red photo greedy"
 
 
+def test_what_is_announced(page, many):
+    """The end once, and each edit: not the model's caption at every letter."""
+    page.execute_script(
+        "window.said = []; const place = document.getElementById('announcement');"
+        "new MutationObserver(() => said.push(place.textContent)).observe(place,"
+        "{ childList: true });"
+    )
+    choose(page, many / "0.png")
+    wait_until_done(page)
+    edit(page, 0, "mine")
+    page.find_element(By.CLASS_NAME, "undo").click()
+    assert page.execute_script("return said") == [
+        "1 photo added", "a red photo", "Changed to: mine", "Undone"
+    ]  # fmt: skip
+
+
+def test_numbers_as_people_type_them(page, many):
+    choose(page, many / "0.png")
+    wait_until_done(page)
+    page.find_element(By.CSS_SELECTOR, "#options summary").click()
+    for typed, meant in ((".5", "0.5"), ("-.25", "-0.25"), ("007", "7")):
+        field = page.find_element(By.NAME, "length_penalty")
+        field.clear()
+        field.send_keys(typed, Keys.TAB)
+        until(lambda meant=meant: captions(page) == [f"a red photo {meant}"])
+
+
 def test_edits_are_not_lost_by_mistake(page, many):
     choose(page, many / "0.png")
     wait_until_done(page)
@@ -422,6 +449,17 @@ def test_a_thousand_photos_do_not_fill_the_memory(page, many):
     until(lambda: page.execute_script("return [...document.images].at(-1).src"))
     until(lambda: not first.get_attribute("src"))
     assert page.execute_script(loaded) < 100
+
+
+def test_a_page_opened_as_a_file(own_site, browser):
+    """Browsers start no modules of a file: the page says what to do, by itself."""
+    browser.get((own_site / "index.html").as_uri())
+    until(lambda: browser.find_element(By.ID, "unstarted").is_displayed())
+    assert "python -m http.server" in browser.find_element(By.ID, "unstarted").text
+    with serving(own_site) as url:
+        open_page(browser, url)
+        assert not browser.find_elements(By.ID, "unstarted")
+    browser.get("about:blank")
 
 
 def test_an_engine_that_does_not_open(own_site, watched):

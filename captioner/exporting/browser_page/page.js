@@ -13,6 +13,7 @@ import { zip } from "./parts/zip.js";
 
 const AT_ONCE = 2;  // photos: one is decoded while the other is captioned
 
+find("unstarted").remove();  // all modules are here
 const engine = new Engine(showLoading);
 const queue = new Queue({ atOnce: AT_ONCE, changed, say, show,
   caption: (file, signal) => engine.caption(file, settings, signal) });

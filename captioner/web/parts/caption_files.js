@@ -38,6 +38,6 @@ export function sidecarsOf(cards) {
 }
 
 function sidecarName(name) {
-  const [, stem] = /^(.*[^/.][^/]*)\.[^./]*$/.exec(name) ?? [name, name];  // as os.path.splitext
+  const [, stem] = /^(.*[^/.][^/]*)\.[^./]*$/s.exec(name) ?? [name, name];  // as os.path.splitext
   return `${stem}.txt`;
 }

@@ -3,7 +3,7 @@ import { announce, count, find } from "./dom.js";
 // The toolbar: how far the queue is, how fast, and what the button does.
 export function showProgress(queue) {
   const { cards, isStopped } = queue, failed = queue.number("failed");
-  const ended = queue.number("done") + failed, isDone = ended === cards.length;
+  const ended = queue.number("done") + failed, isDone = ended === cards.length, wasDone = find("progress").hidden;
   find("toolbar").hidden = !cards.length;
   find("progress").hidden = isDone;
   find("progress").max = cards.length;
@@ -13,7 +13,8 @@ export function showProgress(queue) {
   find("pace").textContent = isDone || isStopped ? "" : paceText(queue.pace(), cards.length - ended);
   find("stop").hidden = isDone;
   find("stop").textContent = isStopped ? "Continue" : "Stop";
-  if (isDone && cards.length) announce(cards.length === 1 ? captionOf(cards[0]) : find("count").textContent);
+  // Once, so that it does not drown what is said of an edit.
+  if (isDone && !wasDone && cards.length) announce(cards.length === 1 ? captionOf(cards[0]) : find("count").textContent);
 }
 
 const captionOf = (card) => card.answer.captions?.[0].text ?? card.answer.error;

@@ -54,4 +54,7 @@ export function readSettings(settings) {
   return chosen;
 }
 
-const valueOf = (text, type) => (type === "string" ? text : JSON.parse(text));
+function valueOf(text, type) {
+  if (type === "string") return text;
+  return type === "boolean" ? text === "true" : Number(text);  // ".5" and "007" are numbers, too
+}

@@ -37,6 +37,7 @@ async function caption({ id, file, settings }) {
   }
   const captions = Array.from({ length: settings.n_best ?? 1 }, (_, rank) => {
     const words = ["a", COLOURS[colour], "photo", ...(settings.method ? [settings.method] : []),
+      ...(settings.length_penalty ? [`${settings.length_penalty}`] : []),
       ...Array(rank).fill("again")];
     return { text: words.join(" "), score: -0.5 - rank, words,
       word_scores: [...words, ""].map((_, n) => -0.05 - 0.4 * n),

@@ -22,10 +22,10 @@ test("a caption without confidence, and an edited one, have empty cells", () => 
 });
 
 test("text files are named as os.path.splitext names them", () => {
-  const names = ["a.jpg", "b/c.d.png", ".png", "b/.e.png", "b.c/f", "b/..g", "h."];
+  const names = ["a.jpg", "b/c.d.png", ".png", "b/.e.png", "b.c/f", "b/..g", "h.", "two\nlines.png"];
   const { files } = sidecarsOf(names.map((name) => ({ name, text: "x" })));
   assert.deepEqual(files.map(({ name }) => name),
-    ["a.txt", "b/c.d.txt", ".png.txt", "b/.e.txt", "b.c/f.txt", "b/..g.txt", "h.txt"]);
+    ["a.txt", "b/c.d.txt", ".png.txt", "b/.e.txt", "b.c/f.txt", "b/..g.txt", "h.txt", "two\nlines.txt"]);
 });
 
 test("the second photo of a text file's name is refused", () => {
