@@ -36,10 +36,11 @@ def test_each_epoch_is_added_to_the_events(tmp_path):
 
     for epochs in (1, 2):
         history_files.add_events(HISTORY[:epochs], str(tmp_path))
-    events = EventAccumulator(str(tmp_path))
+    # Of files begun in the same second, the tenth of a process is read before the ninth.
+    events = EventAccumulator(str(tmp_path), purge_orphaned_data=False)
     events.Reload()
     kind = events.Scalars if "CIDEr" in events.Tags()["scalars"] else events.Tensors
-    assert [each.step for each in kind("CIDEr")] == [1, 2]
+    assert sorted(each.step for each in kind("CIDEr")) == [1, 2]
 
 
 @pytest.mark.parametrize(
