@@ -2,10 +2,8 @@
 
 import json
 import os
-import queue
 import shutil
 import zlib
-from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -25,9 +23,6 @@ MANIFEST = "manifest.json"
 NETWORKS = ("encode", "start", "step")  # one .tflite file each
 THREADS = os.cpu_count() or 1
 PIECE = 2**20  # bytes of a network that are read at once
-MOST_ENCODERS = 4  # that work side by side; each takes 38 MB
-# Pictures that did not come alone. Opening the encoders takes as long as they save on so many.
-ENOUGH = 16
 
 
 class LiteCaptioner(Generation):
@@ -70,12 +65,10 @@ class LiteCaptioner(Generation):
         with ThreadPoolExecutor(1) as thread:
             found = thread.map(checksum_of, paths)
             interpreter = _interpreter_class()
-            networks = (
-                _Network(interpreter, path, checksum, checksums.get(name) or checksum)
+            self._encode, self._start, self._step = (
+                _open_network(interpreter, path, checksums.get(name) in (None, checksum), threads)
                 for name, path, checksum in zip(NETWORKS, paths, found, strict=True)
             )
-            self._encoders = _Encoders(next(networks), threads)
-            self._start, self._step = (network.open(threads) for network in networks)
 
     def __getattr__(self, name):  # called for what is not there
         raise AttributeError(
@@ -86,17 +79,14 @@ class LiteCaptioner(Generation):
     def encode(self, pixels, batch_size=32):
         """What `Captioner.see` returns, as an array, for any number of pictures.
 
-        An interpreter takes one picture at a time, whatever the batch size: that is a fifth faster
-        than 32 at once, whose activations do not fit in the processor's cache, and takes a third of
-        the memory (measured). Many pictures are shared out among several interpreters.
+        One by one, whatever the batch size: that is a fifth faster than 32 at once, whose
+        activations do not fit in the processor's cache, and takes a third of the memory (measured).
         """
-        if len(pixels) == 1:
-            return self._encoders.one(pixels[0])
-        return np.concatenate(list(self._encoders.several(pixels)))
+        return np.concatenate([self._encode(pixels=each[None])["image"] for each in pixels])
 
     def _encode_as_read(self, pictures, batch_size):
         """Encodes each picture as soon as it is read, and keeps no pixels."""
-        found = list(self._encoders.several(pictures, keeps_first=False))
+        found = [self._encode(pixels=each[None])["image"] for each in pictures]
         return np.concatenate(found) if found else None
 
     def start(self, image):
@@ -111,125 +101,20 @@ class LiteCaptioner(Generation):
         return found["log_probs"], listed("state", found)
 
 
-class _Network:
-    """One .tflite file.
-
-    Args:
-        interpreter: class.
-        path: str.
-        checksum: int. What was found.
-        wanted: int. What the manifest says.
-
-    Raises:
-        CaptionerError: They differ.
-    """
-
-    def __init__(self, interpreter, path, checksum, wanted):
-        require(
-            checksum == wanted,
-            f"{path}: damaged (its checksum is not that of {MANIFEST}); export the model again",
-        )
-        self._interpreter, self._path, self._checksum = interpreter, path, checksum
-
-    def open(self, threads):
-        """The network as a function from named arrays to named arrays."""
-        with only_failures_heard():
-            try:
-                opened = self._interpreter(self._path, num_threads=threads)
-                opened.allocate_tensors()  # finds a damaged file, and prints LiteRT's greeting
-                release_pages(self._path)
-                return opened.get_signature_runner()
-            except (ValueError, RuntimeError) as error:
-                raise CaptionerError(cannot_be("opened by LiteRT", self._path, error)) from error
-
-    def is_unchanged(self):
-        """Whether the file is still the one that was checked."""
+def _open_network(interpreter, path, is_whole, threads):
+    """One .tflite file as a function from named arrays to named arrays."""
+    require(
+        is_whole,
+        f"{path}: damaged (its checksum is not that of {MANIFEST}); export the model again",
+    )
+    with only_failures_heard():
         try:
-            return checksum_of(self._path) == self._checksum
-        except CaptionerError:
-            return False
-
-
-class _Encoders:
-    """The CNN: one interpreter with all threads, and for many pictures several side by side.
-
-    The threads of one interpreter wait for each other after every layer. Interpreters with one
-    thread each do not, so two of them encode more pictures than one with two threads. But a picture
-    alone is encoded sooner by the one, and each interpreter takes memory: the several are opened
-    when enough pictures have come.
-
-    Args:
-        network: _Network.
-        threads: int. Shared out among the several.
-    """
-
-    def __init__(self, network, threads):
-        self._network = network
-        count = min(threads, MOST_ENCODERS)
-        self._shares = [(threads + number) // count for number in range(count)]
-        self._first = network.open(threads)
-        self._idle = queue.SimpleQueue()  # of the several, those that encode nothing right now
-        self._are_open = False
-        self._came_with_others = 0
-
-    def one(self, pixels):
-        """What the CNN sees in one picture, with a leading 1."""
-        return _seen(self._first, pixels) if self._first else self._by_an_idle_one(pixels)
-
-    def several(self, pictures, keeps_first=True):
-        """What the CNN sees in each picture, in their order.
-
-        Args:
-            pictures: iterable of arrays (size, size, 3). It is read only a little ahead.
-            keeps_first: bool. Whether the interpreter with all threads stays open, for single
-                pictures, when several are opened. Defaults to `True`.
-        """
-        pictures = iter(pictures)
-        if not self._are_open:
-            for number, pixels in enumerate(pictures):
-                yield self.one(pixels)
-                self._came_with_others += number > 0
-                if self._came_with_others == ENOUGH and self._open(keeps_first):
-                    break
-        yield from _in_order(self._by_an_idle_one, pictures, len(self._shares))
-
-    def _open(self, keeps_first):
-        """Opens the several, unless there is one thread only, or another file than before."""
-        if len(self._shares) == 1 or not self._network.is_unchanged():
-            return False
-        if not keeps_first:
-            self._first = None  # its memory is free for those that are opened now
-        for threads in self._shares:
-            self._idle.put(self._network.open(threads))
-        self._are_open = True
-        return True
-
-    def _by_an_idle_one(self, pixels):
-        encoder = self._idle.get()
-        try:
-            return _seen(encoder, pixels)
-        finally:
-            self._idle.put(encoder)
-
-
-def _seen(encoder, pixels):
-    return encoder(pixels=pixels[None])["image"]
-
-
-def _in_order(function, items, threads):
-    """What a function, called by several threads, returns for each item, in the items' order."""
-    waiting = deque()
-    with ThreadPoolExecutor(threads) as pool:
-        try:
-            for item in items:
-                waiting.append(pool.submit(function, item))
-                if len(waiting) > threads:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
+            opened = interpreter(path, num_threads=threads)
+            opened.allocate_tensors()  # finds a damaged file, and prints LiteRT's greeting
+            release_pages(path)
+            return opened.get_signature_runner()
+        except (ValueError, RuntimeError) as error:
+            raise CaptionerError(cannot_be("opened by LiteRT", path, error)) from error
 
 
 class LiteRTMissingError(CaptionerError):

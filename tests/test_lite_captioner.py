@@ -6,8 +6,6 @@ import re
 import shutil
 import subprocess
 import sys
-import threading
-import time
 
 import numpy as np
 import pytest
@@ -17,13 +15,7 @@ from captioner.cli import main
 from captioner.confidence import Confidence
 from captioner.exporting.formats import export
 from captioner.images import READ_AHEAD, read_image
-from captioner.lite_captioner import (
-    ENOUGH,
-    MANIFEST,
-    LiteCaptioner,
-    _Encoders,
-    store_confidence,
-)
+from captioner.lite_captioner import MANIFEST, LiteCaptioner, store_confidence
 from captioner.models import load_models
 from captioner.presets import DEFAULT_PRESET
 
@@ -180,151 +172,20 @@ def test_no_keras_is_needed(exported, photos):
 
 def test_each_picture_is_encoded_as_soon_as_it_is_read(monkeypatch):
     model, read_before, taken = load(DEFAULT_PRESET), [], []
-    encode_one = model._encoders.one
+    encode = model._encode
 
-    def noting_one(pixels):
+    def encode_one(pixels):
         read_before.append(len(taken))
-        return encode_one(pixels)
+        return encode(pixels=pixels)
 
     def pictures():
         for shade in range(60):
             taken.append(shade)
             yield np.full((9, 9, 3), shade, np.uint8)
 
-    monkeypatch.setattr(model._encoders, "one", noting_one)
+    monkeypatch.setattr(model, "_encode", encode_one)
     assert len(list(model.generate_all(pictures(), batch_size=60, method="greedy"))) == 60
     assert read_before[0] <= READ_AHEAD  # not all 60, whose pixels would have to be kept
-
-
-class FakeNetwork:
-    """A network of which every opening is noted, and whose answer is the picture's first number."""
-
-    def __init__(self, seconds=lambda number: 0.0, is_unchanged=True):
-        self.opened, self.used, self._seconds = [], [], seconds
-        self.is_unchanged = lambda: is_unchanged
-
-    def open(self, threads):
-        place = len(self.opened)
-        self.opened.append(threads)
-
-        def encode(pixels):
-            number = int(pixels[0, 0])
-            time.sleep(self._seconds(number))
-            self.used.append(place)
-            if number < 0:
-                raise ValueError("no such picture")
-            return {"image": pixels}
-
-        return encode
-
-
-def numbered(count):
-    return list(np.arange(count)[:, None])
-
-
-def found_by(encoders, pictures, **options):
-    return [int(each[0, 0]) for each in encoders.several(pictures, **options)]
-
-
-def test_many_pictures_are_encoded_side_by_side_and_stay_in_order():
-    network = FakeNetwork(seconds=lambda number: 0.01 * (number % 3 == 0))
-    encoders = _Encoders(network, 3)
-    assert found_by(encoders, numbered(60)) == list(range(60))
-    assert network.opened == [3, 1, 1, 1]
-    assert set(network.used[: ENOUGH + 1]) == {0}
-    assert set(network.used[ENOUGH + 1 :]) == {1, 2, 3}
-    assert found_by(encoders, numbered(5)) == list(range(5))  # they stay open
-    assert len(network.opened) == 4
-
-
-@pytest.mark.parametrize(
-    ("threads", "shares"), [(1, []), (2, [1, 1]), (4, [1, 1, 1, 1]), (7, [1, 2, 2, 2])]
-)
-def test_the_threads_are_shared_out(threads, shares):
-    network = FakeNetwork()
-    found_by(_Encoders(network, threads), numbered(60))
-    assert network.opened == [threads, *shares]
-
-
-def test_pictures_that_come_alone_are_encoded_with_all_threads():
-    network = FakeNetwork()
-    encoders = _Encoders(network, 2)
-    for number in range(60):
-        assert found_by(encoders, [np.array([number])]) == [number]
-    assert network.opened == [2]
-    found_by(encoders, numbered(60))
-    network.used.clear()
-    assert encoders.one(np.array([7]))[0, 0] == 7
-    assert network.used == [0]
-
-
-def test_batches_of_any_size_open_the_encoders_in_the_end():
-    network = FakeNetwork()
-    encoders = _Encoders(network, 2)
-    for _ in range(ENOUGH):
-        found_by(encoders, numbered(2))
-    assert network.opened == [2, 1, 1]
-
-
-def test_a_run_over_many_pictures_closes_the_first_before_it_opens_several():
-    network = FakeNetwork()
-    encoders = _Encoders(network, 2)
-    found_by(encoders, numbered(60), keeps_first=False)
-    network.used.clear()
-    assert encoders.one(np.array([7]))[0, 0] == 7
-    assert network.used in ([1], [2])
-
-
-def test_a_network_that_changed_on_disk_is_not_opened_again():
-    network = FakeNetwork(is_unchanged=False)
-    assert found_by(_Encoders(network, 2), numbered(60), keeps_first=False) == list(range(60))
-    assert network.opened == [2]
-
-
-@pytest.mark.parametrize("broken_at", [3, 40])
-def test_an_error_in_the_middle_ends_the_threads(broken_at):
-    before = threading.active_count()
-    encoders = _Encoders(FakeNetwork(), 2)
-    pictures = numbered(60)
-    pictures[broken_at] = np.array([-1])
-    found = []
-    with pytest.raises(ValueError, match="no such picture"):
-        found += encoders.several(pictures)
-    assert threading.active_count() == before
-    assert found_by(encoders, numbered(60)) == list(range(60))  # no encoder is lost
-
-
-def test_an_early_end_stops_the_threads_and_few_pictures_are_taken_ahead():
-    before, taken = threading.active_count(), []
-
-    def pictures():
-        for each in numbered(60):
-            taken.append(each)
-            yield each
-
-    found = _Encoders(FakeNetwork(), 2).several(pictures())
-    for number in range(40):
-        assert next(found)[0, 0] == number
-        assert len(taken) <= number + 3  # one for each thread, and the next one
-    found.close()
-    assert threading.active_count() == before
-
-
-def test_the_same_whatever_the_number_of_encoders(exported):
-    rng = np.random.default_rng(0)
-    size = LiteCaptioner(exported).picture_size
-    pixels = rng.integers(0, 255, (40, size, size, 3), np.uint8)
-    one, *others = (LiteCaptioner(exported, threads).encode(pixels) for threads in (1, 2, 3))
-    assert len(np.unique(one, axis=0)) == len(pixels)
-    for other in others:
-        np.testing.assert_array_equal(other, one)
-
-
-def test_encoders_are_not_opened_from_a_folder_that_was_replaced(exported, tmp_path):
-    model = LiteCaptioner(exported, threads=2)
-    pixels = np.zeros((40, model.picture_size, model.picture_size, 3), np.uint8)
-    shutil.rmtree(exported)
-    assert len(model.encode(pixels)) == 40
 
 
 def test_all_that_it_has_is_explained():
