@@ -28,6 +28,7 @@ from captioner.models import load_models
 from captioner.output.writers import JsonLinesWriter
 from captioner.presets import DEFAULT_PRESET
 from tests.conftest import until
+from tests.pages import cards, choose, wait_until_done
 
 BROKEN = 'broken, "really".jpg'
 FAKE = Path(__file__).parent / "browser" / "fake_worker.js"
@@ -149,27 +150,11 @@ def many(tmp_path):
     return folder
 
 
-def choose(page, *paths, field="file"):
-    page.find_element(By.ID, field).send_keys("\n".join(map(str, paths)))
-
-
 def tell_engine(page, word):
     page.execute_async_script(
         "const [word, done] = arguments; const channel = new BroadcastChannel('fake');"
         "channel.postMessage(word); setTimeout(done, 50);", word,
     )  # fmt: skip
-
-
-def cards(page):
-    """What each card shows: a list of (name, caption or "", error or "")."""
-    return page.execute_script(
-        "return [...document.querySelectorAll('#cards > li')].map((card) => ['.name', '.caption',"
-        "'.error'].map((part) => card.querySelector(part)?.textContent.trim() ?? ''))"
-    )
-
-
-def wait_until_done(page):
-    until(lambda: "captioned" in page.find_element(By.ID, "count").text)
 
 
 def downloaded(page, button):

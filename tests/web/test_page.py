@@ -15,6 +15,7 @@ from captioner.decoding import METHODS, SETTINGS
 from captioner.models import load_models
 from captioner.presets import DEFAULT_PRESET
 from tests.conftest import until
+from tests.pages import cards, choose, wait_until_done
 from tests.web.conftest import Painter, serving
 
 PHOTO = "data/samples/photographer.jpg"
@@ -58,22 +59,6 @@ def many(tmp_path):
     (folder / "notes.txt").write_text("not chosen with a folder")
     Image.new("RGB", (9, 9)).save(folder / "more" / ".hidden" / "no.png")
     return folder
-
-
-def choose(page, *paths, field="file"):
-    page.find_element(By.ID, field).send_keys("\n".join(map(str, paths)))
-
-
-def cards(page):
-    """What each card shows: a list of (name, caption or "", error or "")."""
-    return page.execute_script(
-        "return [...document.querySelectorAll('#cards > li')].map((card) => ['.name', '.caption',"
-        "'.error'].map((part) => card.querySelector(part)?.textContent.trim() ?? ''))"
-    )
-
-
-def wait_until_done(page):
-    until(lambda: "captioned" in page.find_element(By.ID, "count").text)
 
 
 def downloaded(page):
